@@ -1,0 +1,30 @@
+// A device as the core sees it: the plugin's tables, made whole, and what kind of memory it has.
+#pragma once
+#include <cstdint>
+
+#include "mushin/plugin.h"
+
+namespace mushin::core {
+
+/// Lives as long as the process. `host_memory` devices share one memory: an array moves between them by changing its label,
+/// and what a plugin refuses is planned on `builtin()` in place.
+struct Device {
+  const char* plugin_name;  // "onednn"
+  char name[48];            // "cuda:0"; "onednn" for a plugin's only device
+  mu_device* handle;
+  mu_device_table device;   // copies: missing tails are zero
+  mu_memory_table memory;   // all NULL on host_memory devices without their own
+  mu_stream_table stream;
+  mu_compute_table compute;
+  mu_device_info info;
+  bool host_memory;
+  std::uint32_t index;      // position in the list of opened devices; keys the plan cache
+};
+
+/// The backend that is linked in; never fails.
+Device* builtin();
+/// What makers use: set_default_device's, else MUSHIN_DEVICE's, else the best CPU backend found. Throws DeviceError (with the
+/// recorded reasons) when a named one isn't there.
+Device* default_device();
+
+}  // namespace mushin::core
