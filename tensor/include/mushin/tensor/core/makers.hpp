@@ -1,0 +1,9 @@
+#pragma once
+#include "mushin/tensor/core/array.hpp"
+
+namespace mushin::core {
+/// `value` where the last two indices are equal, else 0 (rank 2 or more).
+MUSHIN_API Array eye(const Sizes&, dtype, double value);
+/// first, first + step, … (n of them), each computed as first + i * step.
+MUSHIN_API Array ramp(std::int64_t n, dtype, double first, double step);
+}  // namespace mushin::core
