@@ -1,0 +1,212 @@
+#include "core/memory.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "mushin/tensor/error.hpp"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define MUSHIN_POISON(p, n) __asan_poison_memory_region(p, n)
+#define MUSHIN_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define MUSHIN_POISON(p, n) static_cast<void>(0)
+#define MUSHIN_UNPOISON(p, n) static_cast<void>(0)
+#endif
+
+namespace mushin::core {
+namespace {
+
+constexpr std::size_t step_limit = 1024, step = 64;  // classes every 64 bytes up to 1 KiB, then four an octave
+constexpr std::uint32_t classes = 16 + 4 * 38;
+constexpr std::uint32_t own_classes = 16 + 4 * 4;  // up to 16 KiB a thread keeps blocks of its own
+constexpr std::size_t own_bytes = 16 << 10;        // of each class, at most
+constexpr std::size_t huge_page = 2 << 20, huge_from = 1 << 20;
+
+struct SizeClass {
+  std::uint32_t index;
+  std::size_t bytes;
+};
+SizeClass size_class(std::size_t bytes) {
+  if (bytes <= step_limit) {
+    const std::size_t k = bytes ? (bytes - 1) / step : 0;
+    return {static_cast<std::uint32_t>(k), (k + 1) * step};
+  }
+  const unsigned octave = static_cast<unsigned>(std::bit_width(bytes - 1)) - 1;
+  const std::size_t part = std::size_t{1} << (octave - 2), k = (bytes - 1 - (std::size_t{1} << octave)) / part;
+  return {static_cast<std::uint32_t>(16 + (octave - 10) * 4 + k), (std::size_t{1} << octave) + (k + 1) * part};
+}
+
+// All devices with host memory share one cache; each other device has its own.
+struct Cache {
+  std::mutex lock;
+  std::array<Block*, classes> free{};
+  std::size_t from_system = 0, cached = 0, peak = 0;
+};
+constexpr std::size_t most_devices = 64;
+Cache& cache_of(const Device* d) {
+  static Cache* const caches = new Cache[most_devices + 1];  // never destroyed: arrays may outlive static objects
+  return caches[d->host_memory ? most_devices : d->index % most_devices];
+}
+
+// A thread's own free blocks of the small classes, host memory only: no lock between one small tensor and the next. What a
+// thread frees beyond `own_bytes` goes to the common cache, so memory made in one thread and freed in another comes around.
+struct Own {
+  std::array<Block*, own_classes> free{};
+  std::array<std::uint32_t, own_classes> count{};
+};
+thread_local constinit Own own;
+thread_local constinit bool own_usable = true;
+
+void put_back(Cache& cache, Block* b) noexcept {
+  const std::lock_guard locked(cache.lock);
+  b->next = cache.free[b->size_class];
+  cache.free[b->size_class] = b;
+  cache.cached += b->bytes;
+}
+
+// Hands a thread's blocks over when it ends.
+struct AtThreadEnd {
+  ~AtThreadEnd() {
+    own_usable = false;
+    for (Block*& list : own.free)
+      while (Block* b = list) {
+        list = b->next;
+        put_back(cache_of(b->device), b);
+      }
+  }
+};
+void hand_over_at_thread_end() {
+  static thread_local AtThreadEnd once;
+  static_cast<void>(once);
+}
+
+bool from_host(Block& b) {
+  const bool huge = b.bytes >= huge_from;
+  const std::size_t align = huge ? huge_page : 64;
+  void* p = std::aligned_alloc(align, (b.bytes + align - 1) / align * align);
+  if (!p) return false;
+  if (huge) madvise(p, b.bytes, MADV_HUGEPAGE);
+  b.data = static_cast<std::byte*>(p);
+  b.buffer = static_cast<mu_buffer*>(p);
+  return true;
+}
+
+bool from_device(Block& b) {
+  mu_error error{};
+  error.size = sizeof error;
+  const mu_code code = b.device->memory.alloc(b.device->handle, MU_MEMORY_DEVICE, b.bytes, b.device->info.mem_align, &b.buffer, &error);
+  if (code == MU_OK || code == MU_OUT_OF_MEMORY) return code == MU_OK;
+  throw PluginError(fmt::format("[allocate] {}: {} bytes: {}", b.device->name, b.bytes, error.message).c_str());
+}
+
+Block* fresh(Device* device, SizeClass wanted) {
+  Block* b = new Block{1, wanted.index, nullptr, nullptr, wanted.bytes, device, nullptr};
+  try {
+    if (!(device->host_memory ? from_host(*b) : from_device(*b))) {
+      delete b;
+      return nullptr;
+    }
+  } catch (...) {
+    delete b;
+    throw;
+  }
+  Cache& cache = cache_of(device);
+  const std::lock_guard locked(cache.lock);
+  cache.from_system += b->bytes;
+  if (cache.from_system > cache.peak) cache.peak = cache.from_system;
+  return b;
+}
+
+void give_back(Block* b) {
+  if (b->device->host_memory) {
+    MUSHIN_UNPOISON(b->data, b->bytes);
+    std::free(b->data);
+  } else {
+    b->device->memory.free(b->device->handle, b->buffer);
+  }
+  delete b;
+}
+
+Block* reuse(Cache& cache, std::uint32_t index) {
+  const std::lock_guard locked(cache.lock);
+  Block* b = cache.free[index];
+  if (!b) return nullptr;
+  cache.free[index] = b->next;
+  cache.cached -= b->bytes;
+  return b;
+}
+
+[[noreturn]] void out_of_memory(Device* device, std::size_t bytes) {
+  const MemoryStats now = memory_stats(device);
+  throw OutOfMemory(
+      fmt::format("[allocate] no memory left on {}: asked for {} bytes, {} in use, {} cached", device->name, bytes, now.in_use, now.cached)
+          .c_str());
+}
+
+}  // namespace
+
+Block* allocate(Device* device, std::size_t bytes) {
+  if (bytes > std::size_t{1} << 46) out_of_memory(device, bytes);
+  const SizeClass wanted = size_class(bytes);
+  Block* b = nullptr;
+  if (device->host_memory && wanted.index < own_classes && (b = own.free[wanted.index])) {
+    own.free[wanted.index] = b->next;
+    --own.count[wanted.index];
+  } else if (!(b = reuse(cache_of(device), wanted.index)) && !(b = fresh(device, wanted))) {
+    drain_cache(device);
+    if (!(b = fresh(device, wanted))) out_of_memory(device, bytes);
+  }
+  if (device->host_memory) MUSHIN_UNPOISON(b->data, b->bytes);
+  b->refs = 1;
+  return b;
+}
+
+void release(Block* b) noexcept {
+  if (b->device->host_memory) MUSHIN_POISON(b->data, b->bytes);
+  const std::uint32_t k = b->size_class;
+  if (b->device->host_memory && k < own_classes && own_usable && own.count[k] * b->bytes < own_bytes) {
+    if (own.count[k] == 0) hand_over_at_thread_end();
+    b->next = own.free[k];
+    own.free[k] = b;
+    ++own.count[k];
+    return;
+  }
+  put_back(cache_of(b->device), b);
+}
+
+MemoryStats memory_stats(const Device* device) {
+  Cache& cache = cache_of(device);
+  const std::lock_guard locked(cache.lock);
+  return {cache.from_system - cache.cached, cache.cached, cache.peak};
+}
+
+void drain_cache(Device* device) {
+  Cache& cache = cache_of(device);
+  std::array<Block*, classes> taken;
+  {
+    const std::lock_guard locked(cache.lock);
+    taken = std::exchange(cache.free, {});
+    cache.from_system -= cache.cached;
+    cache.cached = 0;
+  }
+  for (Block* list : taken)
+    while (Block* b = list) {
+      list = b->next;
+      give_back(b);
+    }
+}
+
+}  // namespace mushin::core
