@@ -1,0 +1,79 @@
+// The pool: every index once, borders that depend on the size alone, nesting, several callers at once.
+#include "core/threads.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace mushin::core {
+namespace {
+
+template <class F> void over(std::uint64_t n, std::uint64_t grain, F f) {
+  parallel_for(n, grain, [](void* arg, std::uint64_t begin, std::uint64_t end) { (*static_cast<F*>(arg))(begin, end); }, &f);
+}
+
+TEST(ParallelFor, VisitsEveryIndexOnce) {
+  for (const std::uint64_t n : {1u, 2u, 7u, 64u, 1000u, 70'001u})
+    for (const std::uint64_t grain : {1u, 3u, 64u, 100'000u}) {
+      std::vector<std::atomic<int>> visits(n);
+      over(n, grain, [&](std::uint64_t begin, std::uint64_t end) {
+        for (; begin < end; ++begin) visits[begin].fetch_add(1);
+      });
+      for (std::uint64_t i = 0; i < n; ++i) ASSERT_EQ(visits[i].load(), 1) << i << " of " << n << ", grain " << grain;
+    }
+}
+
+TEST(ParallelFor, ChunksAreOfTheGrainWhateverTheirNumber) {
+  for (const std::uint64_t n : {10u, 200'003u}) {
+    std::mutex lock;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> chunks;
+    over(n, 3, [&](std::uint64_t begin, std::uint64_t end) {
+      const std::lock_guard locked(lock);
+      chunks.emplace(begin, end);
+    });
+    ASSERT_EQ(chunks.size(), (n + 2) / 3);
+    for (auto [begin, end] : chunks) {
+      EXPECT_EQ(begin % 3, 0u);
+      EXPECT_EQ(end, std::min(begin + 3, n));
+    }
+  }
+}
+
+TEST(ParallelFor, NothingToDoCallsNothing) {
+  over(0, 4, [](std::uint64_t, std::uint64_t) { FAIL() << "called for an empty range"; });
+}
+
+TEST(ParallelFor, NestedCallsRunInTheSameThread) {
+  std::atomic<int> elsewhere{0}, inner{0};
+  over(8, 1, [&](std::uint64_t, std::uint64_t) {
+    const auto me = std::this_thread::get_id();
+    over(16, 1, [&](std::uint64_t, std::uint64_t) {
+      inner.fetch_add(1);
+      if (std::this_thread::get_id() != me) elsewhere.fetch_add(1);
+    });
+  });
+  EXPECT_EQ(inner.load(), 8 * 16);
+  EXPECT_EQ(elsewhere.load(), 0);
+}
+
+TEST(ParallelFor, CallersInSeveralThreadsAllFinish) {
+  std::atomic<std::uint64_t> total{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 4; ++t)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 2000; ++round)
+        over(64, 4, [&](std::uint64_t begin, std::uint64_t end) { total.fetch_add(end - begin); });
+    });
+  for (auto& c : callers) c.join();
+  EXPECT_EQ(total.load(), 4u * 2000 * 64);
+}
+
+TEST(ThreadCount, IsAtLeastTheCaller) { EXPECT_GE(thread_count(), 1u); }
+
+}  // namespace
+}  // namespace mushin::core
