@@ -1,0 +1,36 @@
+// The public face of a device.
+#include "mushin/tensor/device.hpp"
+
+#include <fmt/format.h>
+
+#include "devices/device_state.hpp"
+#include "devices/host.hpp"
+#include "loader/plugins.hpp"
+#include "loader/tables.hpp"
+#include "mushin/tensor/error.hpp"
+
+namespace mushin {
+
+const char* Device::name() const noexcept { return raw_->name; }
+const char* Device::plugin() const noexcept { return raw_->plugin_name; }
+const char* Device::description() const noexcept { return raw_->info.name; }
+device_kind Device::kind() const noexcept { return static_cast<device_kind>(raw_->info.kind); }
+bool Device::host_memory() const noexcept { return raw_->host_memory; }
+
+Device device(const char* name) { return Device(core::find_device(name ? name : "")); }
+
+std::vector<Device> devices() {
+  std::vector<Device> all;
+  for (core::Device* d : core::all_devices()) all.push_back(Device(d));
+  return all;
+}
+
+void synchronize(Device d) {
+  mu_error error = core::empty_error();
+  const mu_code code = d.raw()->device.synchronize(d.raw()->handle, &error);
+  if (code != MU_OK) throw DeviceError(fmt::format("[synchronize] {} failed: {}", d.name(), core::describe(code, error)).c_str());
+}
+
+std::vector<PluginMessage> plugin_messages() { return core::logged(); }
+
+}  // namespace mushin

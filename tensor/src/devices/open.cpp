@@ -1,0 +1,91 @@
+#include "devices/open.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "loader/record.hpp"
+
+namespace mushin::core {
+namespace {
+
+// More devices than any machine has: a count beyond it is garbage.
+constexpr std::uint32_t most_devices = 256;
+
+std::atomic<std::uint32_t> next_index{0};
+
+std::string read_info(Device& d, std::uint32_t kinds) {
+  mu_error error = empty_error();
+  d.info.size = sizeof d.info;
+  if (const mu_code code = d.device.info(d.handle, &d.info, &error); code != MU_OK) return "info: " + describe(code, error);
+  for (auto [text, size] :
+       {std::pair{d.info.name, sizeof d.info.name}, {d.info.arch, sizeof d.info.arch}, {d.info.driver, sizeof d.info.driver}})
+    text[size - 1] = 0;
+  d.info.pw_max_in = std::max(d.info.pw_max_in, 12u);
+  d.info.pw_max_out = std::max(d.info.pw_max_out, 4u);
+  d.info.pw_max_inst = std::max(d.info.pw_max_inst, 64u);
+  if (d.info.kind > 31 || !(kinds >> d.info.kind & 1u))
+    return fmt::format("is of kind {}, which the plugin's note doesn't name", d.info.kind);
+  d.host_memory = (d.info.caps & MU_CAP_HOST_MEMORY) != 0;
+  return d.host_memory ? std::string() : check_memory_table(d.memory);
+}
+
+// A CPU plugin's only device goes by the plugin's name alone.
+void set_name(Device& d, std::uint32_t i, std::uint32_t count) {
+  const bool plain = count == 1 && d.info.kind == MU_KIND_CPU;
+  const std::string name = plain ? d.plugin_name : fmt::format("{}:{}", d.plugin_name, i);
+  std::memcpy(d.name, name.c_str(), std::min(name.size() + 1, sizeof d.name - 1));
+}
+
+std::string open_one(const Backend& b, std::uint32_t kinds, std::uint32_t i, std::uint32_t count, OpenedDevices& opened) {
+  mu_error error = empty_error();
+  mu_device* handle = nullptr;
+  if (const mu_code code = b.plugin.device_open(i, &handle, &error); code != MU_OK) {
+    opened.code = code;
+    return "device_open: " + describe(code, error);
+  }
+  auto* d = new Device{};  // for the life of the process
+  d->plugin_name = keep_text(b.plugin.name);
+  d->handle = handle;
+  d->device = b.device, d->memory = b.memory, d->stream = b.stream, d->compute = b.compute;
+  std::string wrong = read_info(*d, kinds);
+  if (!wrong.empty()) {
+    opened.code = MU_INVALID;
+    b.device.close(handle);
+    delete d;
+    return wrong;
+  }
+  set_name(*d, i, count);
+  d->index = next_index++;
+  opened.devices.push_back(d);
+  return {};
+}
+
+}  // namespace
+
+OpenedDevices open_devices(const Backend& backend, std::uint32_t kinds) {
+  OpenedDevices opened;
+  mu_error error = empty_error();
+  std::uint32_t count = 0;
+  if (const mu_code code = backend.plugin.device_count(&count, &error); code != MU_OK) {
+    opened.code = code;
+    opened.reason = describe(code, error);
+    return opened;
+  }
+  if (count == 0) {
+    opened.code = MU_UNAVAILABLE;
+    opened.reason = error.message[0] ? describe(MU_UNAVAILABLE, error) : "has no device here";
+  } else if (count > most_devices) {
+    opened.code = MU_INVALID;
+    opened.reason = fmt::format("counts {} devices", count);
+    return opened;
+  }
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (auto wrong = open_one(backend, kinds, i, count, opened); !wrong.empty() && opened.reason.empty())
+      opened.reason = fmt::format("device {} {}", i, wrong);
+  return opened;
+}
+
+}  // namespace mushin::core
