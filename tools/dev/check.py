@@ -1,0 +1,121 @@
+"""Builds mushin in several ways and runs the tests of each; what tools/check calls."""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FEATURES = ["-Dtests=enabled", "-Dnn=enabled", "-Donednn=enabled", "-Dtools=enabled", "-Dexamples=enabled"]
+# What compiles programs by itself, or installs: once is enough.
+ONCE = ["compile_fail", "headers", "install", "hygiene"]
+
+# name: (what it proves, environment, Meson options, arguments of `meson test`)
+LEGS = {
+    "gcc": ("GCC, warnings are errors, every test", {"CC": "gcc", "CXX": "g++"}, ["-Dbuildtype=debugoptimized", "-Dwerror=true"], []),
+    "clang": ("Clang, warnings are errors", {"CC": "clang-14", "CXX": "clang++-14"}, ["-Dbuildtype=debugoptimized", "-Dwerror=true"],
+              [f"--no-suite={s}" for s in ONCE]),
+    "asan": ("address and undefined-behaviour sanitizers", {"CC": "gcc", "CXX": "g++"},
+             ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+             [f"--no-suite={s}" for s in ONCE]),
+    "tsan": ("thread sanitizer, over what has threads", {"CC": "gcc", "CXX": "g++"},
+             ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"], ["--suite=threads"]),
+}
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add_junit(self, path):
+        """Counts the cases of one run; returns in how many programs a case failed."""
+        broken = 0
+        for suite in xml.parse(path).getroot().iter("testsuite"):
+            failed = 0
+            for case in suite.iter("testcase"):
+                if case.find("failure") is not None or case.find("error") is not None:
+                    failed += 1
+                elif case.find("skipped") is not None or case.get("result") == "skipped":
+                    self.skipped += 1
+                else:
+                    self.passed += 1
+            self.failed += failed
+            broken += failed > 0
+        return broken
+
+
+def run(command, env=None, log=None):
+    environment = {**os.environ, **(env or {})}
+    if log is None:
+        return subprocess.run(command, env=environment, cwd=ROOT).returncode
+    with open(log, "w") as out:
+        code = subprocess.run(command, env=environment, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT).returncode
+    if code != 0:
+        sys.stdout.write("".join(open(log).readlines()[-60:]))
+    return code
+
+
+def leg(name, build_root, totals, jobs):
+    what, env, options, test_args = LEGS[name]
+    build = build_root / name
+    begin = time.monotonic()
+    print(f"== {name}: {what}", flush=True)
+    build.parent.mkdir(parents=True, exist_ok=True)
+    setup = ["meson", "setup", str(build), *FEATURES, *options]
+    if build.exists():
+        setup.append("--reconfigure" if (build / "build.ninja").exists() else "--wipe")
+    for step, command in (("setup", setup), ("build", ["ninja", "-C", str(build), f"-j{jobs}"])):
+        if run(command, env, build_root / f"{name}-{step}.log") != 0:
+            print(f"{name}: {step} failed, see {build_root / f'{name}-{step}.log'}")
+            totals.failed += 1
+            return
+    built = time.monotonic()
+    shutil.rmtree(build / "meson-logs" / "testlog.junit.xml", ignore_errors=True)
+    code = run(["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs}", "--quiet", *test_args], env)
+    broken = totals.add_junit(build / "meson-logs" / "testlog.junit.xml")
+    bad = {"FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS"}
+    failing = [json.loads(line) for line in open(build / "meson-logs" / "testlog.json")]
+    failing = [t["name"] for t in failing if t["result"] in bad]
+    # A program may fail although each of its cases passed: a leak, a crash at exit, a time-out.
+    totals.failed += max(0, len(failing) - broken, 1 if code != 0 and broken == 0 else 0)
+    print(f"   built in {built - begin:.0f} s, tested in {time.monotonic() - built:.0f} s" + (f"; failing: {', '.join(failing)}" if failing else ""), flush=True)
+
+
+def wraps(build_root, totals):
+    """The wraps behind GoogleTest and Google Benchmark build, from the archives whose hashes they name, without the network of their authors."""
+    print("== wraps: GoogleTest and Google Benchmark from source", flush=True)
+    code = run([str(ROOT / "tools/dev/check_wraps"), str(build_root / "wraps")], log=build_root / "wraps.log")
+    if code == 77:
+        totals.skipped += 1
+        print("   skipped: the package archive gives no sources")
+    elif code == 0:
+        totals.passed += 1
+    else:
+        totals.failed += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Builds mushin with both compilers and the sanitizers and runs all tests.")
+    parser.add_argument("--quick", action="store_true", help="the GCC build only")
+    parser.add_argument("--leg", action="append", choices=[*LEGS, "wraps"], help="this build only (may be repeated)")
+    parser.add_argument("--build", type=Path, default=ROOT / "build-check", help="where to build")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    args = parser.parse_args()
+    chosen = args.leg or (["gcc"] if args.quick else [*LEGS, "wraps"])
+    args.build.mkdir(parents=True, exist_ok=True)
+    totals = Totals()
+    for name in chosen:
+        if name == "wraps":
+            wraps(args.build, totals)
+        else:
+            leg(name, args.build, totals, args.jobs)
+    print(f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped", flush=True)
+    return 1 if totals.failed or not totals.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
