@@ -1,5 +1,8 @@
 #pragma once
-#include "mushin/tensor/core/array.hpp"
+#include "mushin/tensor/ops/shape.hpp"
+#include "mushin/tensor/rejections.hpp"
+#include "mushin/tensor/shape_rules/index.hpp"
+#include "mushin/tensor/tensor.hpp"
 
 namespace mushin::core {
 /// out[p] = a[p with coordinate `axis` replaced by indices[p]]; indices: i64, of a's rank, its other sizes equal to a's.
@@ -10,3 +13,52 @@ MUSHIN_API Array scatter_add(const Array& base, unsigned axis, const Array& indi
 /// A last axis of `classes` elements: 1 at the index, 0 elsewhere. ShapeError when an index is outside [0, classes).
 MUSHIN_API Array one_hot(const Array& indices, std::int64_t classes, dtype);
 }  // namespace mushin::core
+
+namespace mushin {
+
+/// out[p] = a[p with coordinate `Axis` replaced by indices[p]] (-1 is the last axis). indices: std::int64_t, of a's rank, its extents on
+/// other axes equal to a's; result: the extents of `indices`. Gradient in `a`: the cotangent, added where it was read. ShapeError when
+/// an index is outside its axis.
+template <int Axis, TensorLike A, TensorLike I>
+auto gather(const A& a, const I& indices) {
+  static_assert(index_elements<I>, "[gather] the indices must be std::int64_t: cast with .to<std::int64_t>()");
+  constexpr unsigned axis = rules::axis(A::extents, Axis);
+  if constexpr (!rules::axis_in_range(A::extents, Axis))
+    static_assert(axes_within<spell(A::extents), spell(rules::Axes{Axis})>, "[gather] the axis is out of range");
+  else if constexpr (!rules::gather_matches(A::extents, I::extents, axis))
+    static_assert(index_extents_match<spell(A::extents), spell(I::extents)>,
+                  "[gather] the indices must have a's extents on every other axis");
+  constexpr unsigned others = rules::equal_at_run_time(A::extents, I::extents) & ~(1u << (A::extents.rank - 1 - axis));
+  if constexpr (others != 0) core::check_equal("gather", a.shape(), indices.shape(), others);
+  using core::gather;
+  return detail::made<typename A::element, rules::gather(A::extents, I::extents, axis)>(
+      gather(a.raw(), axis, detail::constant(indices.raw())));
+}
+
+/// Rows of `a`. a: (rows, rest…), indices: (n), std::int64_t -> (n, rest…). Gradient in `a`: the cotangent, added to the rows taken.
+/// ShapeError when an index is outside the first axis.
+template <TensorLike A, TensorLike I>
+auto take(const A& a, const I& indices) {
+  static_assert(index_elements<I>, "[take] the indices must be std::int64_t: cast with .to<std::int64_t>()");
+  static_assert(A::extents.rank > 0, "[take] a scalar has no rows");
+  static_assert(I::extents.rank == 1, "[take] the indices must have rank 1");
+  core::Sizes column = indices.shape(), rows = a.shape();
+  while (column.rank < rows.rank) column.push(1);
+  rows.at[0] = column[0];
+  const core::Array spread = core::broadcast_to(core::reshape(detail::constant(indices.raw()), column), rows);
+  using core::gather;
+  return detail::made<typename A::element, rules::take(A::extents, I::extents)>(gather(a.raw(), 0u, spread));
+}
+
+/// 1 at the index, else 0, along a new last axis: (…) -> (…, N). indices: std::int64_t; element type `T`. ShapeError when an index is
+/// outside [0, N).
+template <std::int64_t N, class T = float, TensorLike I>
+auto one_hot(const I& indices) {
+  static_assert(index_elements<I>, "[one_hot] the indices must be std::int64_t: cast with .to<std::int64_t>()");
+  static_assert(is_element_type<T>, "[one_hot] not an element type: use float, double, std::int64_t or bool");
+  static_assert(I::extents.rank < max_rank, "[one_hot] at most 8 axes");
+  static_assert(N >= 0, "[one_hot] the number of classes must not be negative");
+  return detail::made<T, rules::append(I::extents, extent{N})>(core::one_hot(detail::constant(indices.raw()), N, dtype_of<T>));
+}
+
+}  // namespace mushin

@@ -1,5 +1,8 @@
 #pragma once
 #include "mushin/tensor/core/array.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
+#include "mushin/tensor/sizes.hpp"
+#include "mushin/tensor/tensor.hpp"
 
 namespace mushin::core {
 /// Uniform in [0, 1), from the default generator, which moves on.
@@ -14,4 +17,56 @@ MUSHIN_API Array permutation(std::int64_t n);
 namespace mushin {
 /// Restarts the default generator: the same seed gives the same numbers on every backend.
 MUSHIN_API void manual_seed(std::uint64_t seed);
+}  // namespace mushin
+
+namespace mushin {
+
+// Extents, the optional element type and the sizes of named extents are given as to the makers. Each call moves the default
+// generator on; `manual_seed` restarts it.
+
+/// Uniform in [0, 1). Float types.
+template <class T, extent... E, text... Names>
+Tensor<T, E...> randu(SizedDim<Names>... given) {
+  static_assert(std::floating_point<T>, "[randu] needs a float element type");
+  return Tensor<T, E...>{core::randu(detail::given_sizes<E...>(given...), dtype_of<T>)};
+}
+template <extent... E, text... Names>
+auto randu(SizedDim<Names>... given) {
+  return randu<float, E...>(given...);
+}
+
+/// Standard normal. Float types.
+template <class T, extent... E, text... Names>
+Tensor<T, E...> randn(SizedDim<Names>... given) {
+  static_assert(std::floating_point<T>, "[randn] needs a float element type");
+  return Tensor<T, E...>{core::randn(detail::given_sizes<E...>(given...), dtype_of<T>)};
+}
+template <extent... E, text... Names>
+auto randn(SizedDim<Names>... given) {
+  return randn<float, E...>(given...);
+}
+
+/// Integers, uniform in [low, high); std::int64_t.
+template <extent... E, text... Names>
+Tensor<std::int64_t, E...> randint(std::int64_t low, std::int64_t high, SizedDim<Names>... given) {
+  return Tensor<std::int64_t, E...>{core::randint(detail::given_sizes<E...>(given...), low, high)};
+}
+
+/// 1 with probability `p`, else 0.
+template <class T, extent... E, text... Names>
+Tensor<T, E...> bernoulli(double p, SizedDim<Names>... given) {
+  const core::Array u = core::randu(detail::given_sizes<E...>(given...), dtype::f32);
+  return to<T>(Tensor<bool, E...>{core::less(u, core::literal(p, dtype::f32))});
+}
+template <extent... E, text... Names>
+auto bernoulli(double p, SizedDim<Names>... given) {
+  return bernoulli<float, E...>(p, given...);
+}
+
+/// 0 … N-1 in random order: (N), std::int64_t.
+template <extent N, text... Names>
+Tensor<std::int64_t, N> permutation(SizedDim<Names>... given) {
+  return Tensor<std::int64_t, N>{core::permutation(detail::given_sizes<N>(given...)[0])};
+}
+
 }  // namespace mushin

@@ -1,0 +1,12 @@
+#pragma once
+// The tensor layer: typed tensors (constants), their makers and ops.
+#include "mushin/tensor/error.hpp"
+#include "mushin/tensor/makers.hpp"
+#include "mushin/tensor/ops/index.hpp"
+#include "mushin/tensor/ops/matmul.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
+#include "mushin/tensor/ops/random.hpp"
+#include "mushin/tensor/ops/reduce.hpp"
+#include "mushin/tensor/ops/shape.hpp"
+#include "mushin/tensor/ops/softmax.hpp"
+#include "mushin/tensor/tensor.hpp"

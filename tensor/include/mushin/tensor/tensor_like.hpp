@@ -1,0 +1,86 @@
+#pragma once
+#include <concepts>
+#include <utility>
+
+#include "mushin/tensor/core/array.hpp"
+#include "mushin/tensor/shape.hpp"
+
+namespace mushin {
+
+/// What ops accept: Tensor, and the autograd layer's Variable and Traced.
+/// `raw()` gives the untyped handle, and its type chooses the algebra: an op calls `op(a.raw(), b.raw())`, which is
+/// core::op on core::Array (eager, tensor layer) or on core::Traced (recording, autograd layer).
+template <class A>
+concept TensorLike = requires(const A& a) {
+  typename A::element;
+  A::extents;
+  a.raw();
+};
+
+/// A number that mixes with tensors.
+template <class S>
+concept Scalar = std::is_arithmetic_v<S>;
+
+/// The typed handle around an untyped one: `typed_handle<core::Array>::of<T, E...>` is Tensor<T, E...>. Each layer
+/// specialises it for its own handle.
+template <class Raw>
+struct typed_handle;
+
+namespace detail {
+template <class Raw, class T, auto S, class Axes = std::make_integer_sequence<unsigned, S.rank>>
+struct unpack;
+template <class Raw, class T, auto S, unsigned... I>
+struct unpack<Raw, T, S, std::integer_sequence<unsigned, I...>> {
+  using type = typename typed_handle<Raw>::template of<T, S.at[I]...>;
+};
+}  // namespace detail
+
+/// Tensor or Traced, whichever `Raw` is the handle of, with element type `T` and shape `S`.
+template <class Raw, class T, auto S>
+using typed = typename detail::unpack<Raw, T, S>::type;  // `Shape S` crashes GCC 12.2
+
+namespace detail {
+
+/// `raw` as a typed handle.
+template <class T, auto S, class Raw>
+auto made(Raw raw) {
+  return typed<Raw, T, S>{std::move(raw)};
+}
+/// `raw` with the element type and shape of `A`.
+template <class A, class Raw>
+auto like(Raw raw) {
+  return typed<Raw, typename A::element, A::extents>{std::move(raw)};
+}
+
+/// The value behind any handle: for ops whose result is constant whatever the operands.
+template <class Raw>
+decltype(auto) constant(const Raw& raw) {
+  if constexpr (std::same_as<Raw, core::Array>)
+    return (raw);
+  else
+    return raw.value();
+}
+
+template <class A>
+using raw_of = std::remove_cvref_t<decltype(std::declval<const A&>().raw())>;
+
+}  // namespace detail
+
+/// A value that gradients can be taken of: one whose handle isn't core::Array.
+template <class A>
+concept Differentiable = TensorLike<A> && !std::same_as<detail::raw_of<A>, core::Array>;
+template <class A>
+concept Constant = TensorLike<A> && std::same_as<detail::raw_of<A>, core::Array>;
+
+template <class A, class B>
+inline constexpr bool same_element_type = std::same_as<typename A::element, typename B::element>;
+template <class A>
+inline constexpr bool float_elements = std::floating_point<typename A::element>;
+template <class A>
+inline constexpr bool number_elements = !std::same_as<typename A::element, bool>;
+template <class A>
+inline constexpr bool bool_elements = std::same_as<typename A::element, bool>;
+template <class A>
+inline constexpr bool index_elements = std::same_as<typename A::element, std::int64_t>;
+
+}  // namespace mushin
