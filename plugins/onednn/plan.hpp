@@ -1,0 +1,57 @@
+// What a plan of this backend is, and the host that it runs in.
+#pragma once
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <cstdint>
+#include <memory>
+
+#include "mushin/plugin.h"
+
+/// Made by plan_create; runs from several threads at once, so `run` changes nothing in it.
+struct mu_plan {
+  virtual ~mu_plan() = default;
+  virtual mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error*) const noexcept = 0;
+};
+
+struct mu_device {
+  dnnl::engine engine;
+};
+
+namespace onednn {
+
+/// Set once by the entry.
+extern const mu_host* host;
+
+/// The arguments of plan_create.
+struct Request {
+  const dnnl::engine* engine;
+  const mu_op* op;
+  std::uint32_t n_in, n_out;
+  const mu_tensor* in;
+  const mu_tensor* out;
+};
+
+/// Why there is no plan: MU_UNSUPPORTED (the host's builtin backend is better, or able) or MU_INVALID.
+struct Refusal {
+  mu_code code;
+  const char* reason;
+};
+
+/// Throw Refusal, dnnl::error or std::bad_alloc.
+std::unique_ptr<mu_plan> make_matmul(const Request&);
+std::unique_ptr<mu_plan> make_softmax(const Request&);
+
+inline void require(bool met, const char* reason) {
+  if (!met) throw Refusal{MU_UNSUPPORTED, reason};
+}
+
+inline float* address(const mu_tensor& view) { return reinterpret_cast<float*>(reinterpret_cast<char*>(view.buffer) + view.byte_offset); }
+
+/// The host's parallel_for over [0, n) in chunks of `grain`. `f(begin, end)` must not throw.
+template <class F>
+void parallel_for(std::uint64_t n, std::uint64_t grain, F& f) {
+  host->parallel_for(
+      host->ctx, n, grain, [](void* arg, std::uint64_t begin, std::uint64_t end) { (*static_cast<F*>(arg))(begin, end); }, &f);
+}
+
+}  // namespace onednn
