@@ -1,0 +1,91 @@
+// Opens a backend module as the loader would, without the loader, and runs ops through its C tables.
+#pragma once
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "mushin/plugin.h"
+
+namespace driver {
+
+/// Chunks run on threads of their own, so that races show.
+inline const mu_host* host() {
+  static const mu_host table{
+      sizeof table,
+      MU_ABI_MINOR,
+      nullptr,
+      [](void*, std::uint32_t, const char*, std::size_t) noexcept {},
+      [](void*, const char*, const char*) noexcept -> const char* { return nullptr; },
+      [](void*, std::uint64_t n, std::uint64_t grain, mu_range_fn f, void* arg) noexcept {
+        std::vector<std::thread> threads;
+        for (std::uint64_t begin = 0; begin < n; begin += grain) threads.emplace_back([=] { f(arg, begin, std::min(n, begin + grain)); });
+        for (auto& t : threads) t.join();
+      },
+      [](void*) noexcept -> std::uint32_t { return 3; },
+  };
+  return &table;
+}
+
+struct Module {
+  const mu_plugin* plugin = nullptr;
+  mu_device* device = nullptr;
+
+  explicit Module(const char* path) {
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) throw std::runtime_error(dlerror());
+    const auto entry = reinterpret_cast<mu_entry_fn>(dlsym(library, MU_ENTRY_SYMBOL));
+    if (entry) plugin = entry(host(), nullptr);
+    if (!plugin || plugin->device_open(0, &device, nullptr) != MU_OK) throw std::runtime_error("the plugin doesn't open");
+  }
+};
+
+/// A view of host memory with strides in elements.
+inline mu_tensor view(const void* data, mu_dtype type, const std::vector<std::int64_t>& dim, const std::vector<std::int64_t>& stride) {
+  mu_tensor t{};
+  t.size = sizeof t;
+  t.dtype = type;
+  t.rank = static_cast<std::uint16_t>(dim.size());
+  t.buffer = reinterpret_cast<mu_buffer*>(const_cast<void*>(data));
+  std::copy(dim.begin(), dim.end(), t.dim);
+  std::copy(stride.begin(), stride.end(), t.stride);
+  return t;
+}
+inline std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& dim) {
+  std::vector<std::int64_t> stride(dim.size(), 1);
+  for (std::size_t i = dim.size(); i-- > 1;) stride[i - 1] = stride[i] * dim[i];
+  return stride;
+}
+
+/// plan_create, plan_run and plan_destroy; the first code that isn't MU_OK. `error` gets the text.
+inline mu_code run(const Module& m, const mu_op& op, std::vector<mu_tensor> in, mu_tensor out, std::string* error = nullptr) {
+  mu_error e{};
+  e.size = sizeof e;
+  const auto n_in = static_cast<std::uint32_t>(in.size());
+  mu_plan_info info{};
+  info.size = sizeof info;
+  mu_plan* plan = nullptr;
+  auto bare = in;
+  for (auto& t : bare) t.buffer = nullptr;
+  mu_tensor bare_out = out;
+  bare_out.buffer = nullptr;
+  mu_code code = m.plugin->compute->plan_create(m.device, &op, 0, n_in, bare.data(), 1, &bare_out, &plan, &info, &e);
+  if (code == MU_OK) {
+    for (auto& t : in)
+      for (unsigned i = t.rank; i < MU_MAX_RANK; ++i) t.dim[i] = t.stride[i] = -77;  // unspecified by law
+    code = m.plugin->compute->plan_run(plan, nullptr, n_in, in.data(), 1, &out, nullptr, 0, &e);
+    m.plugin->compute->plan_destroy(plan);
+  } else {
+    EXPECT_EQ(plan, nullptr);
+  }
+  if (error) *error = e.message;
+  return code;
+}
+
+}  // namespace driver
