@@ -224,7 +224,7 @@ class EpilogueTest : public testing::TestWithParam<Tail> {};
 
 TEST_P(EpilogueTest, IsDoneToEveryElement) {
   const Tail& p = GetParam();
-  for (const auto& [m, n] : {std::pair<std::int64_t, std::int64_t>{301, 103}, {33, 600}}) {
+  for (const auto& [m, n] : {std::pair<std::int64_t, std::int64_t>{301, 103}, {33, 1500}}) {
     constexpr std::int64_t k = 200;
     const auto a = random_values(static_cast<std::size_t>(m * k), 7), b = random_values(static_cast<std::size_t>(k * n), 8),
                extra = random_values(static_cast<std::size_t>(m * n), 9);
@@ -349,7 +349,7 @@ TEST_P(SoftmaxTest, EqualsTheDoubleOracle) {
   for (std::size_t row = 0; row < count / n; ++row) {
     softmax_oracle(p.kind, n, x.data() + row * n, dy.data() + row * n, wanted.data());
     for (std::size_t i = 0; i < n; ++i)
-      ASSERT_NEAR(y[row * n + i], wanted[i], p.kind == MU_SOFTMAX ? 1e-6 : 1e-5 + 2e-6 * std::abs(wanted[i])) << row << ", " << i;
+      ASSERT_NEAR(y[row * n + i], wanted[i], p.kind == MU_SOFTMAX ? 1e-6 : 3e-5 + 4e-6 * std::abs(wanted[i])) << row << ", " << i;
   }
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, SoftmaxTest,
