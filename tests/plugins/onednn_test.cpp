@@ -165,6 +165,8 @@ TEST(Malformed, IsRefusedAndNotRead) {
   EXPECT_EQ(driver::run(module(), op.h, {square, view(memory.data(), MU_F32, {99, 100}, {100, 1})}, square, &error), MU_INVALID) << error;
   EXPECT_EQ(driver::run(module(), op.h, {square, view(memory.data(), MU_F32, {1, 99, 100}, {0, 100, 1})}, square, &error), MU_INVALID)
       << error;
+  const auto batch = [&](std::int64_t n) { return view(memory.data(), MU_F32, {n, 50, 50}, {2500, 50, 1}); };
+  EXPECT_EQ(driver::run(module(), op.h, {batch(4), batch(3)}, batch(4), &error), MU_INVALID) << error;
   op.h.id = 4711;
   EXPECT_EQ(driver::run(module(), op.h, {square, square}, square, &error), MU_UNSUPPORTED);
   struct {
