@@ -1,5 +1,6 @@
 #pragma once
 // The tensor layer: typed tensors (constants), their makers and ops.
+#include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/makers.hpp"
 #include "mushin/tensor/ops/index.hpp"

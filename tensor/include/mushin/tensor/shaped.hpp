@@ -1,6 +1,7 @@
 #pragma once
 #include <cassert>
 
+#include "mushin/tensor/device.hpp"
 #include "mushin/tensor/run_time_checks.hpp"
 #include "mushin/tensor/tensor_like.hpp"
 
@@ -36,6 +37,9 @@ class Shaped {
     return (void)name, shape()[static_cast<unsigned>(axis)];
   }
   static constexpr mushin::dtype dtype() { return dtype_of<T>; }
+
+  /// Where the value is.
+  Device device() const { return Device{detail::constant(raw_).device()}; }
 
   /// Each element converted to `U`, as mu::to<U>.
   template <class U>
