@@ -13,8 +13,10 @@
 namespace mushin::core {
 namespace {
 
-template <class F> void over(std::uint64_t n, std::uint64_t grain, F f) {
-  parallel_for(n, grain, [](void* arg, std::uint64_t begin, std::uint64_t end) { (*static_cast<F*>(arg))(begin, end); }, &f);
+template <class F>
+void over(std::uint64_t n, std::uint64_t grain, F f) {
+  parallel_for(
+      n, grain, [](void* arg, std::uint64_t begin, std::uint64_t end) { (*static_cast<F*>(arg))(begin, end); }, &f);
 }
 
 TEST(ParallelFor, VisitsEveryIndexOnce) {
@@ -66,8 +68,7 @@ TEST(ParallelFor, CallersInSeveralThreadsAllFinish) {
   std::vector<std::thread> callers;
   for (int t = 0; t < 4; ++t)
     callers.emplace_back([&] {
-      for (int round = 0; round < 2000; ++round)
-        over(64, 4, [&](std::uint64_t begin, std::uint64_t end) { total.fetch_add(end - begin); });
+      for (int round = 0; round < 2000; ++round) over(64, 4, [&](std::uint64_t begin, std::uint64_t end) { total.fetch_add(end - begin); });
     });
   for (auto& c : callers) c.join();
   EXPECT_EQ(total.load(), 4u * 2000 * 64);

@@ -1,0 +1,132 @@
+// The caching allocator over a device in host memory and over one with memory of its own that can run out.
+#include "core/memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "mushin/tensor/error.hpp"
+
+namespace mushin::core {
+namespace {
+
+// Devices live as long as the process.
+Device& host_device() {
+  static Device d{};
+  std::strcpy(d.name, "host");
+  d.host_memory = true;
+  return d;
+}
+
+// Gives `left` allocations, then says it has no more.
+struct Scarce {
+  static inline int left = 0, live = 0;
+  static mu_code alloc(mu_device*, std::uint32_t, std::uint64_t bytes, std::uint64_t, mu_buffer** out, mu_error* e) noexcept {
+    if (left == 0) return mu_fail(e, MU_OUT_OF_MEMORY, 0, "none left");
+    --left;
+    ++live;
+    *out = static_cast<mu_buffer*>(::operator new(bytes));
+    return MU_OK;
+  }
+  static void free(mu_device*, mu_buffer* b) noexcept {
+    --live;
+    ++left;
+    ::operator delete(static_cast<void*>(b));
+  }
+};
+Device& scarce_device(std::uint32_t index) {
+  static Device devices[8]{};
+  Device& d = devices[index];
+  std::strcpy(d.name, "scarce");
+  d.memory.alloc = Scarce::alloc;
+  d.memory.free = Scarce::free;
+  d.index = index;
+  return d;
+}
+
+TEST(Allocate, BlocksAreAlignedDistinctAndLargeEnough) {
+  Device& d = host_device();
+  std::vector<Block*> blocks;
+  std::set<std::byte*> addresses;
+  for (std::size_t bytes : {0u, 1u, 64u, 65u, 1024u, 1025u, 5000u, 100'000u, 3'000'000u}) {
+    Block* b = allocate(&d, bytes);
+    EXPECT_GE(b->bytes, bytes);
+    EXPECT_LE(b->bytes, bytes + bytes / 4 + 64) << "a size class wastes a quarter at most";
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b->data) % 64, 0u);
+    EXPECT_EQ(static_cast<void*>(b->buffer), static_cast<void*>(b->data));
+    std::memset(b->data, 7, b->bytes);
+    addresses.insert(b->data);
+    blocks.push_back(b);
+  }
+  EXPECT_EQ(addresses.size(), blocks.size());
+  for (Block* b : blocks) release(b);
+}
+
+TEST(Allocate, AFreedBlockIsUsedAgain) {
+  Device& d = host_device();
+  for (std::size_t bytes : {100u, 200'000u, 5'000'000u}) {
+    Block* b = allocate(&d, bytes);
+    std::byte* const where = b->data;
+    release(b);
+    b = allocate(&d, bytes);
+    EXPECT_EQ(b->data, where);
+    release(b);
+  }
+}
+
+TEST(Allocate, MemoryFreedByAnotherThreadComesAround) {
+  Device& d = host_device();
+  const std::size_t before = memory_stats(&d).in_use + memory_stats(&d).cached;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Block*> made;
+    std::thread([&] {
+      for (int i = 0; i < 64; ++i) made.push_back(allocate(&d, 1000));
+    }).join();
+    for (Block* b : made) release(b);
+  }
+  const std::size_t after = memory_stats(&d).in_use + memory_stats(&d).cached;
+  EXPECT_LE(after - before, 1u << 20) << "64 blocks of 1 KiB are alive at a time";
+}
+
+TEST(Allocate, AFullDeviceIsDrainedAndAskedOnceMore) {
+  Device& d = scarce_device(3);
+  Scarce::left = 2;
+  Block* a = allocate(&d, 1000);
+  Block* b = allocate(&d, 100'000);
+  release(a);                          // cached, in another class than what is asked for next
+  Block* c = allocate(&d, 3'000'000);  // only the drained cache makes room
+  EXPECT_EQ(Scarce::live, 2);
+  release(b);
+  release(c);
+  drain_cache(&d);
+  EXPECT_EQ(Scarce::live, 0);
+}
+
+TEST(Allocate, OutOfMemorySaysWhatWasAskedForAndWhatIsInUse) {
+  Device& d = scarce_device(4);
+  Scarce::left = 1;
+  Block* a = allocate(&d, 1000);
+  try {
+    allocate(&d, 5000);
+    FAIL() << "there was no memory left";
+  } catch (const OutOfMemory& e) {
+    const std::string text = e.what();
+    EXPECT_NE(text.find("[allocate] no memory left on scarce: asked for 5000 bytes, 1024 in use, 0 cached"), std::string::npos) << text;
+  }
+  release(a);
+  drain_cache(&d);
+}
+
+TEST(Allocate, AnImpossibleSizeIsRefused) {
+  Device& d = host_device();
+  EXPECT_THROW(allocate(&d, std::size_t{1} << 60), OutOfMemory);
+}
+
+}  // namespace
+}  // namespace mushin::core
