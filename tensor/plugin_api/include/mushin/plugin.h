@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
 #ifdef __cplusplus
 #define MU_NOEXCEPT noexcept
 #define MU_STATIC_ASSERT static_assert
@@ -36,9 +35,6 @@ extern "C" {
 #define MU_ABI_MINOR 0u
 #define MU_ENTRY_SYMBOL "mushin_plugin_entry_v0"
 #define MU_MAX_RANK 8
-
-/* ------------------------------------------------------------------------------------------------ result codes, errors */
-
 typedef int32_t mu_code;
 #define MU_OK 0
 #define MU_INVALID 1       /* the caller broke the law: detected, never a crash                             */
@@ -60,17 +56,10 @@ typedef struct mu_error {
   char message[488]; /* UTF-8, cut to fit, always ends with NUL */
 } mu_error;
 
-/* ------------------------------------------------------------------------------------------------ handles */
-
 /* Owned by the plugin, opaque to the host; one exception: on a device with MU_CAP_HOST_MEMORY a `mu_buffer*` IS the address
  * of the memory (see mu_device_info.caps). */
-typedef struct mu_device mu_device;
-typedef struct mu_buffer mu_buffer;
-typedef struct mu_stream mu_stream;
-typedef struct mu_event mu_event;
-typedef struct mu_plan mu_plan;
-
-/* ------------------------------------------------------------------------------------------------ element types */
+typedef struct mu_device mu_device; typedef struct mu_buffer mu_buffer; typedef struct mu_stream mu_stream;
+typedef struct mu_event mu_event; typedef struct mu_plan mu_plan;
 
 /* DLPack's triple: code | bits << 8 | lanes << 16. */
 typedef uint32_t mu_dtype;
@@ -88,14 +77,11 @@ typedef uint32_t mu_dtype;
 
 static inline uint32_t mu_dtype_bytes(mu_dtype t) { return (t >> 8 & 0xFFu) / 8u; }
 
-/* ------------------------------------------------------------------------------------------------ tensor view */
-
 #define MU_LAYOUT_STRIDED 0u
 #define MU_LAYOUT_OPAQUE 1u /* layout_id is a token of this device of this build of the plugin */
 #define MU_LAYOUT_ANY 2u    /* plan_create only: "choose for me"; the answer is in mu_plan_info */
 
 #define MU_VIEW_READ_ONLY 1u
-
 /* Borrowed for the call. In plan_create `buffer` is NULL and `dim`, `stride` beyond `rank` are zero; in plan_run they are
  * unspecified there. Strides count elements and are never negative; 0 repeats. Rank 0 is one value. A dim may be 0. */
 typedef struct mu_tensor {
@@ -111,8 +97,6 @@ typedef struct mu_tensor {
   uint64_t layout_id;
   uint64_t bytes; /* reachable from byte_offset */
 } mu_tensor;
-
-/* ------------------------------------------------------------------------------------------------ pointwise programs */
 
 /* SSA. Value ids number the inputs, then the constants, then the instructions, in order; an operand's id is less than the
  * instruction's own, so one pass verifies a program and no loop is possible.
@@ -167,14 +151,12 @@ typedef struct mu_tensor {
 #define MU_PW_IOTA 39   /* no operand -> I64: index in the row-major order of the iteration space, cut by   */
                         /* aux: 0 the linear index, k the index along axis k-1                              */
 #define MU_PW_CORE_END 40
-
 #define MU_PW_SIGMOID 128 /* 1 / (1 + exp(-a))  F 4                                                         */
 #define MU_PW_EXPM1 129   /* F 4                                                                            */
 #define MU_PW_LOG1P 130   /* F 4                                                                            */
 #define MU_PW_RELU 131    /* max(a, 0); NaN stays NaN  F                                                    */
 #define MU_PW_STEP 132    /* a > 0 ? b : 0 (the gradient of relu)  F                                        */
 #define MU_PW_OPTIONAL_END 133
-
 typedef struct mu_pw_inst {
   uint16_t op;
   uint16_t flags; /* 0 */
@@ -182,7 +164,6 @@ typedef struct mu_pw_inst {
   uint16_t a, b, c;
   uint16_t aux;
 } mu_pw_inst;
-
 #define MU_PW_REASSOCIATE 1u /* sums and products may be reordered */
 #define MU_PW_APPROXIMATE 2u /* exp, log, tanh … may be coarser than the bounds above */
 
@@ -199,8 +180,6 @@ typedef struct mu_pw_program {
   const mu_dtype* const_type;
   const mu_pw_inst* inst;
 } mu_pw_program;
-
-/* ------------------------------------------------------------------------------------------------ ops */
 
 /* An op is data given to plan_create. The first nine are required, the others have a decomposition in the host. */
 typedef struct mu_op {
@@ -219,13 +198,11 @@ typedef struct mu_op {
 #define MU_OP_REORDER 9
 #define MU_OP_SOFTMAX 72
 #define MU_OP_VENDOR 0x8000
-
 /* in: the program's inputs; out: its outputs. */
 typedef struct mu_op_pointwise {
   mu_op h;
   const mu_pw_program* program;
 } mu_op_pointwise;
-
 #define MU_REDUCE_SUM 1
 #define MU_REDUCE_PROD 2
 #define MU_REDUCE_MAX 3 /* F: NaN wins */
@@ -260,9 +237,7 @@ typedef struct mu_op_matmul {
 } mu_op_matmul;
 
 /* in[0] to out[0], of equal dims: any strides, any two element types (conversion as MU_PW_CAST). */
-typedef struct mu_op_copy {
-  mu_op h;
-} mu_op_copy;
+typedef struct mu_op_copy { mu_op h; } mu_op_copy;
 
 /* Every element of out[0] becomes the value (low bytes of `bits`, in out[0]'s type). Not used for values that vary. */
 typedef struct mu_op_fill {
@@ -299,9 +274,7 @@ typedef struct mu_op_scatter_add {
 } mu_op_scatter_add;
 
 /* in[0] to out[0] between layouts of one device. */
-typedef struct mu_op_reorder {
-  mu_op h;
-} mu_op_reorder;
+typedef struct mu_op_reorder { mu_op h; } mu_op_reorder;
 
 #define MU_SOFTMAX 0              /* in: x          out: exp(x - max) / sum                                 */
 #define MU_SOFTMAX_LOG 1          /* in: x          out: x - max - log sum                                  */
@@ -313,8 +286,6 @@ typedef struct mu_op_softmax {
   uint32_t kind;
   uint32_t axis;
 } mu_op_softmax;
-
-/* ------------------------------------------------------------------------------------------------ plans */
 
 #define MU_PLAN_QUERY_ONLY 1u /* flag of plan_create: answer, compile nothing, *plan stays NULL */
 
@@ -328,7 +299,6 @@ typedef struct mu_op_softmax {
 
 #define MU_PLAN_DETERMINISTIC 1u
 #define MU_PLAN_CAPTURE_SAFE 2u
-
 typedef struct mu_plan_info {
   uint32_t size;
   uint32_t specialized;
@@ -340,8 +310,6 @@ typedef struct mu_plan_info {
   uint32_t flags;
   uint32_t zero0;
 } mu_plan_info;
-
-/* ------------------------------------------------------------------------------------------------ tables */
 
 #define MU_KIND_CPU 1u
 #define MU_KIND_CUDA 2u
@@ -366,7 +334,6 @@ typedef struct mu_device_info {
   uint8_t uuid[16];
   char name[96], arch[32], driver[32];
 } mu_device_info;
-
 typedef struct mu_device_table {
   uint32_t size, zero0;
   mu_code (*info)(mu_device*, mu_device_info*, mu_error*) MU_NOEXCEPT;
@@ -374,7 +341,6 @@ typedef struct mu_device_table {
   void (*close)(mu_device*) MU_NOEXCEPT;
   mu_code (*mem_info)(mu_device*, uint64_t* free_bytes, uint64_t* total_bytes, mu_error*) MU_NOEXCEPT; /* may be NULL */
 } mu_device_table;
-
 #define MU_MEMORY_DEVICE 0u
 #define MU_MEMORY_HOST_PINNED 1u
 
@@ -387,7 +353,6 @@ typedef struct mu_memory_table {
   mu_code (*host_ptr)(mu_device*, mu_buffer*, void**, mu_error*) MU_NOEXCEPT;                       /* may be NULL */
   mu_code (*import_host)(mu_device*, void*, uint64_t bytes, mu_buffer**, mu_error*) MU_NOEXCEPT;    /* may be NULL */
 } mu_memory_table;
-
 typedef struct mu_stream_table {
   uint32_t size, zero0;
   mu_code (*create)(mu_device*, uint32_t flags, mu_stream**, mu_error*) MU_NOEXCEPT;
@@ -400,7 +365,6 @@ typedef struct mu_stream_table {
   mu_code (*event_wait)(mu_event*, uint64_t timeout_ns, mu_error*) MU_NOEXCEPT;
   mu_code (*stream_wait_event)(mu_stream*, mu_event*, mu_error*) MU_NOEXCEPT;
 } mu_stream_table;
-
 typedef struct mu_compute_table {
   uint32_t size, zero0;
   mu_code (*plan_create)(mu_device*, const mu_op*, uint32_t flags, uint32_t n_in, const mu_tensor* in, uint32_t n_out,
@@ -410,12 +374,9 @@ typedef struct mu_compute_table {
   void (*plan_destroy)(mu_plan*) MU_NOEXCEPT;
 } mu_compute_table;
 
-/* ------------------------------------------------------------------------------------------------ host and plugin */
-
 #define MU_LOG_DEBUG 0u
 #define MU_LOG_INFO 1u
 #define MU_LOG_WARNING 2u
-
 typedef void (*mu_range_fn)(void* arg, uint64_t begin, uint64_t end);
 
 /* Given at entry, valid for the life of the process, callable from any thread. */
@@ -447,8 +408,6 @@ typedef struct mu_plugin {
 /* Must not touch a driver, start a thread, or allocate what would have to be freed. NULL and an error: not loaded, with
  * MU_UNAVAILABLE meaning "nothing to drive here". */
 typedef const mu_plugin* (*mu_entry_fn)(const mu_host*, mu_error*);
-
-/* ------------------------------------------------------------------------------------------------ ELF note */
 
 /* Read before the file is opened as a library. PT_NOTE, owner "mushin", type MU_NOTE_TYPE, aligned to 4. */
 #define MU_NOTE_OWNER "mushin"
@@ -498,10 +457,7 @@ typedef struct mu_note {
   } mushin_plugin_note = {sizeof MU_NOTE_OWNER, sizeof(mu_note), MU_NOTE_TYPE, MU_NOTE_OWNER,                          \
                           {sizeof(mu_note), MU_ABI_MAJOR, MU_ABI_MINOR, MU_NOTE_ISA, (plugin_kinds),                   \
                            MU_NOTE_SANITIZER, plugin_name, plugin_version}}
-
 #define MUSHIN_PLUGIN_EXPORT __attribute__((visibility("default")))
-
-/* ------------------------------------------------------------------------------------------------ helpers for plugins */
 
 /* Reads a descriptor of any version: known bytes are copied, missing ones are zero, unknown ones must be zero. */
 static inline mu_code mu_read_desc(void* to, size_t known, const void* from, size_t least) {
@@ -537,7 +493,6 @@ MU_STATIC_ASSERT(sizeof(mu_pw_inst) == 16, "mu_pw_inst");
 MU_STATIC_ASSERT(sizeof(mu_pw_program) == 88, "mu_pw_program");
 MU_STATIC_ASSERT(sizeof(mu_plan_info) == 296, "mu_plan_info");
 MU_STATIC_ASSERT(sizeof(mu_note) == 76, "mu_note");
-
 #ifdef __cplusplus
 }
 #endif
