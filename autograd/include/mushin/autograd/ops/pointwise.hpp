@@ -1,0 +1,29 @@
+#pragma once
+#include "mushin/autograd/core/traced.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
+
+// Each op's contract is that of its core op; the gradient is in the comment. g: the result's cotangent, y: the result.
+// Gradients are summed to their operand's shape.
+namespace mushin::core {
+MUSHIN_API Traced add(const Traced& a, const Traced& b);      // g, g
+MUSHIN_API Traced sub(const Traced& a, const Traced& b);      // g, -g
+MUSHIN_API Traced mul(const Traced& a, const Traced& b);      // g b, g a
+MUSHIN_API Traced div(const Traced& a, const Traced& b);      // g / b, -(g / b) y
+MUSHIN_API Traced maximum(const Traced& a, const Traced& b);  // to the greater; to `a` where they are equal
+MUSHIN_API Traced minimum(const Traced& a, const Traced& b);  // to the lesser; to `a` where they are equal
+MUSHIN_API Traced neg(const Traced&);                         // -g
+MUSHIN_API Traced abs(const Traced&);                         // g sign(x): 0 at 0
+MUSHIN_API Traced exp(const Traced&);                         // g y
+MUSHIN_API Traced log(const Traced&);                         // g / x
+MUSHIN_API Traced tanh(const Traced&);                        // g (1 - y^2)
+MUSHIN_API Traced erf(const Traced&);                         // g 2 / sqrt(pi) exp(-x^2)
+MUSHIN_API Traced sqrt(const Traced&);                        // g / (2 y)
+MUSHIN_API Traced sigmoid(const Traced&);                     // g y (1 - y)
+MUSHIN_API Traced relu(const Traced&);                        // g where y > 0: 0 at 0
+/// Where x > 0 is g, else 0. Gradient: to g alone.
+MUSHIN_API Traced step(const Traced& x, const Traced& g);
+/// The cotangent goes where the value came from.
+MUSHIN_API Traced where(const Array& condition, const Traced& a, const Traced& b);
+/// Gradient: cast back. A cast to a type that isn't a float is a constant.
+MUSHIN_API Traced cast(const Traced&, mushin::dtype);
+}  // namespace mushin::core

@@ -1,0 +1,64 @@
+#include "graph/fill.hpp"
+#include "graph/leaf.hpp"
+#include "graph/pass.hpp"
+#include "graph/pullback.hpp"
+#include "graph/check.hpp"
+#include "mushin/autograd/core/graph.hpp"
+
+namespace mushin::core {
+namespace {
+
+/// Pulls each wanted cotangent through its op's rule, newest first; `done` is called with each entry thereafter.
+/// Cotangents that were asked for stay, those of leaves too.
+template <class Done> void sweep(Pass& pass, const Array& seed, bool linked, Done done) {
+  pass.entries().front().cotangent = seed;
+  for (Pass::Entry& e : pass.entries()) {
+    if (!e.node->rule) continue;
+    if (e.pulled && e.cotangent) {
+      Pullback pullback(pass, *e.node, e.cotangent, linked);
+      e.node->rule->pull(pullback);
+    }
+    if (!e.asked) e.cotangent = Traced();
+    done(*e.node);
+  }
+}
+
+}  // namespace
+
+void backward(const Traced& z, const Array& cotangent, bool retain) {
+  Pass pass("backward", z);
+  pass.check_usable("backward");
+  check_same_sizes("backward", "the cotangent has the result's shape", z.sizes(), cotangent.sizes());
+  sweep(pass, cotangent, false, [retain](GraphNode& n) {
+    if (retain) return;
+    n.released.store(true, std::memory_order_relaxed);
+    release_kept(n);
+  });
+  for (Pass::Entry& e : pass.entries())
+    if (!e.node->rule && e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());
+}
+
+void backward(const Traced& z, bool retain) { backward(z, z ? filled(z.value(), 1) : Array(), retain); }
+
+void gradients(const Traced& z, const Traced* with, Traced* grads, unsigned count, bool create_graph) {
+  Pass pass("grad", z);
+  auto entry = [&](const Traced& t) { return t.node() ? pass.find(static_cast<GraphNode*>(t.node())) : nullptr; };
+  for (unsigned i = 0; i < count; ++i)
+    if (auto* e = entry(with[i])) e->asked = true;
+  pass.want_paths();
+  pass.check_usable("grad");
+  sweep(pass, filled(z.value(), 1), create_graph, [](GraphNode&) {});
+  for (unsigned i = 0; i < count; ++i) {
+    auto* e = entry(with[i]);
+    grads[i] = e && e->cotangent ? e->cotangent : Traced(filled(with[i].value(), 0));
+  }
+}
+
+void reset(const Traced& z) {
+  if (!z.node()) return;
+  Pass pass("reset", z);
+  for (Pass::Entry& e : pass.entries())
+    if (!e.node->rule) static_cast<LeafNode*>(e.node)->clear_gradient();
+}
+
+}  // namespace mushin::core

@@ -1,0 +1,47 @@
+// One walk over a graph, from a result back to its leaves.
+#pragma once
+#include <unordered_map>
+#include <vector>
+
+#include "graph/node.hpp"
+
+namespace mushin::core {
+
+/// The nodes a result was made from, newest first, each with the cotangent gathered so far. A node is found in constant
+/// time: it holds its position, if this pass was the first to claim it; a pass that meets another one's claim (a
+/// backward inside of a backward, two threads over one graph) keeps such positions in a map.
+class Pass {
+ public:
+  struct Entry {
+    GraphNode* node;
+    Traced cotangent;
+    bool asked = false;   // the caller reads this cotangent
+    bool wanted = true;   // asked, or on the way to one that is
+    bool pulled = true;   // its rule has work to do
+  };
+
+  /// GraphError when `root` is a constant.
+  Pass(const char* op, const Traced& root);
+  ~Pass();
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  std::vector<Entry>& entries() { return entries_; }
+  /// Null when the node isn't part of this pass.
+  Entry* find(const GraphNode*);
+  /// From now on, only what leads to an entry that is `asked` is wanted.
+  void want_paths();
+  /// GraphError when a node whose rule will be pulled was released.
+  void check_usable(const char* op) const;
+
+ private:
+  Pass() = default;
+  void visit(GraphNode*);
+  void sort();
+  std::uint32_t* position(const GraphNode*);
+
+  std::vector<Entry> entries_;
+  std::unordered_map<const GraphNode*, std::uint32_t> elsewhere_;
+};
+
+}  // namespace mushin::core

@@ -1,0 +1,24 @@
+#include "graph/pullback.hpp"
+
+#include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/autograd/ops/shape.hpp"
+
+namespace mushin::core {
+
+void Pullback::give(unsigned i, Traced g) {
+  if (!node_.operand[i]) return;
+  Pass::Entry& to = *pass_.find(node_.operand[i]);
+  if (!to.wanted) return;
+  // The one place where a gradient gets its operand's shape.
+  if (!(g.sizes() == sizes(i))) g = sum_to(g, sizes(i));
+  to.cotangent = to.cotangent ? add(to.cotangent, g) : std::move(g);
+}
+
+Traced Pullback::kept(unsigned slot, GraphNode* maker) const {
+  Array value = node_.kept[slot];
+  if (!linked_ || !maker) return value;
+  add_ref(maker);
+  return Traced(std::move(value), maker);
+}
+
+}  // namespace mushin::core

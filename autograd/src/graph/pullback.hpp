@@ -1,0 +1,36 @@
+// What a gradient rule sees: the cotangent of its op's result, the values kept for it, and where gradients go.
+#pragma once
+#include "graph/pass.hpp"
+
+namespace mushin::core {
+
+class Pullback {
+ public:
+  /// `linked`: kept values remember how they were made, so that what the rule computes is recorded.
+  Pullback(Pass& pass, GraphNode& node, const Traced& cotangent, bool linked)
+      : pass_(pass), node_(node), cotangent_(cotangent), linked_(linked) {}
+
+  /// Has the result's shape.
+  const Traced& cotangent() const { return cotangent_; }
+  /// Whether operand i's gradient is asked for.
+  bool wants(unsigned i) const { return node_.operand[i] && pass_.find(node_.operand[i])->wanted; }
+  /// Operand i's value; the rule's Keeps must list it.
+  Traced operand(unsigned i) const { return kept(i, node_.operand[i]); }
+  Traced result() const { return kept(result_slot, &node_); }
+  /// Operand i's shape; of traced operands alone.
+  const Sizes& sizes(unsigned i) const { return node_.sizes[i] ? *node_.sizes[i] : cotangent_.sizes(); }
+  std::int64_t parameter(unsigned i) const { return node_.parameter[i]; }
+
+  /// Adds `g` to operand i's cotangent, summed to its shape if it was broadcast. Operands nobody asks for are skipped.
+  void give(unsigned i, Traced g);
+
+ private:
+  Traced kept(unsigned slot, GraphNode* maker) const;
+
+  Pass& pass_;
+  GraphNode& node_;
+  const Traced& cotangent_;
+  bool linked_;
+};
+
+}  // namespace mushin::core

@@ -1,0 +1,53 @@
+#include "mushin/autograd/ops/matmul.hpp"
+
+#include "graph/pullback.hpp"
+#include "graph/record.hpp"
+#include "mushin/autograd/ops/shape.hpp"
+
+namespace mushin::core {
+namespace {
+
+Sizes as_row(const Sizes& s) { return s.rank == 1 ? Sizes{1, s[0]} : s; }
+Sizes as_column(const Sizes& s) { return s.rank == 1 ? Sizes{s[0], 1} : s; }
+Traced shaped(const Traced& t, const Sizes& to) { return t.sizes() == to ? t : reshape(t, to); }
+/// All axes but the last as one.
+Traced rows(const Traced& t) { return t.rank() == 2 ? t : reshape(t, {-1, t.sizes()[t.rank() - 1]}); }
+
+/// The cotangent with the axes that 1-D operands dropped.
+Traced lifted(const Traced& g, bool row_dropped, bool column_dropped) {
+  if (!row_dropped && !column_dropped) return g;
+  Sizes s = g.sizes();
+  if (column_dropped) s.push(1);
+  if (row_dropped) {
+    s.push(s[s.rank - 1]);
+    s.at[s.rank - 2] = 1;
+  }
+  return reshape(g, s);
+}
+
+/// dA = dC B^T, dB = A^T dC, with 1-D operands seen as matrices.
+void pull(Pullback& p) {
+  // An operand's shape is known from its value where the other's gradient keeps it, else from the graph.
+  const bool to_a = p.wants(0), to_b = p.wants(1);
+  const Traced a = to_b ? p.operand(0) : Traced(), b = to_a ? p.operand(1) : Traced();
+  const Sizes a_sizes = to_b ? a.sizes() : p.sizes(0), b_sizes = to_a ? b.sizes() : p.sizes(1);
+  const Traced g = lifted(p.cotangent(), a_sizes.rank == 1, b_sizes.rank == 1);
+  if (to_a) {
+    const Traced d = matmul(g, transpose(shaped(b, as_column(b_sizes))));
+    p.give(0, a_sizes.rank == 1 ? reshape(sum_to(d, as_row(a_sizes)), a_sizes) : d);
+  }
+  if (!to_b) return;
+  const Traced left = shaped(a, as_row(a_sizes));
+  // One product over all batches, instead of one for each and a sum.
+  if (b_sizes.rank <= 2 && left.sizes().rank == g.sizes().rank) p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
+  else p.give(1, shaped(sum_to(matmul(transpose(left), g), as_column(b_sizes)), b_sizes));
+}
+
+}  // namespace
+
+Traced matmul(const Traced& a, const Traced& b) {
+  static constexpr Rule rule{"matmul", {{2, 1}}, pull};
+  return record(rule, matmul(a.value(), b.value()), a, b);
+}
+
+}  // namespace mushin::core
