@@ -32,6 +32,10 @@ Leaf::Leaf(Array value) : node_(new LeafNode(std::move(value))) {}
 Leaf::~Leaf() {
   if (node_) drop_ref(node_);
 }
+Leaf Leaf::alias() const {
+  add_ref(node_);
+  return Leaf(node_);
+}
 const Traced& Leaf::traced() const noexcept { return of(node_).handle; }
 Array& Leaf::value() noexcept { return of(node_).handle.value_; }
 

@@ -11,7 +11,11 @@ Sizes as_row(const Sizes& s) { return s.rank == 1 ? Sizes{1, s[0]} : s; }
 Sizes as_column(const Sizes& s) { return s.rank == 1 ? Sizes{s[0], 1} : s; }
 Traced shaped(const Traced& t, const Sizes& to) { return t.sizes() == to ? t : reshape(t, to); }
 /// All axes but the last as one.
-Traced rows(const Traced& t) { return t.rank() == 2 ? t : reshape(t, {-1, t.sizes()[t.rank() - 1]}); }
+Traced rows(const Traced& t) {
+  std::int64_t count = 1;
+  for (unsigned i = 0; i + 1 < t.rank(); ++i) count *= t.sizes()[i];
+  return t.rank() == 2 ? t : reshape(t, {count, t.sizes()[t.rank() - 1]});
+}
 
 /// The cotangent with the axes that 1-D operands dropped.
 Traced lifted(const Traced& g, bool row_dropped, bool column_dropped) {
@@ -39,7 +43,7 @@ void pull(Pullback& p) {
   if (!to_b) return;
   const Traced left = shaped(a, as_row(a_sizes));
   // One product over all batches, instead of one for each and a sum.
-  if (b_sizes.rank <= 2 && left.sizes().rank == g.sizes().rank) p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
+  if (b_sizes.rank <= 2) p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
   else p.give(1, shaped(sum_to(matmul(transpose(left), g), as_column(b_sizes)), b_sizes));
 }
 

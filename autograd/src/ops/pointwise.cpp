@@ -44,24 +44,28 @@ Traced div(const Traced& a, const Traced& b) {
 }
 
 namespace {
-/// The cotangent to operand 0 where `chosen`, else to operand 1.
-void choose(Pullback& p, const Array& chosen) {
-  const Array zero = like(p.cotangent(), 0);
-  if (p.wants(0)) p.give(0, where(chosen, p.cotangent(), zero));
-  if (p.wants(1)) p.give(1, where(chosen, zero, p.cotangent()));
+/// The cotangent to operand 0 where `first`, to operand 1 where `second`, half to each where both.
+void choose(Pullback& p, const Array& first, const Array& second) {
+  const Traced& g = p.cotangent();
+  const Array zero = like(g, 0);
+  const Traced part = where(logical_and(first, second), mul(g, like(g, 0.5)), g);
+  if (p.wants(0)) p.give(0, where(first, part, zero));
+  if (p.wants(1)) p.give(1, where(second, part, zero));
 }
 }  // namespace
 
 Traced maximum(const Traced& a, const Traced& b) {
   static constexpr Rule rule{"maximum", {{for_both, for_both}}, [](Pullback& p) {
-    choose(p, greater_equal(p.operand(0).value(), p.operand(1).value()));
+    const Array x = p.operand(0).value(), y = p.operand(1).value();
+    choose(p, greater_equal(x, y), greater_equal(y, x));
   }};
   return record(rule, maximum(a.value(), b.value()), a, b);
 }
 
 Traced minimum(const Traced& a, const Traced& b) {
   static constexpr Rule rule{"minimum", {{for_both, for_both}}, [](Pullback& p) {
-    choose(p, less_equal(p.operand(0).value(), p.operand(1).value()));
+    const Array x = p.operand(0).value(), y = p.operand(1).value();
+    choose(p, less_equal(x, y), less_equal(y, x));
   }};
   return record(rule, minimum(a.value(), b.value()), a, b);
 }

@@ -6,7 +6,7 @@
 namespace mushin::core {
 namespace {
 constexpr unsigned bits_per_axis = 4;
-/// Axis order[i] of the result's cotangent goes back to… axis i: packed, so that a node holds it in one number.
+/// Packed, so that a node holds it in one number.
 std::int64_t inverse_of(const unsigned* order, unsigned rank) {
   std::int64_t packed = 0;
   for (unsigned i = 0; i < rank; ++i) packed |= static_cast<std::int64_t>(i) << (order[i] * bits_per_axis);

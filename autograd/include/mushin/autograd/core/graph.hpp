@@ -18,6 +18,10 @@ class MUSHIN_API Leaf {
   Leaf& operator=(const Leaf&) = delete;
   ~Leaf();
 
+  /// A second handle to the same leaf, for those who update it.
+  Leaf alias() const;
+  const Sizes& sizes() const noexcept { return traced().sizes(); }
+
   /// The value as an operand. Valid as long as the leaf's node: moving the Leaf doesn't touch it.
   const Traced& traced() const noexcept;
   /// Another value; graphs made before keep the one they saw. ShapeError unless the sizes are those of the old one.
@@ -29,6 +33,7 @@ class MUSHIN_API Leaf {
   void zero_grad() noexcept;
 
  private:
+  explicit Leaf(GraphHead* owned) noexcept : node_(owned) {}
   GraphHead* node_;
 };
 

@@ -9,8 +9,8 @@ MUSHIN_API Traced add(const Traced& a, const Traced& b);      // g, g
 MUSHIN_API Traced sub(const Traced& a, const Traced& b);      // g, -g
 MUSHIN_API Traced mul(const Traced& a, const Traced& b);      // g b, g a
 MUSHIN_API Traced div(const Traced& a, const Traced& b);      // g / b, -(g / b) y
-MUSHIN_API Traced maximum(const Traced& a, const Traced& b);  // to the greater; to `a` where they are equal
-MUSHIN_API Traced minimum(const Traced& a, const Traced& b);  // to the lesser; to `a` where they are equal
+MUSHIN_API Traced maximum(const Traced& a, const Traced& b);  // to the greater; half to each of equals
+MUSHIN_API Traced minimum(const Traced& a, const Traced& b);  // to the lesser; half to each of equals
 MUSHIN_API Traced neg(const Traced&);                         // -g
 MUSHIN_API Traced abs(const Traced&);                         // g sign(x): 0 at 0
 MUSHIN_API Traced exp(const Traced&);                         // g y

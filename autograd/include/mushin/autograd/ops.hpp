@@ -1,0 +1,8 @@
+#pragma once
+// The recording overloads of the core ops, one header for each family.
+#include "mushin/autograd/ops/index.hpp"
+#include "mushin/autograd/ops/matmul.hpp"
+#include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/autograd/ops/reduce.hpp"
+#include "mushin/autograd/ops/shape.hpp"
+#include "mushin/autograd/ops/softmax.hpp"

@@ -1,0 +1,46 @@
+#pragma once
+#include "mushin/autograd/core/graph.hpp"
+#include "mushin/autograd/ops.hpp"
+#include "mushin/tensor/tensor.hpp"
+
+namespace mushin {
+
+/// `z.backward(retain_graph)`: the graph stays, for another backward().
+struct RetainGraph {};
+inline constexpr RetainGraph retain_graph;
+
+/// What ops on variables give: a value, and how it was made. A cheap handle; copies share both. Holding one holds its graph.
+template <class T, extent... E>
+class Traced : public Shaped<core::Traced, T, E...> {
+  using Base = Shaped<core::Traced, T, E...>;
+
+ public:
+  explicit Traced(core::Traced raw) : Base(std::move(raw)) {}
+  /// A constant as a differentiable value made from nothing: for loops that start from one.
+  explicit Traced(const Tensor<T, E...>& constant) : Base(constant.raw()) {}
+
+  /// The value, detached from the graph.
+  Tensor<T, E...> value() const { return Tensor<T, E...>{this->raw().value()}; }
+
+  /// Adds the gradient of sum(z), or of sum(cotangent * z), to `.grad()` of every variable z was made from, and frees the
+  /// graph, unless told to retain it. GraphError when z was made from no variable, or its graph was freed before;
+  /// ShapeError when the sizes of named extents differ. After an error no gradient has changed.
+  void backward() const { core::backward(this->raw(), false); }
+  void backward(RetainGraph) const { core::backward(this->raw(), true); }
+  void backward(const Tensor<T, E...>& cotangent) const { core::backward(this->raw(), cotangent.raw(), false); }
+  void backward(const Tensor<T, E...>& cotangent, RetainGraph) const { core::backward(this->raw(), cotangent.raw(), true); }
+  /// Zeroes the gradient of every variable z was made from; also after backward().
+  void reset() const { core::reset(this->raw()); }
+};
+
+template <>
+struct typed_handle<core::Traced> {
+  template <class T, extent... E>
+  using of = Traced<T, E...>;
+};
+
+/// The differentiable value with the element type and extents of `A`.
+template <TensorLike A>
+using traced_of = typed<core::Traced, typename A::element, A::extents>;
+
+}  // namespace mushin
