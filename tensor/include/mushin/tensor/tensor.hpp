@@ -62,6 +62,12 @@ class Tensor : public Shaped<core::Array, T, E...> {
     return Tensor<T, To...>{this->raw()};
   }
 
+  /// A variable of this value: mu::variable of the autograd layer, whose header must be included.
+  template <class Self = Tensor>
+  auto unfreeze() const {
+    return variable(static_cast<const Self&>(*this));
+  }
+
   /// Constants have no gradient; these say so.
   template <class Self = Tensor>
   void backward(const auto&...) const {
