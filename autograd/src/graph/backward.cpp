@@ -1,8 +1,8 @@
+#include "graph/check.hpp"
 #include "graph/fill.hpp"
 #include "graph/leaf.hpp"
 #include "graph/pass.hpp"
 #include "graph/pullback.hpp"
-#include "graph/check.hpp"
 #include "mushin/autograd/core/graph.hpp"
 
 namespace mushin::core {
@@ -10,7 +10,8 @@ namespace {
 
 /// Pulls each wanted cotangent through its op's rule, newest first; `done` is called with each entry thereafter.
 /// Cotangents that were asked for stay, those of leaves too.
-template <class Done> void sweep(Pass& pass, const Array& seed, bool linked, Done done) {
+template <class Done>
+void sweep(Pass& pass, const Array& seed, bool linked, Done done) {
   pass.entries().front().cotangent = seed;
   for (Pass::Entry& e : pass.entries()) {
     if (!e.node->rule) continue;

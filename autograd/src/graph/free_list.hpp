@@ -7,7 +7,8 @@ namespace mushin::core {
 
 /// Constant-initialised and trivially destroyed, so that a thread_local one costs no guard. At most `bound` blocks are kept;
 /// the rest goes back to the system.
-template <std::size_t Size, unsigned bound> struct FreeList {
+template <std::size_t Size, unsigned bound>
+struct FreeList {
   struct Block {
     Block* next;
   };

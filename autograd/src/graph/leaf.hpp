@@ -13,8 +13,8 @@ struct LeafNode : GraphNode {
   void clear_gradient() noexcept;
 
   Traced handle;
-  Array gradient;  // empty: zeros
-  std::mutex gate; // of `gradient`: backward passes of several threads may end in one leaf
+  Array gradient;   // empty: zeros
+  std::mutex gate;  // of `gradient`: backward passes of several threads may end in one leaf
 };
 
 }  // namespace mushin::core

@@ -36,8 +36,8 @@ struct GraphNode : GraphHead {
   const Sizes* sizes[max_operands];  // null: those of the result
   Array kept[max_operands + 1];
   std::int64_t parameter[2];
-  std::atomic<Pass*> claim;          // the backward pass that uses `slot`
-  GraphNode* next;                   // in the list of those being destroyed
+  std::atomic<Pass*> claim;  // the backward pass that uses `slot`
+  GraphNode* next;           // in the list of those being destroyed
 };
 static_assert(sizeof(GraphNode) <= 200);
 

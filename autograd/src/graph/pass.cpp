@@ -40,8 +40,10 @@ void Pass::visit(GraphNode* n) {
   const auto at = static_cast<std::uint32_t>(entries_.size());
   Pass* holder = n->claim.load(std::memory_order_relaxed);
   if (holder == this) return;
-  if (!holder && n->claim.compare_exchange_strong(holder, this, std::memory_order_acq_rel)) n->slot = at;
-  else elsewhere_.emplace(n, at);
+  if (!holder && n->claim.compare_exchange_strong(holder, this, std::memory_order_acq_rel))
+    n->slot = at;
+  else
+    elsewhere_.emplace(n, at);
   entries_.push_back({n, {}});
 }
 
@@ -77,7 +79,9 @@ void Pass::want_paths() {
 void Pass::check_usable(const char* op) const {
   for (const Entry& e : entries_)
     if (e.pulled && e.node->released.load(std::memory_order_relaxed))
-      throw GraphError(fmt::format("[{}] an earlier backward() freed the graph ({}): keep it with backward(mushin::retain_graph)", op, e.node->rule->name).c_str());
+      throw GraphError(fmt::format("[{}] an earlier backward() freed the graph ({}): keep it with backward(mushin::retain_graph)", op,
+                                   e.node->rule->name)
+                           .c_str());
 }
 
 }  // namespace mushin::core

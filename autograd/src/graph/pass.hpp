@@ -15,9 +15,9 @@ class Pass {
   struct Entry {
     GraphNode* node;
     Traced cotangent;
-    bool asked = false;   // the caller reads this cotangent
-    bool wanted = true;   // asked, or on the way to one that is
-    bool pulled = true;   // its rule has work to do
+    bool asked = false;  // the caller reads this cotangent
+    bool wanted = true;  // asked, or on the way to one that is
+    bool pulled = true;  // its rule has work to do
   };
 
   /// GraphError when `root` is a constant.

@@ -43,8 +43,10 @@ void pull(Pullback& p) {
   if (!to_b) return;
   const Traced left = shaped(a, as_row(a_sizes));
   // One product over all batches, instead of one for each and a sum.
-  if (b_sizes.rank <= 2) p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
-  else p.give(1, shaped(sum_to(matmul(transpose(left), g), as_column(b_sizes)), b_sizes));
+  if (b_sizes.rank <= 2)
+    p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
+  else
+    p.give(1, shaped(sum_to(matmul(transpose(left), g), as_column(b_sizes)), b_sizes));
 }
 
 }  // namespace

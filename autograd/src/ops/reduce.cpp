@@ -36,15 +36,17 @@ constexpr Keeps operand_and_result{{1, 0, 0, 1}};
 }  // namespace
 
 Traced sum(const Traced& a, unsigned axes, bool keep) {
-  static constexpr Rule rule{"sum", {}, [](Pullback& p) { p.give(0, spread(p, p.cotangent())); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, spread(p, p.cotangent())); };
+  static constexpr Rule rule{"sum", {}, pull};
   return record(rule, sum(a.value(), axes, keep), a, {axes});
 }
 
 Traced mean(const Traced& a, unsigned axes, bool keep) {
-  static constexpr Rule rule{"mean", {}, [](Pullback& p) {
+  static constexpr auto pull = [](Pullback& p) {
     const double n = static_cast<double>(reduced_count(p.sizes(0), axes_of(p)));
     p.give(0, spread(p, mul(p.cotangent(), literal(1 / n, p.cotangent().type()))));
-  }};
+  };
+  static constexpr Rule rule{"mean", {}, pull};
   return record(rule, mean(a.value(), axes, keep), a, {axes});
 }
 

@@ -15,47 +15,54 @@ std::int64_t inverse_of(const unsigned* order, unsigned rank) {
 }  // namespace
 
 Traced reshape(const Traced& a, const Sizes& to) {
-  static constexpr Rule rule{"reshape", {}, [](Pullback& p) { p.give(0, reshape(p.cotangent(), p.sizes(0))); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, reshape(p.cotangent(), p.sizes(0))); };
+  static constexpr Rule rule{"reshape", {}, pull};
   return record(rule, reshape(a.value(), to), a);
 }
 
 Traced permute(const Traced& a, const unsigned* order) {
-  static constexpr Rule rule{"permute", {}, [](Pullback& p) {
+  static constexpr auto pull = [](Pullback& p) {
     unsigned back[max_rank];
     for (unsigned i = 0; i < p.cotangent().rank(); ++i) back[i] = static_cast<unsigned>(p.parameter(0) >> (i * bits_per_axis)) & 15u;
     p.give(0, permute(p.cotangent(), back));
-  }};
+  };
+  static constexpr Rule rule{"permute", {}, pull};
   return record(rule, permute(a.value(), order), a, {inverse_of(order, a.rank())});
 }
 
 Traced transpose(const Traced& a) {
-  static constexpr Rule rule{"transpose", {}, [](Pullback& p) { p.give(0, transpose(p.cotangent())); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, transpose(p.cotangent())); };
+  static constexpr Rule rule{"transpose", {}, pull};
   return record(rule, transpose(a.value()), a);
 }
 
 Traced broadcast_to(const Traced& a, const Sizes& to) {
-  static constexpr Rule rule{"broadcast_to", {}, [](Pullback& p) { p.give(0, p.cotangent()); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, p.cotangent()); };
+  static constexpr Rule rule{"broadcast_to", {}, pull};
   return record(rule, broadcast_to(a.value(), to), a);
 }
 
 Traced sum_to(const Traced& a, const Sizes& to) {
-  static constexpr Rule rule{"sum_to", {}, [](Pullback& p) { p.give(0, broadcast_to(p.cotangent(), p.sizes(0))); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, broadcast_to(p.cotangent(), p.sizes(0))); };
+  static constexpr Rule rule{"sum_to", {}, pull};
   return record(rule, sum_to(a.value(), to), a);
 }
 
 Traced slice(const Traced& a, unsigned axis, std::int64_t begin, std::int64_t end) {
-  static constexpr Rule rule{"slice", {}, [](Pullback& p) {
+  static constexpr auto pull = [](Pullback& p) {
     const auto along = static_cast<unsigned>(p.parameter(0));
     p.give(0, place(p.cotangent(), along, p.parameter(1), p.sizes(0)[along]));
-  }};
+  };
+  static constexpr Rule rule{"slice", {}, pull};
   return record(rule, slice(a.value(), axis, begin, end), a, {axis, begin});
 }
 
 Traced place(const Traced& a, unsigned axis, std::int64_t begin, std::int64_t size) {
-  static constexpr Rule rule{"place", {}, [](Pullback& p) {
+  static constexpr auto pull = [](Pullback& p) {
     const auto along = static_cast<unsigned>(p.parameter(0));
     p.give(0, slice(p.cotangent(), along, p.parameter(1), p.parameter(1) + p.sizes(0)[along]));
-  }};
+  };
+  static constexpr Rule rule{"place", {}, pull};
   return record(rule, place(a.value(), axis, begin, size), a, {axis, begin});
 }
 

@@ -12,14 +12,14 @@ unsigned axis_of(const Pullback& p) { return static_cast<unsigned>(p.parameter(0
 }  // namespace
 
 Traced softmax(const Traced& a, unsigned axis) {
-  static constexpr Rule rule{"softmax", result, [](Pullback& p) { p.give(0, softmax_backward(p.result(), p.cotangent(), axis_of(p))); }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, softmax_backward(p.result(), p.cotangent(), axis_of(p))); };
+  static constexpr Rule rule{"softmax", result, pull};
   return record(rule, softmax(a.value(), axis), a, {axis});
 }
 
 Traced log_softmax(const Traced& a, unsigned axis) {
-  static constexpr Rule rule{"log_softmax", result, [](Pullback& p) {
-    p.give(0, log_softmax_backward(p.result(), p.cotangent(), axis_of(p)));
-  }};
+  static constexpr auto pull = [](Pullback& p) { p.give(0, log_softmax_backward(p.result(), p.cotangent(), axis_of(p))); };
+  static constexpr Rule rule{"log_softmax", result, pull};
   return record(rule, log_softmax(a.value(), axis), a, {axis});
 }
 

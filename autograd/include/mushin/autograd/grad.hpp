@@ -17,7 +17,7 @@ auto grad(const Z& z, const W&... w) {
   static_assert(Differentiable<Z>, "[grad] of a constant: z was not made from any variable");
   static_assert((Differentiable<W> && ...), "[grad] with respect to a constant: make it a variable with mu::variable(x)");
   static_assert(sizeof...(W) > 0, "[grad] say with respect to what: grad(z, w)");
-  if constexpr ((Differentiable<Z> && ... && Differentiable<W>) && sizeof...(W) > 0) {
+  if constexpr ((Differentiable<Z> && ... && Differentiable<W>)&&sizeof...(W) > 0) {
     constexpr bool differentiable = std::same_as<std::remove_const_t<decltype(Mode)>, CreateGraph>;
     const core::Traced with[] = {w.raw()...};
     core::Traced grads[sizeof...(W)];

@@ -5,7 +5,6 @@
 
 namespace mushin::core {
 
-
 /// What every graph node begins with; the rest is the graph's own.
 struct GraphHead {
   std::uint32_t refs;
