@@ -10,4 +10,8 @@
 #include "mushin/tensor/ops/reduce.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
+#include "mushin/tensor/print.hpp"
 #include "mushin/tensor/tensor.hpp"
+#ifdef FMT_VERSION
+#include "mushin/tensor/fmt.hpp"
+#endif

@@ -7,46 +7,43 @@
 // each named extent as its last arguments: `zeros<double, batch, 3>(batch = 32)`. What is made is on the default device.
 namespace mushin {
 
-namespace detail {
-template <class T, extent... E, text... Names>
-Tensor<T, E...> filled(double value, SizedDim<Names>... given) {
-  return Tensor<T, E...>{core::full(given_sizes<E...>(given...), dtype_of<T>, value)};
-}
-}  // namespace detail
-
 /// All elements `value`.
 template <class T, extent... E, text... Names>
-auto fill(T value, SizedDim<Names>... given) {
-  return detail::filled<T, E...>(static_cast<double>(value), given...);
+Tensor<T, E...> fill(T value, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("fill");
+  return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
 }
 template <extent... E, text... Names>
 auto fill(float value, SizedDim<Names>... given) {
-  return detail::filled<float, E...>(static_cast<double>(value), given...);
+  return fill<float, E...>(value, given...);
 }
 
 /// All zeros.
 template <class T, extent... E, text... Names>
-auto zeros(SizedDim<Names>... given) {
-  return detail::filled<T, E...>(0, given...);
+Tensor<T, E...> zeros(SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("zeros");
+  return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, 0)};
 }
 template <extent... E, text... Names>
 auto zeros(SizedDim<Names>... given) {
-  return detail::filled<float, E...>(0, given...);
+  return zeros<float, E...>(given...);
 }
 
 /// All ones.
 template <class T, extent... E, text... Names>
-auto ones(SizedDim<Names>... given) {
-  return detail::filled<T, E...>(1, given...);
+Tensor<T, E...> ones(SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("ones");
+  return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, 1)};
 }
 template <extent... E, text... Names>
 auto ones(SizedDim<Names>... given) {
-  return detail::filled<float, E...>(1, given...);
+  return ones<float, E...>(given...);
 }
 
 /// `value` where the last two indices are equal, else 0; the same for each index of axes before them. Rank 2 or more.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> eye(T value, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("eye");
   static_assert(sizeof...(E) >= 2, "[eye] needs at least two axes");
   return Tensor<T, E...>{core::eye(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
 }
@@ -63,36 +60,40 @@ auto eye(SizedDim<Names>... given) {
   return eye<float, E...>(1.0f, given...);
 }
 
-/// first, first + step, …: (N). `arange<5>()` is 0 1 2 3 4.
-template <class T, extent N, text... Names>
-Tensor<T, N> arange(T first, T step, SizedDim<Names>... given) {
-  const std::int64_t n = detail::given_sizes<N>(given...)[0];
-  return Tensor<T, N>{core::ramp(n, dtype_of<T>, static_cast<double>(first), static_cast<double>(step))};
+/// first, first + step, … along one axis. `arange<5>()` is 0 1 2 3 4.
+template <class T, extent... E, text... Names>
+Tensor<T, E...> arange(T first, T step, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("arange");
+  static_assert(sizeof...(E) == 1, "[arange] makes one axis");
+  const std::int64_t n = detail::given_sizes<E...>(given...)[0];
+  return Tensor<T, E...>{core::ramp(n, dtype_of<T>, static_cast<double>(first), static_cast<double>(step))};
 }
-template <extent N, text... Names>
+template <extent... E, text... Names>
 auto arange(float first, float step, SizedDim<Names>... given) {
-  return arange<float, N>(first, step, given...);
+  return arange<float, E...>(first, step, given...);
 }
-template <class T, extent N, text... Names>
+template <class T, extent... E, text... Names>
 auto arange(SizedDim<Names>... given) {
-  return arange<T, N>(T{0}, T{1}, given...);
+  return arange<T, E...>(T{0}, T{1}, given...);
 }
-template <extent N, text... Names>
+template <extent... E, text... Names>
 auto arange(SizedDim<Names>... given) {
-  return arange<float, N>(0.0f, 1.0f, given...);
+  return arange<float, E...>(0.0f, 1.0f, given...);
 }
 
-/// N values at equal distances from `first` to `last`, both included: (N). Float types.
-template <class T, extent N, text... Names>
-Tensor<T, N> linspace(T first, T last, SizedDim<Names>... given) {
+/// Values at equal distances from `first` to `last`, both included, along one axis. Float types.
+template <class T, extent... E, text... Names>
+Tensor<T, E...> linspace(T first, T last, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("linspace");
+  static_assert(sizeof...(E) == 1, "[linspace] makes one axis");
   static_assert(std::floating_point<T>, "[linspace] needs a float element type");
-  const std::int64_t n = detail::given_sizes<N>(given...)[0];
+  const std::int64_t n = detail::given_sizes<E...>(given...)[0];
   const double from = static_cast<double>(first), to = static_cast<double>(last);
-  return Tensor<T, N>{core::ramp(n, dtype_of<T>, from, n > 1 ? (to - from) / static_cast<double>(n - 1) : 0.0)};
+  return Tensor<T, E...>{core::ramp(n, dtype_of<T>, from, n > 1 ? (to - from) / static_cast<double>(n - 1) : 0.0)};
 }
-template <extent N, text... Names>
+template <extent... E, text... Names>
 auto linspace(float first, float last, SizedDim<Names>... given) {
-  return linspace<float, N>(first, last, given...);
+  return linspace<float, E...>(first, last, given...);
 }
 
 /// Row-major values: `tensor<2, 3>({1, 2, 3, 4, 5, 6})`. A wrong number of them does not compile. Static extents.
@@ -114,17 +115,20 @@ auto tensor(const float (&values)[N]) {
 template <extent... E, class Values, text... Names>
 requires requires(const Values& v) { v.data(), v.size(); }
 auto from(const Values& values, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("from");
   using T = std::remove_cvref_t<decltype(*values.data())>;
   return Tensor<T, E...>{core::from_counted_values("from", detail::given_sizes<E...>(given...), dtype_of<T>, values.data(), values.size())};
 }
 /// The same from memory: `count` values at `values`.
 template <extent... E, class T, text... Names>
 Tensor<T, E...> from(const T* values, std::size_t count, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("from");
   return Tensor<T, E...>{core::from_counted_values("from", detail::given_sizes<E...>(given...), dtype_of<T>, values, count)};
 }
 /// std::vector<bool> has no memory to copy from, so it is copied twice.
 template <extent... E, text... Names>
 Tensor<bool, E...> from(const std::vector<bool>& values, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("from");
   const std::vector<char> bytes(values.begin(), values.end());
   return Tensor<bool, E...>{core::from_counted_values("from", detail::given_sizes<E...>(given...), dtype::b8, bytes.data(), bytes.size())};
 }

@@ -14,10 +14,6 @@ auto to(const A& a);
 /// What Tensor, Variable and Traced have in common: an untyped handle, and what its type and its sizes tell.
 template <class Raw, class T, extent... E>
 class Shaped {
-  static_assert(is_element_type<T>, "[Tensor] not an element type: use float, double, std::int64_t or bool");
-  static_assert(sizeof...(E) <= max_rank, "[Tensor] at most 8 axes");
-  static_assert((!E.is_negative() && ...), "[Tensor] an extent must not be negative");
-
  public:
   using element = T;
   static constexpr Shape extents{E...};

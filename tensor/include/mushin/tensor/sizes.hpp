@@ -41,12 +41,17 @@ constexpr bool sizes_known(Shape a, Shape to) {
 /// The sizes of extents `E...`, each named one given as `batch = 32`. ShapeError where one is negative.
 template <extent... E, text... Names>
 core::Sizes given_sizes(SizedDim<Names>... given) {
-  static_assert((!E.is_negative() && ...), "[make] an extent must not be negative");
-  if constexpr (!sizes_known<Names...>(Shape{}, Shape{E...}))
-    static_assert(names_have_sizes<spell(Shape{E...})>,
-                  "[make] give each named extent its size, and only those: zeros<batch, 3>(batch = 32)");
   if constexpr (sizeof...(Names) != 0) core::check_given({core::Given{name_chars<Names>.chars, given.size}...});
   return {(E.is_static() ? E.size : given_size(E, given...))...};
 }
 
 }  // namespace mushin::detail
+
+/// The rule of makers, whose extents are `E...` and whose sizes are given for `Names...`. A macro, since the sentence of a static_assert is
+/// a literal and begins with the maker's name.
+#define MUSHIN_RULE_SIZES(maker)                                                          \
+  static_assert((!E.is_negative() && ...), "[" maker "] an extent must not be negative"); \
+  static_assert(sizeof...(E) <= max_rank, "[" maker "] at most 8 axes");                  \
+  if constexpr (!detail::sizes_known<Names...>(Shape{}, Shape{E...}))                     \
+  static_assert(names_have_sizes<spell(Shape{E...})>,                                     \
+                "[" maker "] give each named extent its size, and only those: " maker "<batch, 3>(batch = 32)")

@@ -27,6 +27,7 @@ namespace mushin {
 /// Uniform in [0, 1). Float types.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> randu(SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("randu");
   static_assert(std::floating_point<T>, "[randu] needs a float element type");
   return Tensor<T, E...>{core::randu(detail::given_sizes<E...>(given...), dtype_of<T>)};
 }
@@ -38,6 +39,7 @@ auto randu(SizedDim<Names>... given) {
 /// Standard normal. Float types.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> randn(SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("randn");
   static_assert(std::floating_point<T>, "[randn] needs a float element type");
   return Tensor<T, E...>{core::randn(detail::given_sizes<E...>(given...), dtype_of<T>)};
 }
@@ -49,12 +51,14 @@ auto randn(SizedDim<Names>... given) {
 /// Integers, uniform in [low, high); std::int64_t.
 template <extent... E, text... Names>
 Tensor<std::int64_t, E...> randint(std::int64_t low, std::int64_t high, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("randint");
   return Tensor<std::int64_t, E...>{core::randint(detail::given_sizes<E...>(given...), low, high)};
 }
 
 /// 1 with probability `p`, else 0.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> bernoulli(double p, SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("bernoulli");
   const core::Array u = core::randu(detail::given_sizes<E...>(given...), dtype::f32);
   return to<T>(Tensor<bool, E...>{core::less(u, core::literal(p, dtype::f32))});
 }
@@ -63,10 +67,12 @@ auto bernoulli(double p, SizedDim<Names>... given) {
   return bernoulli<float, E...>(p, given...);
 }
 
-/// 0 … N-1 in random order: (N), std::int64_t.
-template <extent N, text... Names>
-Tensor<std::int64_t, N> permutation(SizedDim<Names>... given) {
-  return Tensor<std::int64_t, N>{core::permutation(detail::given_sizes<N>(given...)[0])};
+/// 0, 1, … in random order: one axis, std::int64_t.
+template <extent... E, text... Names>
+Tensor<std::int64_t, E...> permutation(SizedDim<Names>... given) {
+  MUSHIN_RULE_SIZES("permutation");
+  static_assert(sizeof...(E) == 1, "[permutation] makes one axis");
+  return Tensor<std::int64_t, E...>{core::permutation(detail::given_sizes<E...>(given...)[0])};
 }
 
 }  // namespace mushin
