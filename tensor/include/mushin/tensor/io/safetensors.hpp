@@ -1,0 +1,84 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "mushin/tensor/io/file_name.hpp"
+#include "mushin/tensor/tensor.hpp"
+
+namespace mushin {
+
+/// A tensor and its name in a file. `name` is borrowed. `{"weight", w}`.
+struct NamedTensor {
+  const char* name;
+  core::Array value;
+
+  NamedTensor(const char* n, core::Array v) : name(n), value(static_cast<core::Array&&>(v)) {}
+  template <class T, extent... E>
+  NamedTensor(const char* n, const Tensor<T, E...>& t) : name(n), value(t.raw()) {}
+};
+
+/// A line of a file's free text: who made it, from what. Borrowed.
+struct Metadata {
+  const char* key;
+  const char* value;
+};
+
+/// Writes a safetensors file: beside its final name first, then to the disk, then renamed; a reader never sees half of one.
+/// Names: not empty, distinct, not `__metadata__`. FileError when the file cannot be written.
+MUSHIN_API void save_safetensors(FileName, const std::vector<NamedTensor>&, const std::vector<Metadata>& = {});
+
+/// A safetensors file that is open for reading. The header is checked completely when it is opened; values are read when asked for.
+/// https://github.com/huggingface/safetensors#format
+class MUSHIN_API Safetensors {
+ public:
+  /// What the header says of one tensor.
+  struct Entry {
+    const char* name;   // lives as long as the file is open
+    const char* dtype;  // as spelt in the file: "F32", "BF16", …
+    core::Sizes sizes;
+  };
+
+  /// FileError when the file is missing, isn't a regular file, or breaks a rule of the format.
+  explicit Safetensors(FileName);
+  Safetensors(Safetensors&& other) noexcept : open_(other.open_) { other.open_ = nullptr; }
+  Safetensors& operator=(Safetensors&& other) noexcept {
+    Open* mine = open_;
+    open_ = other.open_;
+    other.open_ = mine;
+    return *this;
+  }
+  ~Safetensors();
+
+  /// How many tensors there are; their order is that of the bytes.
+  std::size_t size() const;
+  Entry operator[](std::size_t i) const;
+  bool contains(const char* name) const;
+  /// The text under `key`, null when there is none.
+  const char* metadata(const char* key) const;
+
+  /// The values, on the default device. FileError when there is no such name, or its element type isn't one of mushin's.
+  core::Array read(const char* name) const;
+  /// The same as a typed tensor. FileError, with what the file holds and what was asked, unless element type and shape are those.
+  template <class T, extent... E>
+  Tensor<T, E...> get(const char* name) const {
+    return Tensor<T, E...>{read_as(name, dtype_of<T>, core::Sizes{(E.is_static() ? E.size : -1)...})};
+  }
+  template <extent... E>
+  Tensor<float, E...> get(const char* name) const {
+    return get<float, E...>(name);
+  }
+
+ private:
+  struct Open;
+  core::Array read_as(const char* name, dtype, const core::Sizes& expected) const;
+  Open* open_;
+};
+
+/// `auto w = mu::load_safetensors("net.safetensors").get<3, 2>("weight");`
+inline Safetensors load_safetensors(FileName file) { return Safetensors{file}; }
+
+/// How the format spells an element type: "F32", "F64", "I64", "BOOL".
+MUSHIN_API const char* safetensors_name(dtype);
+
+}  // namespace mushin

@@ -1,0 +1,149 @@
+#include "mushin/tensor/io/safetensors.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <set>
+
+#include "io/refuse.hpp"
+#include "io/safetensors_header.hpp"
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little endian and are read as they are");
+
+namespace mushin {
+namespace {
+
+using io::refuse;
+
+constexpr const char* save_op = "save_safetensors";
+
+struct TypeName {
+  dtype type;
+  const char* name;
+};
+constexpr TypeName type_names[] = {{dtype::f32, "F32"}, {dtype::f64, "F64"}, {dtype::i64, "I64"}, {dtype::b8, "BOOL"}};
+
+/// mushin's element type of that name, null when it has none.
+const dtype* type_named(const std::string& name) {
+  for (const auto& t : type_names)
+    if (name == t.name) return &t.type;
+  return nullptr;
+}
+
+std::string spell(const core::Sizes& sizes) {
+  std::string out = "(";
+  for (unsigned i = 0; i < sizes.rank; ++i) out += (i ? ", " : "") + (sizes[i] < 0 ? std::string("?") : std::to_string(sizes[i]));
+  return out + ")";
+}
+
+/// What will be written, wide element types first: every tensor then begins at a multiple of its element's size.
+std::vector<const NamedTensor*> in_file_order(const char* path, const std::vector<NamedTensor>& tensors) {
+  std::set<std::string> names{"__metadata__"};
+  std::vector<const NamedTensor*> out;
+  for (const auto& t : tensors) {
+    if (!t.name || !*t.name || !names.insert(t.name).second)
+      refuse("[{}] names must be distinct and not empty: {}, '{}'", save_op, path, t.name ? t.name : "");
+    out.push_back(&t);
+  }
+  std::stable_sort(out.begin(), out.end(), [](auto* a, auto* b) { return bytes_of(a->value.type()) > bytes_of(b->value.type()); });
+  return out;
+}
+
+std::size_t bytes_in(const core::Array& a) { return static_cast<std::size_t>(a.sizes().count()) * bytes_of(a.type()); }
+
+/// The header of what will be written; text that isn't UTF-8 cannot be JSON.
+std::string header_of(const char* path, const std::vector<const NamedTensor*>& ordered, const std::vector<Metadata>& metadata) {
+  io::Header header;
+  for (const auto& m : metadata) header.metadata[m.key] = m.value;
+  std::uint64_t at = 0;
+  for (const auto* t : ordered) {
+    const auto end = at + bytes_in(t->value);
+    header.entries.push_back({t->name, safetensors_name(t->value.type()), t->value.sizes(), at, end});
+    at = end;
+  }
+  try {
+    return io::spell_header(header);
+  } catch (const std::exception& e) {
+    refuse("[{}] names and metadata must be UTF-8: {}: {}", save_op, path, e.what());
+  }
+}
+
+}  // namespace
+
+const char* safetensors_name(dtype type) {
+  for (const auto& t : type_names)
+    if (t.type == type) return t.name;
+  return "?";
+}
+
+void save_safetensors(FileName path, const std::vector<NamedTensor>& tensors, const std::vector<Metadata>& metadata) {
+  const auto ordered = in_file_order(path.text, tensors);
+  const std::string header = header_of(path.text, ordered, metadata);
+  io::AtomicFile file(save_op, path.text);
+  file.write(header.data(), header.size());
+  for (const auto* t : ordered) {
+    const auto bytes = bytes_in(t->value);
+    const auto values = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    core::read_all(t->value, values.get());
+    file.write(values.get(), bytes);
+  }
+  file.commit();
+}
+
+struct Safetensors::Open {
+  io::InputFile file;
+  io::Header header;
+
+  const io::HeaderEntry* find(const char* name) const {
+    for (const auto& entry : header.entries)
+      if (entry.name == name) return &entry;
+    return nullptr;
+  }
+  const io::HeaderEntry& at(const char* name) const {
+    if (const auto* entry = find(name)) return *entry;
+    refuse("[{}] no tensor of that name: {} has no '{}'", file.op(), file.path(), name);
+  }
+};
+
+Safetensors::Safetensors(FileName path) {
+  io::InputFile file("load_safetensors", path.text);
+  io::Header header = io::read_header(file);
+  open_ = new Open{std::move(file), std::move(header)};
+}
+Safetensors::~Safetensors() { delete open_; }
+
+std::size_t Safetensors::size() const { return open_->header.entries.size(); }
+Safetensors::Entry Safetensors::operator[](std::size_t i) const {
+  const auto& entry = open_->header.entries[i];
+  return {entry.name.c_str(), entry.type.c_str(), entry.sizes};
+}
+bool Safetensors::contains(const char* name) const { return open_->find(name) != nullptr; }
+const char* Safetensors::metadata(const char* key) const {
+  const auto found = open_->header.metadata.find(key);
+  return found == open_->header.metadata.end() ? nullptr : found->second.c_str();
+}
+
+core::Array Safetensors::read(const char* name) const {
+  const auto& entry = open_->at(name);
+  const auto& file = open_->file;
+  const dtype* type = type_named(entry.type);
+  if (!type) refuse("[{}] mushin has no such element type: {}, '{}' has {}", file.op(), file.path(), name, entry.type);
+  const auto bytes = entry.end - entry.begin;
+  const auto values = std::make_unique_for_overwrite<unsigned char[]>(bytes);
+  file.read(open_->header.data + entry.begin, values.get(), bytes);
+  if (*type == dtype::b8 && std::any_of(values.get(), values.get() + bytes, [](unsigned char b) { return b > 1; }))
+    refuse("[{}] a bool must be stored as 0 or 1: {}, '{}'", file.op(), file.path(), name);
+  return core::from_values(entry.sizes, *type, values.get());
+}
+
+core::Array Safetensors::read_as(const char* name, dtype type, const core::Sizes& expected) const {
+  const auto& entry = open_->at(name);
+  bool same = entry.type == safetensors_name(type) && entry.sizes.rank == expected.rank;
+  for (unsigned i = 0; same && i < expected.rank; ++i) same = expected[i] < 0 || expected[i] == entry.sizes[i];
+  if (!same)
+    refuse("[{}] element type and shape must be those asked for: {}, '{}' is {} {}, asked was {} {}", open_->file.op(), open_->file.path(),
+           name, entry.type, spell(entry.sizes), safetensors_name(type), spell(expected));
+  return read(name);
+}
+
+}  // namespace mushin
