@@ -1,0 +1,53 @@
+#pragma once
+#include "mushin/nn/module.hpp"
+
+namespace mushin::nn {
+
+// What a compile error shows below its sentence: the layer's extents, and those of what it was given.
+template <text Layer, text X>
+inline constexpr bool last_extent_matches = false;
+
+namespace detail {
+/// Uniform in [-bound, bound), from the default generator.
+MUSHIN_API core::Array uniform(const core::Sizes&, dtype, double bound);
+/// PyTorch's bound for weight and bias of a layer with that many inputs: Kaiming uniform with a = sqrt(5).
+MUSHIN_API double kaiming_bound(std::int64_t inputs);
+/// Zeros with probability `p`, elsewhere 1 / (1 - p). Error unless p is in [0, 1).
+MUSHIN_API core::Array dropout_mask(const core::Sizes&, dtype, double p);
+}  // namespace detail
+
+/// y = x W^T + b. x: (…, In); result: (…, Out). weight: (Out, In), bias: (Out), both uniform in ±1/sqrt(In) as PyTorch begins.
+template <extent In, extent Out, class T = float>
+struct Linear {
+  static_assert(In.is_static() && Out.is_static(), "[Linear] In and Out must be numbers");
+
+  Variable<T, Out, In> weight{Tensor<T, Out, In>{detail::uniform({Out.size, In.size}, dtype_of<T>, detail::kaiming_bound(In.size))}};
+  Variable<T, Out> bias{Tensor<T, Out>{detail::uniform({Out.size}, dtype_of<T>, detail::kaiming_bound(In.size))}};
+
+  template <TensorLike X>
+  static constexpr bool accepts = X::extents.rank > 0 && may_equal(X::extents.from_end(0), In);
+
+  template <TensorLike X>
+  auto operator()(const X& x) const {
+    if constexpr (!accepts<X>)
+      static_assert(last_extent_matches<spell(Shape{In, Out}), spell(X::extents)>, "[Linear] the last extent of x must be the layer's In");
+    return matmul(x, transpose(weight)) + bias;
+  }
+  MUSHIN_MODULE(Linear, weight, bias)
+};
+
+/// While training, each element is 0 with probability `p`, and else x / (1 - p); after nn::eval(net): x. Random numbers come from the
+/// default generator. Gradient: the same mask.
+struct Dropout {
+  float p = 0.5f;
+  bool training = true;
+
+  template <TensorLike X>
+  auto operator()(const X& x) const {
+    static_assert(float_elements<X>, "[Dropout] needs a float element type: cast with .to<float>()");
+    const double probability = training ? static_cast<double>(p) : 0.0;
+    return x * value_of<X>{detail::dropout_mask(x.shape(), X::dtype(), probability)};
+  }
+};
+
+}  // namespace mushin::nn

@@ -1,0 +1,240 @@
+#pragma once
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mushin/autograd.hpp"
+#include "mushin/nn/member_names.hpp"
+
+/// Makes a struct a module: `MUSHIN_MODULE(Net, fc1, drop, fc2)` after the last member names all data members in the order of
+/// declaration. It adds functions only, so the struct stays an aggregate: no base class, no constructor. A member left out, named twice
+/// or out of order does not compile. Members: modules, variables, std::array, std::vector and std::optional of them, plain values; no C
+/// arrays. At namespace scope only. A struct template names itself without arguments, and is checked where it is first used.
+#define MUSHIN_MODULE(Name, ...)                                                                                                           \
+  static constexpr ::mushin::nn::detail::MemberNames<::mushin::nn::detail::count_names(#__VA_ARGS__)> mushin_member_names{#__VA_ARGS__};   \
+  template <class Use>                                                                                                                     \
+  constexpr decltype(auto) mushin_members(Use&& use) {                                                                                     \
+    return use(__VA_ARGS__);                                                                                                               \
+  }                                                                                                                                        \
+  template <class Use>                                                                                                                     \
+  constexpr decltype(auto) mushin_members(Use&& use) const {                                                                               \
+    return use(__VA_ARGS__);                                                                                                               \
+  }                                                                                                                                        \
+  static constexpr void mushin_check_members() {                                                                                           \
+    static_assert(::mushin::nn::is_aggregate<Name>, "[MUSHIN_MODULE] the struct must be an aggregate: no constructor, no private member"); \
+    static_assert(mushin_member_names.distinct(), "[MUSHIN_MODULE] a member is listed twice");                                             \
+    static_assert(::mushin::nn::lists_every_member<Name>, "[MUSHIN_MODULE] list every data member, in the order of declaration");          \
+  }
+
+namespace mushin::nn {
+
+/// A struct with MUSHIN_MODULE, or a layer that is one.
+template <class M>
+concept Module = requires {
+  std::remove_cvref_t<M>::mushin_member_names;
+};
+
+namespace detail {
+
+/// Initialises a member of exactly this type.
+template <class M>
+struct Exactly {
+  operator M() const;
+};
+template <class M, std::size_t N>
+struct Exactly<M[N]> {
+  static_assert(N == 0, "[MUSHIN_MODULE] a C array cannot be a member of a module: use std::array");
+};
+/// Initialises a member of any type.
+struct Anything {
+  template <class M>
+  operator M() const;
+};
+
+/// Brace-initialising `M` takes the listed members and not one more. (Counting members with Anything alone is ambiguous for std::optional
+/// and its like; starting from the listed types isn't.)
+template <class M, class... Listed>
+inline constexpr bool takes_just = requires {
+  M{std::declval<Exactly<Listed>>()...};
+}
+&&!requires { M{std::declval<Exactly<Listed>>()..., {}}; }
+&&!requires { M{std::declval<Exactly<Listed>>()..., std::declval<Anything>()}; };
+
+template <class M>
+struct TakesJust {
+  template <class... Listed>
+  constexpr std::bool_constant<takes_just<M, Listed...>> operator()(const Listed&...) const {
+    return {};
+  }
+};
+
+}  // namespace detail
+
+// What a compile error shows below its sentence.
+template <class M>
+inline constexpr bool is_aggregate = std::is_aggregate_v<M>;
+template <class M>
+inline constexpr bool lists_every_member = decltype(std::declval<M&>().mushin_members(detail::TakesJust<M>{}))::value;
+
+/// A variable of a module: where it is ("fc1.weight", "blocks.0.bias"), and a second handle to it.
+struct Parameter {
+  std::string name;
+  core::Leaf leaf;
+};
+using Parameters = std::vector<Parameter>;
+
+namespace detail {
+
+/// Error unless the addresses increase: of members of one type in another order, their types tell nothing.
+MUSHIN_API void check_order(std::initializer_list<const void*> members);
+
+template <class M>
+inline constexpr bool is_list = false;
+template <class M>
+inline constexpr bool is_list<std::vector<M>> = true;
+template <class M, std::size_t N>
+inline constexpr bool is_list<std::array<M, N>> = true;
+template <class M>
+inline constexpr bool is_optional = false;
+template <class M>
+inline constexpr bool is_optional<std::optional<M>> = true;
+
+/// Shows `visitor` a member and all that it is made of, depth first in the order of declaration, with the way there.
+template <class Visitor, class M>
+void walk(Visitor& visitor, M& m) {
+  using Plain = std::remove_const_t<M>;
+  visitor(m);
+  if constexpr (Module<Plain>) {
+    Plain::mushin_check_members();
+    m.mushin_members([&visitor](auto&... members) {
+      check_order({&members...});
+      unsigned i = 0;
+      ((visitor.enter(Plain::mushin_member_names.at[i++]), walk(visitor, members), visitor.leave()), ...);
+    });
+  } else if constexpr (is_list<Plain>) {
+    std::size_t i = 0;
+    for (auto& element : m) visitor.enter(i++), walk(visitor, element), visitor.leave();
+  } else if constexpr (is_optional<Plain>) {
+    if (m) walk(visitor, *m);
+  }
+}
+
+/// Gathers the variables under their dotted names. Compiled once; the walk alone is a template.
+class MUSHIN_API FindParameters {
+ public:
+  void enter(MemberName);
+  void enter(std::size_t index);
+  void leave();
+  template <class M>
+  void operator()(const M&) {}
+  template <class T, extent... E>
+  void operator()(const Variable<T, E...>& v) {
+    found(v.leaf());
+  }
+  Parameters take() { return std::move(parameters_); }
+
+ private:
+  void found(const core::Leaf&);
+  Parameters parameters_;
+  std::string name_;
+  std::vector<std::size_t> lengths_;
+};
+
+/// Tells every layer that wants to know (a bool `training`) whether this is training.
+struct SetTraining {
+  bool training;
+  void enter(MemberName) {}
+  void enter(std::size_t) {}
+  void leave() {}
+  template <class M>
+  void operator()(M& m) const {
+    if constexpr (requires { m.training = training; }) m.training = training;
+  }
+};
+
+}  // namespace detail
+
+/// Every variable of a module with its dotted name, depth first in the order of declaration. The handles stay good when the module moves.
+template <Module M>
+Parameters parameters(const M& net) {
+  detail::FindParameters find;
+  detail::walk(find, net);
+  return find.take();
+}
+
+/// Says that this is training, or isn't: layers that behave differently (Dropout) do.
+template <Module M>
+void train(M& net) {
+  detail::SetTraining set{true};
+  detail::walk(set, net);
+}
+template <Module M>
+void eval(M& net) {
+  detail::SetTraining set{false};
+  detail::walk(set, net);
+}
+
+/// An independent copy: variables are cloned (without gradients), other members copied.
+template <class M>
+M clone(const M& m) {
+  return m;
+}
+template <class T, extent... E>
+Variable<T, E...> clone(const Variable<T, E...>& v) {
+  return v.clone();
+}
+template <class M>
+std::vector<M> clone(const std::vector<M>& list);
+template <class M>
+std::optional<M> clone(const std::optional<M>& m);
+template <class M, std::size_t N>
+std::array<M, N> clone(const std::array<M, N>& list);
+template <Module M>
+M clone(const M& m) {
+  M::mushin_check_members();
+  return m.mushin_members([](const auto&... members) {
+    detail::check_order({&members...});
+    return M{clone(members)...};
+  });
+}
+template <class M>
+std::vector<M> clone(const std::vector<M>& list) {
+  std::vector<M> out;
+  for (const auto& m : list) out.push_back(clone(m));
+  return out;
+}
+template <class M>
+std::optional<M> clone(const std::optional<M>& m) {
+  if (!m) return std::nullopt;
+  return clone(*m);
+}
+template <class M, std::size_t N>
+std::array<M, N> clone(const std::array<M, N>& list) {
+  return [&list]<std::size_t... I>(std::index_sequence<I...>) { return std::array<M, N>{clone(list[I])...}; }
+  (std::make_index_sequence<N>{});
+}
+
+/// A module whose parameters are constants: calling it records nothing, and its results are tensors, by type.
+template <class M>
+class Frozen {
+ public:
+  explicit Frozen(M&& net) : net_(std::forward<M>(net)) {}
+  template <class... X>
+  auto operator()(const X&... x) const {
+    return no_grad([&] { return net_(x...); });
+  }
+
+ private:
+  M net_;
+};
+/// Parameters as constants: `nn::freeze(net)(x)` is a Tensor. An lvalue is referred to (and must outlive the result), an rvalue is kept.
+template <class M>
+Frozen<M> freeze(M&& net) {
+  return Frozen<M>{std::forward<M>(net)};
+}
+
+}  // namespace mushin::nn

@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <cstdio>
+
+#include "mushin/tensor/export.hpp"
+
+namespace mushin::nn {
+
+/// A progress line for a loop of known length, written to a stream of the caller's choice. On a terminal it redraws itself (at most ten
+/// times a second) with done and total, rate, loss and time left; elsewhere it writes a plain line at each tenth of the way.
+class MUSHIN_API Progress {
+ public:
+  /// `title` is borrowed. `total`: how many items `advance` will count.
+  Progress(std::FILE* out, const char* title, std::int64_t total);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  /// Ends the line.
+  ~Progress();
+
+  void advance(std::int64_t items, double loss);
+
+ private:
+  void draw(double seconds);
+  double elapsed() const;
+
+  std::FILE* out_;
+  const char* title_;
+  std::int64_t total_, done_ = 0, tenths_ = 0;
+  double loss_ = 0, start_ = 0, drawn_ = -1;
+  bool terminal_, open_ = false;
+};
+
+}  // namespace mushin::nn

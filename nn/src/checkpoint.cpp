@@ -1,0 +1,55 @@
+#include "mushin/nn/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include "mushin/tensor/error.hpp"
+#include "mushin/tensor/io/safetensors.hpp"
+
+namespace mushin::nn::detail {
+namespace {
+
+std::string describe(const char* type, const core::Sizes& sizes) {
+  std::string out = fmt::format("{} (", type);
+  for (unsigned i = 0; i < sizes.rank; ++i) out += (i ? ", " : "") + std::to_string(sizes[i]);
+  return out + ")";
+}
+std::string describe(const core::Array& a) { return describe(safetensors_name(a.type()), a.sizes()); }
+
+/// What of the file's content is not as the module wants it, one clause each; empty when all is well.
+std::string differences(const Safetensors& file, const Parameters& parameters) {
+  std::string out;
+  const auto say = [&out](const std::string& clause) { out += (out.empty() ? "" : "; ") + clause; };
+  for (const auto& p : parameters)
+    if (!file.contains(p.name.c_str())) say(fmt::format("missing {} {}", p.name, describe(p.leaf.traced().value())));
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    const auto entry = file[i];
+    const std::string held = describe(entry.dtype, entry.sizes);
+    const Parameter* wanted = nullptr;
+    for (const auto& p : parameters)
+      if (p.name == entry.name) wanted = &p;
+    if (!wanted)
+      say(fmt::format("extra {} {}", entry.name, held));
+    else if (const auto asked = describe(wanted->leaf.traced().value()); asked != held)
+      say(fmt::format("{} is {}, wanted {}", entry.name, held, asked));
+  }
+  return out;
+}
+
+}  // namespace
+
+void save(const Parameters& parameters, FileName path) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& p : parameters) tensors.emplace_back(p.name.c_str(), p.leaf.traced().value());
+  save_safetensors(path, tensors);
+}
+
+void load(Parameters parameters, FileName path) {
+  const Safetensors file(path);
+  if (const auto wrong = differences(file, parameters); !wrong.empty())
+    throw FileError(fmt::format("[load] the file must hold exactly the module's parameters: {}: {}", path.text, wrong).c_str());
+  std::vector<core::Array> values;
+  for (const auto& p : parameters) values.push_back(file.read(p.name.c_str()));
+  for (std::size_t i = 0; i < values.size(); ++i) parameters[i].leaf.value() = std::move(values[i]);
+}
+
+}  // namespace mushin::nn::detail

@@ -1,0 +1,29 @@
+#include "mushin/nn/module.hpp"
+
+#include <functional>
+
+#include "mushin/tensor/error.hpp"
+
+namespace mushin::nn::detail {
+
+void check_order(std::initializer_list<const void*> members) {
+  for (auto m = members.begin(); m + 1 < members.end(); ++m)
+    if (!std::less<>{}(m[0], m[1])) throw Error("[MUSHIN_MODULE] list the members in the order of declaration");
+}
+
+void FindParameters::enter(MemberName name) {
+  lengths_.push_back(name_.size());
+  if (!name_.empty()) name_ += '.';
+  name_.append(name.begin, name.size);
+}
+void FindParameters::enter(std::size_t index) {
+  const std::string digits = std::to_string(index);
+  enter(MemberName{digits.data(), static_cast<unsigned>(digits.size())});
+}
+void FindParameters::leave() {
+  name_.resize(lengths_.back());
+  lengths_.pop_back();
+}
+void FindParameters::found(const core::Leaf& leaf) { parameters_.push_back({name_, leaf.alias()}); }
+
+}  // namespace mushin::nn::detail

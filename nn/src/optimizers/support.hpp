@@ -1,0 +1,30 @@
+#pragma once
+#include <fmt/format.h>
+
+#include "mushin/nn/module.hpp"
+#include "mushin/tensor/error.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
+
+namespace mushin::nn {
+
+/// Each leaf once, in the order of their first appearance.
+std::vector<core::Leaf> distinct(Parameters);
+
+/// Error unless `good`.
+inline void check_option(bool good, const char* op, const char* rule, double value) {
+  if (!good) throw Error(fmt::format("[{}] {}: {}", op, rule, value).c_str());
+}
+
+/// a * s, with `s` as a scalar of a's element type.
+inline core::Array scaled(const core::Array& a, double s) { return core::mul(a, core::literal(s, a.type())); }
+
+/// The gradient with L2 decay, as PyTorch adds it.
+inline core::Array decayed_gradient(core::Leaf& leaf, double weight_decay) {
+  core::Array g = leaf.grad();
+  return weight_decay == 0 ? g : core::add(g, scaled(leaf.value(), weight_decay));
+}
+
+/// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty.
+void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
+
+}  // namespace mushin::nn
