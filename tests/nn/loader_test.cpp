@@ -1,0 +1,203 @@
+// Loader: epochs, batches, order, the other thread's errors and its end.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "files.hpp"
+#include "mushin/nn/data/loader.hpp"
+#include "mushin/nn/data/tensors.hpp"
+
+namespace mu = mushin;
+namespace data = mu::data;
+using mushin::test::has;
+using mushin::test::text_of_error;
+
+namespace {
+
+using Labels = std::vector<std::int64_t>;
+
+/// Sample i is its own number; throws at sample `bad`.
+struct Numbers {
+  std::int64_t count;
+  std::int64_t bad = -1;
+  std::atomic<int>* calls = nullptr;
+
+  std::int64_t size() const { return count; }
+  std::tuple<mu::Tensor<std::int64_t, mu::batch>> get(data::Indices which) const {
+    if (calls) ++*calls;
+    for (auto i : which)
+      if (i == bad) throw std::runtime_error("sample " + std::to_string(i) + " is bad");
+    return {mu::Tensor<std::int64_t, mu::batch>{mu::core::from_values({which.size()}, mu::dtype::i64, which.begin())}};
+  }
+};
+
+template <class L>
+std::vector<Labels> epoch_of(L& loader) {
+  std::vector<Labels> out;
+  for (auto [x] : loader) out.push_back(x.to_vector());
+  return out;
+}
+Labels joined(const std::vector<Labels>& batches) {
+  Labels out;
+  for (const auto& b : batches) out.insert(out.end(), b.begin(), b.end());
+  return out;
+}
+Labels counting(std::int64_t n) {
+  Labels out(static_cast<std::size_t>(n));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+Labels sorted(Labels values) {
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+}  // namespace
+
+class EachPrefetch : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Loader, EachPrefetch, ::testing::Values(0, 1, 2, 50));
+
+TEST_P(EachPrefetch, GivesEverySampleOnceInOrder) {
+  const Numbers set{10};
+  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+  EXPECT_EQ(loader.size(), 3);
+  EXPECT_EQ(epoch_of(loader), (std::vector<Labels>{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}}));
+  EXPECT_EQ(loader.epochs(), 1u);
+}
+
+TEST_P(EachPrefetch, ShufflesEachEpochAnew) {
+  const Numbers set{100};
+  data::Loader loader(set, {.batch = 7, .shuffle = true, .seed = 3, .prefetch = GetParam()});
+  const auto first = joined(epoch_of(loader)), second = joined(epoch_of(loader));
+  EXPECT_EQ(sorted(first), counting(100));
+  EXPECT_EQ(sorted(second), counting(100));
+  EXPECT_NE(first, counting(100));
+  EXPECT_NE(first, second);
+  data::Loader same(set, {.batch = 7, .shuffle = true, .seed = 3, .prefetch = 1});
+  EXPECT_EQ(joined(epoch_of(same)), first);
+  EXPECT_EQ(joined(epoch_of(same)), second);
+  data::Loader other(set, {.batch = 7, .shuffle = true, .seed = 4});
+  EXPECT_NE(joined(epoch_of(other)), first);
+}
+
+TEST_P(EachPrefetch, AnExceptionComesOutOfTheLoopAfterTheBatchesBefore) {
+  const Numbers set{20, 9};
+  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+  int batches = 0;
+  const auto text = text_of_error<std::runtime_error>([&] {
+    for (auto [x] : loader) batches += x.size() == 4;
+  });
+  EXPECT_EQ(text, "sample 9 is bad");
+  EXPECT_EQ(batches, 2);
+}
+
+TEST_P(EachPrefetch, LeavingEarlyEndsTheEpoch) {
+  const Numbers set{1000};
+  data::Loader loader(set, {.batch = 1, .prefetch = GetParam()});
+  for (int i = 0; i < 20; ++i)
+    for (auto [x] : loader) {
+      EXPECT_EQ(x(0), 0);
+      break;
+    }
+  EXPECT_EQ(epoch_of(loader).size(), 1000u);
+}
+
+TEST_P(EachPrefetch, AnEmptyDatasetHasNoBatches) {
+  const Numbers set{0};
+  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+  EXPECT_EQ(loader.size(), 0);
+  EXPECT_TRUE(epoch_of(loader).empty());
+}
+
+TEST(Loader, ReadsNoFurtherAheadThanAsked) {
+  std::atomic<int> calls{0};
+  const Numbers set{1000, -1, &calls};
+  data::Loader loader(set, {.batch = 1, .prefetch = 3});
+  int taken = 0;
+  for (auto [x] : loader) {
+    EXPECT_EQ(x.size(), 1);
+    ++taken;
+    EXPECT_LE(calls.load(), taken + 3 + 1);  // three wait, one more is in the thread's hands
+  }
+  EXPECT_EQ(calls.load(), 1000);
+}
+
+TEST(Loader, DropsTheLastSmallerBatch) {
+  const Numbers set{10};
+  data::Loader loader(set, {.batch = 4, .drop_last = true});
+  EXPECT_EQ(loader.size(), 2);
+  EXPECT_EQ(joined(epoch_of(loader)), counting(8));
+}
+
+TEST(Loader, WithoutASeedTheDefaultGeneratorDecides) {
+  const Numbers set{50};
+  const auto order = [&] {
+    data::Loader loader(set, {.batch = 50, .shuffle = true});
+    return joined(epoch_of(loader));
+  };
+  mu::manual_seed(1);
+  const auto a = order(), b = order();
+  mu::manual_seed(1);
+  EXPECT_EQ(order(), a);
+  EXPECT_EQ(order(), b);
+  EXPECT_NE(a, b);
+}
+
+TEST(Loader, EveryOrderIsPossible) {
+  const Numbers set{3};
+  std::vector<Labels> seen;
+  data::Loader loader(set, {.batch = 3, .shuffle = true, .seed = 0, .prefetch = 0});
+  std::vector<int> times;
+  for (int i = 0; i < 600; ++i) {
+    const auto order = joined(epoch_of(loader));
+    const auto found = std::find(seen.begin(), seen.end(), order);
+    if (found == seen.end())
+      seen.push_back(order), times.push_back(1);
+    else
+      ++times[static_cast<std::size_t>(found - seen.begin())];
+  }
+  ASSERT_EQ(seen.size(), 6u);
+  for (int n : times) EXPECT_NEAR(n, 100, 50);
+}
+
+TEST(Loader, OptionsThatMakeNoSense) {
+  const Numbers set{3};
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.batch = 0}); }), {"[Loader]", ".batch = 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.prefetch = -1}); }), {"[Loader]", ".prefetch = -1"}));
+}
+
+TEST(Loader, ServesTensorsOfSeveralTypes) {
+  const auto x = mu::tensor<3, 2>({1, 2, 3, 4, 5, 6});
+  const auto y = mu::tensor<std::int64_t, 3>({10, 20, 30});
+  const data::Tensors set{x, y};
+  std::vector<float> xs;
+  Labels ys;
+  for (auto [a, b] : data::Loader(set, {.batch = 2})) {
+    static_assert(std::same_as<decltype(a), mu::Tensor<float, mu::batch, 2>>);
+    static_assert(std::same_as<decltype(b), mu::Tensor<std::int64_t, mu::batch>>);
+    for (float v : a.to_vector()) xs.push_back(v);
+    for (auto v : b.to_vector()) ys.push_back(v);
+  }
+  EXPECT_EQ(xs, x.to_vector());
+  EXPECT_EQ(ys, y.to_vector());
+  const auto shorter = mu::zeros<2>();
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Tensors(x, shorter); }), {"[Tensors]", "first has 3, another 2"}));
+}
+
+TEST(Loader, ManyLoadersAtOnce) {
+  const Numbers set{200};
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      data::Loader loader(set, {.batch = 3, .shuffle = true, .seed = 5, .prefetch = 2});
+      for (int i = 0; i < 5; ++i) right += sorted(joined(epoch_of(loader))) == counting(200);
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(right.load(), 20);
+}

@@ -1,0 +1,220 @@
+// Safetensors files: what is written is read, and no lie in a header gets past the reader.
+#include "mushin/tensor/io/safetensors.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <limits>
+#include <random>
+
+#include "files.hpp"
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+using mushin::test::Folder;
+using mushin::test::has;
+using mushin::test::text_of_error;
+
+namespace {
+
+std::string with_header(const std::string& json, const std::string& data) {
+  std::string length(8, '\0');
+  for (unsigned i = 0; i < 8; ++i) length[i] = static_cast<char>(json.size() >> 8 * i & 0xFF);
+  return length + json + data;
+}
+
+std::string refused(const std::string& bytes) {
+  const Folder folder;
+  const auto path = folder.write("lie.safetensors", bytes);
+  const auto text = text_of_error<mu::FileError>([&] { mu::Safetensors file(path); });
+  EXPECT_TRUE(has(text, {"[load_safetensors] ", path}));
+  return text;
+}
+std::string refused(const std::string& json, const std::string& data) { return refused(with_header(json, data)); }
+
+const std::string four(4, '\0'), eight(8, '\0');
+
+}  // namespace
+
+TEST(Safetensors, GivesBackWhatWasSaved) {
+  const Folder folder;
+  const auto path = folder / "t.safetensors";
+  const auto f = mu::tensor<2, 3>({1, 2, 3, 4, 5, std::numeric_limits<float>::infinity()});
+  const auto d = mu::tensor<double, 2>({0.1, -0.0});
+  const auto i = mu::tensor<std::int64_t, 3>({std::numeric_limits<std::int64_t>::min(), 0, 7});
+  const auto b = mu::tensor<bool, 2, 2>({true, false, false, true});
+  const auto scalar = mu::fill(4.5f);
+  const auto none = mu::zeros<0, 4>();
+  mu::save_safetensors(path, {{"f", f}, {"b", b}, {"deep.name", d}, {"i", i}, {"scalar", scalar}, {"none", none}},
+                       {{"made by", "a \"test\""}});
+
+  const auto file = mu::load_safetensors(path);
+  EXPECT_EQ(file.size(), 6u);
+  EXPECT_EQ((file.get<2, 3>("f").to_vector()), f.to_vector());
+  EXPECT_EQ((file.get<double, 2>("deep.name").to_vector()), d.to_vector());
+  EXPECT_EQ((file.get<std::int64_t, 3>("i").to_vector()), i.to_vector());
+  EXPECT_EQ((file.get<bool, 2, 2>("b").to_vector()), b.to_vector());
+  EXPECT_EQ(file.get("scalar").item(), 4.5f);
+  EXPECT_EQ((file.get<0, 4>("none").size()), 0);
+  EXPECT_STREQ(file.metadata("made by"), "a \"test\"");
+  EXPECT_EQ(file.metadata("absent"), nullptr);
+  EXPECT_TRUE(file.contains("i") && !file.contains("x"));
+}
+
+TEST(Safetensors, NamedExtentsTakeTheSizeOfTheFile) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"x", mu::tensor<2, 3>({1, 2, 3, 4, 5, 6})}});
+  const auto x = mu::load_safetensors(folder / "t").get<mu::Dim<"batch">{}, 3>("x");
+  EXPECT_EQ(x.shape()[0], 2);
+  EXPECT_EQ(x(1, 2), 6.0f);
+}
+
+TEST(Safetensors, WritesViewsAndPendingValues) {
+  const Folder folder;
+  const auto a = mu::tensor<2, 3>({1, 2, 3, 4, 5, 6});
+  mu::save_safetensors(folder / "t", {{"x", mu::transpose(a) + 1.0f}});
+  EXPECT_EQ((mu::load_safetensors(folder / "t").get<3, 2>("x").to_vector()), (std::vector<float>{2, 5, 3, 6, 4, 7}));
+}
+
+TEST(Safetensors, TheLayoutOnDiskIsTheFormats) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"x", mu::tensor<2>({1, 2})}});
+  const std::string json = R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  const std::string padded = json + std::string((8 - json.size() % 8) % 8, ' ');
+  const float values[] = {1, 2};
+  EXPECT_EQ(mushin::test::bytes_of_file(folder / "t"), with_header(padded, std::string(reinterpret_cast<const char*>(values), 8)));
+}
+
+TEST(Safetensors, ReplacesAFileAndLeavesNothingElse) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"x", mu::zeros<100>()}});
+  mu::save_safetensors(folder / "t", {{"y", mu::zeros<2>()}});
+  EXPECT_EQ(folder.files(), 1u);
+  EXPECT_TRUE(mu::load_safetensors(folder / "t").contains("y"));
+}
+
+TEST(Safetensors, AFailedSaveKeepsTheOldFile) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"x", mu::zeros<2>()}});
+  const auto x = mu::zeros<2>();
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"a", x}, {"a", x}}); }), {"distinct", "'a'"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"\xff", x}}); }), {"UTF-8"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"", x}}); }), {"not empty"}));
+  EXPECT_EQ(folder.files(), 1u);
+  EXPECT_TRUE(mu::load_safetensors(folder / "t").contains("x"));
+}
+
+TEST(Safetensors, SayWhyAFileCannotBeWritten) {
+  const Folder folder;
+  const auto text = text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "no/such/t", {{"x", mu::zeros<2>()}}); });
+  EXPECT_TRUE(has(text, {"[save_safetensors] cannot create: ", "no/such/t", "No such file"}));
+}
+
+TEST(Safetensors, WhatIsNoRegularFileIsRefused) {
+  const Folder folder;
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::Safetensors f(folder / "absent"); }), {"cannot open", "absent", "No such file"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::Safetensors f(folder / ""); }), {"must be a regular file"}));
+  ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::Safetensors f(folder / "fifo"); }), {"must be a regular file"}));
+}
+
+TEST(Safetensors, TypedReadingNamesBothSides) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"w", mu::zeros<2, 3>()}});
+  const auto file = mu::load_safetensors(folder / "t");
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<3, 2>("w"); }), {"F32 (2, 3)", "asked was F32 (3, 2)"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<double, 2, 3>("w"); }), {"F32 (2, 3)", "F64 (2, 3)"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<2, 3>("v"); }), {"no tensor of that name", "'v'"}));
+}
+
+TEST(Safetensors, LyingHeaders) {
+  EXPECT_TRUE(has(refused("abc"), {"8 bytes of header length", "3 bytes"}));
+  EXPECT_TRUE(has(refused(std::string(8, '\xff')), {"header must fit the file", "18446744073709551615"}));
+  EXPECT_TRUE(has(refused(std::string("\x05\0\0\0\0\0\0\0{}", 10)), {"header must fit the file", "says 5"}));
+  EXPECT_TRUE(has(refused("{", ""), {"well-formed JSON"}));
+  EXPECT_TRUE(has(refused("[]", ""), {"JSON object", "array"}));
+  EXPECT_TRUE(has(refused(std::string(100000, '['), ""), {"well-formed JSON"}));
+  EXPECT_TRUE(has(refused("{\"\xff\":1}", ""), {"well-formed JSON"}));
+  EXPECT_TRUE(has(refused(R"({"x":3})", ""), {"'x' has none"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", four), {"no such element type", "F31"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":3,"shape":[1],"data_offsets":[0,4]}})", four), {"no such element type"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","data_offsets":[0,4]}})", four), {"'shape'", "'x' has none"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four), {"not negative", "-1"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", four), {"whole"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", four), {"at most 8 axes"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", ""), {"fit the memory"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[0,9223372036854775808],"data_offsets":[0,0]}})", ""), {"fit the memory"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four), {"needs 8, has [0, 4)"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", four), {"has [4, 0)"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", four), {"two numbers"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", eight), {"begins at 4, expected 0"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", ""), {"needs 4 bytes, has 0"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", eight), {"needs 4 bytes, has 8"}));
+  const std::string x = R"("x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
+                    y = R"("y":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+  EXPECT_TRUE(has(refused("{" + x + "," + y + "}", four), {"neither overlap", "expected 4"}));
+  EXPECT_TRUE(has(refused("{" + x + "," + x + "}", four), {"'x' twice"}));
+  EXPECT_TRUE(has(refused(R"({"__metadata__":{"a":1}})", ""), {"metadata must be text"}));
+  EXPECT_TRUE(has(refused(R"({"__metadata__":[]})", ""), {"__metadata__ must be an object"}));
+}
+
+TEST(Safetensors, TypesThatMushinLacksAreListedButNotRead) {
+  const Folder folder;
+  const auto path = folder.write("t", with_header(R"({"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", four));
+  const mu::Safetensors file(path);
+  EXPECT_STREQ(file[0].dtype, "BF16");
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.read("x"); }), {"no such element type", "BF16"}));
+}
+
+TEST(Safetensors, ABoolIsZeroOrOne) {
+  const Folder folder;
+  const auto path = folder.write("t", with_header(R"({"x":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", std::string("\1\2", 2)));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)mu::Safetensors(path).read("x"); }), {"0 or 1"}));
+}
+
+namespace {
+/// Reads everything there is; true when nothing was wrong.
+bool reads(const std::string& path) {
+  try {
+    const mu::Safetensors file(path);
+    for (std::size_t i = 0; i < file.size(); ++i) (void)file.read(file[i].name);
+    return true;
+  } catch (const mu::FileError&) {
+    return false;
+  }
+}
+std::string small_file(const Folder& folder) {
+  mu::save_safetensors(folder / "good", {{"a", mu::tensor<2>({1, 2})}, {"b.c", mu::tensor<std::int64_t, 1>({3})}}, {{"k", "v"}});
+  return mushin::test::bytes_of_file(folder / "good");
+}
+}  // namespace
+
+TEST(Safetensors, NoTruncationIsTakenForAFile) {
+  const Folder folder;
+  const auto good = small_file(folder);
+  for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(reads(folder.write("cut", good.substr(0, n)))) << n << " bytes";
+  EXPECT_TRUE(reads(folder.write("cut", good)));
+}
+
+TEST(Safetensors, DamageIsAFileErrorOrHarmless) {
+  const Folder folder;
+  const auto good = small_file(folder);
+  std::mt19937_64 random(1);
+  int refused_files = 0;
+  for (int i = 0; i < 3000; ++i) {
+    auto bad = good;
+    for (auto n = 1 + random() % 3; n > 0; --n) {
+      const auto at = random() % bad.size();
+      const auto what = random() % 3;
+      if (what == 0)
+        bad[at] = static_cast<char>(random());
+      else if (what == 1)
+        bad.erase(at, 1 + random() % 4);
+      else
+        bad.insert(at, 1, "0123456789{}[]\",:-"[random() % 18]);
+      if (bad.empty()) bad = " ";
+    }
+    refused_files += !reads(folder.write("damaged", bad));
+  }
+  EXPECT_GT(refused_files, 1500);
+}
