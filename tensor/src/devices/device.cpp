@@ -5,9 +5,11 @@
 
 #include "devices/device_state.hpp"
 #include "devices/host.hpp"
+#include "loader/note_probe.hpp"
 #include "loader/plugins.hpp"
 #include "loader/tables.hpp"
 #include "mushin/tensor/error.hpp"
+#include "mushin_tensor_config.h"
 
 namespace mushin {
 
@@ -32,5 +34,10 @@ void synchronize(Device d) {
 }
 
 std::vector<PluginMessage> plugin_messages() { return core::logged(); }
+
+static_assert(plugin_abi_major == MU_ABI_MAJOR && plugin_abi_minor == MU_ABI_MINOR);
+
+const char* version() noexcept { return MUSHIN_VERSION; }
+std::uint32_t cpu_isa_level() noexcept { return core::host_traits().isa_level; }
 
 }  // namespace mushin

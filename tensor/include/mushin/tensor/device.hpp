@@ -104,8 +104,11 @@ struct OpSupport {
 /// Asks the device about a small float32 example of each op; nothing is computed.
 MUSHIN_API std::vector<OpSupport> supported_ops(Device);
 
-/// The release, and the newest x86-64 level of this processor that plugins are checked against (0 elsewhere).
+/// The release: "0.1.0".
 MUSHIN_API const char* version() noexcept;
+/// The plugin boundary that this library speaks. Version 0 is not frozen: plugins must match both numbers.
+inline constexpr std::uint32_t plugin_abi_major = 0, plugin_abi_minor = 0;
+/// The newest x86-64 level of this processor, which plugins are checked against; 0 on others.
 MUSHIN_API std::uint32_t cpu_isa_level() noexcept;
 
 }  // namespace mushin

@@ -1,0 +1,92 @@
+// Which ops a device computes by itself: asked with small examples.
+#include <array>
+
+#include "devices/device_state.hpp"
+#include "loader/tables.hpp"
+#include "mushin/tensor/device.hpp"
+
+namespace mushin {
+namespace {
+
+mu_tensor view(mu_dtype type, std::initializer_list<std::int64_t> dims) {
+  mu_tensor t{};
+  t.size = sizeof t;
+  t.dtype = type;
+  t.rank = static_cast<std::uint16_t>(dims.size());
+  std::copy(dims.begin(), dims.end(), t.dim);
+  std::int64_t stride = 1;
+  for (std::size_t i = dims.size(); i-- > 0; stride *= t.dim[i]) t.stride[i] = stride;
+  t.bytes = static_cast<std::uint64_t>(stride) * mu_dtype_bytes(type);
+  return t;
+}
+
+// a + b, and a alone.
+constexpr mu_dtype f32_inputs[] = {MU_F32, MU_F32};
+constexpr mu_pw_inst addition[] = {{MU_PW_ADD, 0, MU_F32, 0, 1, MU_PW_NONE, 0}};
+constexpr mu_pw_program add_program = {
+    sizeof(mu_pw_program), MU_PW_MAGIC, 1, 2, 1, 0, 1, 0, {2}, 1, f32_inputs, nullptr, nullptr, addition};
+constexpr mu_pw_program copy_program = {
+    sizeof(mu_pw_program), MU_PW_MAGIC, 1, 1, 1, 0, 0, 0, {0}, 2, f32_inputs, nullptr, nullptr, nullptr};
+
+constexpr mu_op_pointwise pointwise = {{sizeof(mu_op_pointwise), MU_OP_POINTWISE}, &add_program};
+constexpr mu_op_map_reduce map_reduce = {{sizeof(mu_op_map_reduce), MU_OP_MAP_REDUCE}, &copy_program, MU_REDUCE_SUM, MU_F32};
+constexpr mu_op_matmul matmul = {{sizeof(mu_op_matmul), MU_OP_MATMUL}, MU_F32, MU_MATH_EXACT, nullptr};
+constexpr mu_op_copy copy = {{sizeof(mu_op_copy), MU_OP_COPY}};
+constexpr mu_op_fill fill = {{sizeof(mu_op_fill), MU_OP_FILL}, 0};
+constexpr mu_op_random random_uniform = {{sizeof(mu_op_random), MU_OP_RANDOM}, MU_RANDOM_UNIFORM, 0};
+constexpr mu_op_gather gather = {{sizeof(mu_op_gather), MU_OP_GATHER}, 0, 0};
+constexpr mu_op_scatter_add scatter_add = {{sizeof(mu_op_scatter_add), MU_OP_SCATTER_ADD}, 0, 1};
+constexpr mu_op_reorder reorder = {{sizeof(mu_op_reorder), MU_OP_REORDER}};
+constexpr mu_op_softmax softmax = {{sizeof(mu_op_softmax), MU_OP_SOFTMAX}, MU_SOFTMAX, 1};
+
+struct Example {
+  const char* op;
+  const mu_op* descriptor;
+  unsigned n_in;
+  mu_tensor in[2];
+  mu_tensor out;
+};
+
+// Sizes that are worth a library's call: a backend may leave small ones to the builtin one.
+std::array<Example, 10> examples() {
+  const mu_tensor square = view(MU_F32, {256, 256}), index = view(MU_I64, {256, 256}), key = view(MU_I64, {2});
+  mu_tensor column = square;
+  column.dim[1] = 256;
+  column.stride[0] = 1, column.stride[1] = 0;
+  column.bytes = 256 * sizeof(float);
+  return {{{"pointwise", &pointwise.h, 2, {square, square}, square},
+           {"map_reduce", &map_reduce.h, 1, {square, {}}, column},
+           {"matmul", &matmul.h, 2, {square, square}, square},
+           {"copy", &copy.h, 1, {square, {}}, square},
+           {"fill", &fill.h, 0, {}, square},
+           {"random", &random_uniform.h, 1, {key, {}}, square},
+           {"gather", &gather.h, 2, {square, index}, square},
+           {"scatter_add", &scatter_add.h, 2, {index, square}, square},
+           {"reorder", &reorder.h, 1, {square, {}}, square},
+           {"softmax", &softmax.h, 1, {square, {}}, square}}};
+}
+
+bool takes(const core::Device& d, const Example& e) {
+  mu_error error = core::empty_error();
+  mu_plan_info info{};
+  info.size = sizeof info;
+  mu_plan* plan = nullptr;
+  const mu_code code = d.compute.plan_create(d.handle, e.descriptor, MU_PLAN_QUERY_ONLY, e.n_in, e.in, 1, &e.out, &plan, &info, &error);
+  if (plan) d.compute.plan_destroy(plan);
+  return code == MU_OK;
+}
+
+}  // namespace
+
+std::vector<OpSupport> supported_ops(Device d) {
+  std::vector<OpSupport> all;
+  const core::Device* fallback = d.host_memory() ? core::builtin() : nullptr;
+  for (const Example& e : examples()) {
+    const bool native = takes(*d.raw(), e);
+    const bool inherited = !native && fallback && fallback != d.raw() && takes(*fallback, e);
+    all.push_back({e.op, native ? op_support::native : inherited ? op_support::inherited : op_support::absent});
+  }
+  return all;
+}
+
+}  // namespace mushin
