@@ -1,0 +1,109 @@
+// Values in and out of arrays, and evaluation of several at once.
+#include "mushin/tensor/core/array.hpp"
+
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "core/evaluate.hpp"
+#include "core/fail.hpp"
+#include "core/plans.hpp"
+#include "core/request.hpp"
+
+namespace mushin::core {
+
+Array from_values(const Sizes& sizes, dtype type, const void* values) {
+  const std::int64_t count = checked_count("from_values", sizes);
+  Array made = fresh_array(default_device(), type, sizes, count);
+  upload("from_values", node_of(made)->block, 0, values, static_cast<std::size_t>(count) * bytes_of(type));
+  return made;
+}
+
+void read_all(const Array& a, void* to) {
+  const Array stored = contiguous("read", buffer_of(a));
+  const Node* n = node_of(stored);
+  download("read", to, n->block, n->offset, static_cast<std::size_t>(n->count) * bytes_of(n->type));
+}
+
+void read_one(const char* op, const Array& a, const std::int64_t* index, void* to) {
+  const Sizes& s = a.sizes();
+  for (unsigned i = 0; i < s.rank; ++i)
+    if (index[i] < 0 || index[i] >= s.at[i])
+      fail<ShapeError>("[{}] index {} is outside axis {} of {}", op, index[i], i, text_of(s));
+  Node* n = node_of(a);
+  if (is_literal(n)) {
+    std::memcpy(to, &n->bits, bytes_of(n->type));
+    return;
+  }
+  force(n);
+  std::int64_t at = 0;
+  for (unsigned i = 0; i < s.rank; ++i) at += index[i] * n->stride[i];
+  const std::size_t bytes = bytes_of(n->type);
+  download(op, to, n->block, n->offset + static_cast<std::uint64_t>(at) * bytes, bytes);
+}
+
+void evaluate(const Array& a) { force(node_of(a)); }
+
+namespace {
+
+// Calls f(roots, into) for pending nodes of equal sizes on one device together. `into` has entries where `to` isn't null.
+void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
+  std::vector<bool> done(count, false);
+  Node *roots[Program::most_out], *into[Program::most_out];
+  for (unsigned i = 0; i < count; ++i) {
+    Node* first = node_of(arrays[i]);
+    if (done[i]) continue;
+    if (first->state.load(std::memory_order_relaxed) != State::pending) {
+      force_locked(first);
+      continue;
+    }
+    std::size_t n = 0;
+    for (unsigned k = i; k < count && n < Program::most_out; ++k) {
+      Node* r = node_of(arrays[k]);
+      if (done[k] || r->device != first->device || !(r->sizes == first->sizes)) continue;
+      done[k] = true;
+      roots[n] = r;
+      into[n++] = to && *to[k] ? node_of(*to[k]) : nullptr;
+    }
+    evaluate_group({roots, n}, {into, n});
+  }
+}
+
+}  // namespace
+
+void evaluate(const Array* arrays, unsigned count) {
+  std::lock_guard lock(evaluation_lock);
+  evaluate_together(arrays, nullptr, count);
+}
+
+void assign(Array* const* to, const Array* from, unsigned count) {
+  {
+    std::lock_guard lock(evaluation_lock);
+    evaluate_together(from, to, count);
+  }
+  for (unsigned i = 0; i < count; ++i) *to[i] = from[i];
+}
+
+void check_sizes(const char* op, const Sizes& sizes, std::initializer_list<std::int64_t> expected) {
+  bool right = sizes.rank == expected.size();
+  Sizes wanted;
+  unsigned i = 0;
+  for (std::int64_t e : expected) {
+    wanted.push(e);
+    right = right && (e == -1 || sizes.at[i] == e);
+    ++i;
+  }
+  if (right) return;
+  std::string text = "(";
+  for (unsigned k = 0; k < wanted.rank; ++k) text += fmt::format("{}{}", k ? ", " : "", wanted.at[k] < 0 ? "_" : fmt::format("{}", wanted.at[k]));
+  fail<ShapeError>("[{}] sizes differ from the type's: {} is not {})", op, text_of(sizes), text);
+}
+
+void check_equal(const char* op, const Sizes& a, const Sizes& b, unsigned axes) {
+  for (unsigned i = 0; i < max_rank; ++i)
+    if (axes >> i & 1u)
+      if (i >= a.rank || i >= b.rank || a.at[a.rank - 1 - i] != b.at[b.rank - 1 - i])
+        fail<ShapeError>("[{}] sizes differ at run time: a is {}, b is {}", op, text_of(a), text_of(b));
+}
+
+}  // namespace mushin::core

@@ -1,0 +1,237 @@
+#include "core/evaluate.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "core/fail.hpp"
+#include "core/plans.hpp"
+#include "core/request.hpp"
+
+namespace mushin::core {
+namespace {
+
+std::atomic<int> eager_mode{-1};
+
+void become_buffer(Node* n, Block* block, std::uint64_t offset) {
+  n->block = block;
+  n->offset = offset;
+  set_contiguous(n);
+  Node* arg[3];
+  for (unsigned i = 0; i < 3; ++i) arg[i] = std::exchange(n->arg[i], nullptr);
+  n->state.store(State::buffer, std::memory_order_release);
+  for (Node* a : arg)
+    if (a) drop_ref(static_cast<NodeHead*>(a));
+}
+
+std::uint32_t refs_of(const Node* n) { return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE); }
+
+// The outputs of one pass, and where each is written.
+struct Outputs {
+  Node* node[Program::most_out];
+  Block* block[Program::most_out];
+  std::uint64_t offset[Program::most_out];
+  unsigned taken = 0;  // blocks that are held so far
+
+  ~Outputs() {
+    for (unsigned k = 0; k < taken; ++k) drop_ref(block[k]);
+  }
+};
+
+// Shared and dear interior values are stored in the same pass.
+void add_shared(Program& p, Outputs& o) {
+  for (unsigned i = 0; i + 1 < p.n_inst && p.n_out < p.limit_out; ++i) {
+    Node* n = p.made[i];
+    if (n->cost <= recompute_limit || refs_of(n) <= n->edges) continue;
+    if (std::find(o.node, o.node + p.n_out, n) != o.node + p.n_out) continue;
+    o.node[p.n_out] = n;
+    p.out[p.n_out++] = static_cast<std::uint16_t>(Program::inst_base + i);
+  }
+}
+
+// No instruction after the one that makes output `k` reads input `j`.
+bool last_reader_makes(const Program& p, unsigned k, unsigned j) {
+  for (unsigned i = p.out[k] - Program::inst_base + 1u; i < p.n_inst; ++i) {
+    const std::uint64_t ids = p.key[Program::head_words + 2 * i + 1];
+    if ((ids & 0xFFFF) == j || (ids >> 16 & 0xFFFF) == j || (ids >> 32 & 0xFFFF) == j) return false;
+  }
+  return true;
+}
+
+// Interior nodes that stay pending after this pass still need the inputs as they are.
+bool any_stays_pending(const Program& p, const Outputs& o) {
+  for (unsigned i = 0; i < p.n_inst; ++i)
+    if (refs_of(p.made[i]) > p.made[i]->edges && std::find(o.node, o.node + p.n_out, p.made[i]) == o.node + p.n_out) return true;
+  return false;
+}
+
+bool fits(const Node* old, const Node* result) {
+  return old->type == result->type && old->contiguous && old->sizes == result->sizes && old->device == result->device;
+}
+
+bool is_taken(const Outputs& o, const Block* b) { return std::find(o.block, o.block + o.taken, b) != o.block + o.taken; }
+
+// The block of an old value that nobody sees after this pass. `holder`: references besides the expression's.
+Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::uint32_t holder) {
+  if (!is_buffer(old) || !fits(old, o.node[k]) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_taken(o, old->block))
+    return nullptr;
+  const bool read = old->mark == p.epoch;
+  if (refs_of(old) != holder + (read ? old->edges : 0u)) return nullptr;
+  if (read && (any_stays_pending(p, o) || !last_reader_makes(p, k, old->value))) return nullptr;
+  return old->block;
+}
+
+void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
+  for (unsigned k = 0; k < p.n_out; ++k) {
+    const Node* from = nullptr;
+    if (k < into.size() && into[k] && reusable(p, o, k, into[k], 1)) from = into[k];
+    for (unsigned j = 0; !from && j < p.n_in; ++j)
+      if (p.in[j]->edges == refs_of(p.in[j]) && p.in[j]->state.load(std::memory_order_relaxed) == State::buffer && reusable(p, o, k, p.in[j], 0))
+        from = p.in[j];
+    if (from) add_ref(from->block);
+    o.block[k] = from ? from->block : allocate(o.node[k]->device, static_cast<std::size_t>(o.node[k]->count) * bytes_of(o.node[k]->type));
+    o.offset[k] = from ? from->offset : 0;
+    ++o.taken;
+  }
+}
+
+void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
+  Node* shape = o.node[0];
+  add_shared(p, o);
+  choose_memory(p, o, into);
+  if (shape->count > 0) {
+    mu_tensor view[Program::most_in + Program::most_out];
+    Space space;
+    set_contiguous(shape);
+    fill_inputs(p, shape->sizes, shape->count, shape->device, shape->stride, view, space);
+    for (unsigned k = 0; k < p.n_out; ++k) {
+      mu_tensor& v = view[p.n_in + k];
+      view_head(v, o.node[k]->type, space.rank ? space.rank : 1);
+      view_memory(v, o.block[k], o.offset[k]);
+      v.dim[0] = shape->count;
+      v.stride[0] = 1;
+      for (unsigned i = 0; i < space.rank; ++i) {
+        v.dim[i] = space.dim[i];
+        v.stride[i] = space.stride[p.n_in][i];
+      }
+    }
+    const Plan* plan = program_plan(p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
+    run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);
+  }
+  const unsigned n = o.taken;
+  o.taken = 0;
+  for (unsigned k = 0; k < n; ++k) become_buffer(o.node[k], o.block[k], o.offset[k]);
+}
+
+// Too much for one program although it met the bound when it was built: parts of it were evaluated in between, or the
+// device's limits are small.
+void evaluate_parts(Node* n) {
+  for (Node* a : n->arg)
+    if (a && a->state.load(std::memory_order_relaxed) == State::pending) force_locked(a);
+}
+
+}  // namespace
+
+bool eager() {
+  int mode = eager_mode.load(std::memory_order_relaxed);
+  if (mode < 0) {
+    const char* set = secure_getenv("MUSHIN_EAGER");
+    eager_mode.store(mode = set && *set && *set != '0', std::memory_order_relaxed);
+  }
+  return mode > 0;
+}
+void set_eager(bool on) { eager_mode.store(on, std::memory_order_relaxed); }
+
+bool all_flat(const Program& p, std::int64_t count) {
+  for (unsigned i = 0; i < p.n_in; ++i) {
+    const Node* n = p.in[i];
+    if (n->count != 1 && !(n->contiguous && n->count == count) && n->state.load(std::memory_order_relaxed) == State::buffer) return false;
+  }
+  return true;
+}
+
+void fill_space(const Program& p, const Space& space, Device* device, mu_tensor* view) {
+  for (unsigned i = 0; i < p.n_in; ++i) {
+    Node* n = p.in[i];
+    mu_tensor& v = view[i];
+    view_head(v, n->type, space.rank);
+    if (n->state.load(std::memory_order_relaxed) == State::buffer) view_memory(v, n->block, n->offset);
+    else view_literal(v, n, device);
+    for (unsigned k = 0; k < space.rank; ++k) {
+      v.dim[k] = space.dim[k];
+      v.stride[k] = space.stride[i][k];
+    }
+  }
+}
+
+void fill_inputs(const Program& p, const Sizes& sizes, std::int64_t count, Device* device, const std::int64_t* last, mu_tensor* view,
+                 Space& space) {
+  if (!all_flat(p, count)) {
+    collapse(sizes, p.in, p.n_in, last, space);
+    return fill_space(p, space, device, view);
+  }
+  space.rank = 0;
+  for (unsigned i = 0; i < p.n_in; ++i) {
+    Node* n = p.in[i];
+    mu_tensor& v = view[i];
+    view_head(v, n->type, 1);
+    v.dim[0] = count;
+    if (n->state.load(std::memory_order_relaxed) == State::buffer) {
+      view_memory(v, n->block, n->offset);
+      v.stride[0] = n->count != 1 || count == 1;
+    } else {
+      view_literal(v, n, device);
+      v.stride[0] = 0;
+    }
+  }
+}
+
+void force_locked(Node* n) {
+  const State state = n->state.load(std::memory_order_relaxed);
+  if (state == State::pending) {
+    evaluate_group({&n, 1}, {});
+  } else if (state == State::literal && !n->floating) {
+    Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
+    n->block = std::exchange(node_of(written)->block, nullptr);
+    n->offset = 0;
+    set_contiguous(n);
+    n->state.store(State::buffer, std::memory_order_release);
+  }
+}
+
+void force(Node* n) {
+  if (is_buffer(n)) return;
+  std::lock_guard lock(evaluation_lock);
+  force_locked(n);
+}
+
+void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
+  for (std::size_t done = 0; done < roots.size();) {
+    Program p;
+    Outputs o;
+    Node* old[Program::most_out];
+    p.begin(roots[done]->device);
+    std::size_t next = done;
+    for (; next < roots.size() && p.n_out < p.limit_out; ++next) {
+      Node* r = roots[next];
+      if (r->state.load(std::memory_order_relaxed) != State::pending || std::find(o.node, o.node + p.n_out, r) != o.node + p.n_out) continue;
+      const std::uint16_t id = p.visit(r);
+      if (p.overflow) break;
+      old[p.n_out] = next < into.size() ? into[next] : nullptr;
+      o.node[p.n_out] = r;
+      p.out[p.n_out++] = id;
+    }
+    if (p.overflow) {  // what fits goes first; visiting marks nodes, so it begins anew
+      if (p.n_out == 0) {
+        evaluate_parts(roots[next]);
+        continue;
+      }
+      evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
+    } else if (p.n_out) {
+      run_group(p, o, {old, p.n_out});
+    }
+    done = next;
+  }
+}
+
+}  // namespace mushin::core

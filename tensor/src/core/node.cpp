@@ -1,0 +1,151 @@
+#include "core/node.hpp"
+
+#include <mutex>
+
+namespace mushin::core {
+namespace {
+
+// Nodes are made in one thread and destroyed in another (a data loader's): a thread that gathers more than `most` hands a
+// batch back, a thread that runs out takes one. Node memory stays with the process.
+constexpr unsigned batch = 64, most = 4 * batch;
+
+struct Free {
+  Node* first;
+  unsigned count;
+};
+[[gnu::tls_model("initial-exec")]] thread_local constinit Free mine{nullptr, 0};
+[[gnu::tls_model("initial-exec")]] thread_local constinit bool thread_ends = false;
+
+Node*& next(Node* n) { return n->arg[0]; }
+Node*& next_batch(Node* n) { return n->arg[1]; }
+
+struct Shared {
+  std::mutex mutex;
+  Node* batches = nullptr;  // lists; the first node's `mark` says how many
+};
+Shared& shared() {
+  static auto* it = new Shared;  // arrays may be destroyed after static destructors
+  return *it;
+}
+
+void give(Node* list, unsigned count) {
+  std::lock_guard lock(shared().mutex);
+  list->mark = count;
+  next_batch(list) = shared().batches;
+  shared().batches = list;
+}
+
+void hand_back(unsigned keep) {
+  while (mine.count >= keep + batch) {
+    Node *list = mine.first, *last = list;
+    for (unsigned i = 1; i < batch; ++i) last = next(last);
+    mine.first = next(last);
+    mine.count -= batch;
+    next(last) = nullptr;
+    give(list, batch);
+  }
+}
+
+struct AtThreadEnd {
+  bool used = false;
+  ~AtThreadEnd() {
+    thread_ends = true;
+    if (mine.first) give(mine.first, mine.count);
+    mine = {nullptr, 0};
+  }
+};
+thread_local AtThreadEnd at_thread_end;
+
+[[gnu::noinline]] void refill() {
+  if (!thread_ends) at_thread_end.used = true;
+  {
+    std::lock_guard lock(shared().mutex);
+    if (Node* list = shared().batches) {
+      shared().batches = next_batch(list);
+      mine = {list, static_cast<unsigned>(list->mark)};
+      return;
+    }
+  }
+  Node* nodes = new Node[batch]{};
+  for (unsigned i = 0; i + 1 < batch; ++i) next(nodes + i) = nodes + i + 1;
+  mine = {nodes, batch};
+}
+
+[[gnu::noinline]] void spill() {
+  if (!thread_ends) at_thread_end.used = true;
+  hand_back(most / 2);
+}
+
+}  // namespace
+
+Node* new_node() {
+  if (!mine.first) refill();
+  Node* n = mine.first;
+  mine.first = next(n);
+  --mine.count;
+  n->refs = 1;
+  n->mark = 0;
+  n->block = nullptr;
+  n->arg[0] = n->arg[1] = n->arg[2] = nullptr;
+  return n;
+}
+
+void destroy(NodeHead* head) noexcept {
+  Node* n = static_cast<Node*>(head);
+  if (n->block) drop_ref(n->block);
+  for (Node* a : n->arg)
+    if (a) core::drop_ref(static_cast<NodeHead*>(a));
+  next(n) = mine.first;
+  mine.first = n;
+  // The first node of a thread that makes none itself must meet the registration in spill(), too.
+  if (++mine.count == 1 || mine.count >= most) spill();
+}
+
+bool strides_are_contiguous(const Node* n) {
+  std::int64_t s = 1;
+  for (unsigned i = n->sizes.rank; i-- > 0;) {
+    if (n->sizes.at[i] == 0) return true;
+    if (n->sizes.at[i] != 1 && n->stride[i] != s) return false;
+    s *= n->sizes.at[i];
+  }
+  return true;
+}
+
+Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t count) {
+  Block* block = allocate(device, static_cast<std::size_t>(count) * bytes_of(type));
+  Node* n = new_node();
+  n->type = type;
+  n->device = device;
+  n->sizes = sizes;
+  n->count = count;
+  n->block = block;
+  n->offset = 0;
+  n->floating = n->baked = false;
+  set_contiguous(n);
+  n->state.store(State::buffer, std::memory_order_relaxed);
+  return Array(n);
+}
+
+Node* new_view(const Node* from) {
+  Node* n = new_node();
+  n->type = from->type;
+  n->device = from->device;
+  n->sizes = from->sizes;
+  n->count = from->count;
+  n->offset = from->offset;
+  n->floating = n->baked = false;
+  n->contiguous = from->contiguous;
+  for (unsigned i = 0; i < from->sizes.rank; ++i) n->stride[i] = from->stride[i];
+  n->block = from->block;
+  add_ref(n->block);
+  n->state.store(State::buffer, std::memory_order_relaxed);
+  return n;
+}
+
+void finish_view(Node* n) {
+  n->count = n->sizes.count();
+  n->contiguous = strides_are_contiguous(n);
+  if (n->contiguous) set_contiguous(n);
+}
+
+}  // namespace mushin::core

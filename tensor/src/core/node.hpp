@@ -1,0 +1,77 @@
+// What an untyped array is: a view of a block, a literal, or a pointwise expression that nobody has needed yet.
+#pragma once
+#include <atomic>
+#include <cassert>
+
+#include "core/memory.hpp"
+#include "mushin/tensor/core/array.hpp"
+
+namespace mushin::core {
+
+enum class State : std::uint8_t { buffer, literal, pending };
+
+// A node's value never changes. Its state does, from pending (or literal) to buffer, once, under the evaluation lock;
+// whoever loads `buffer` with acquire may read block, offset and stride without it.
+struct Node : NodeHead {
+  std::atomic<State> state;
+  bool contiguous;      // row-major without gaps; true of all that is no buffer
+  bool floating;        // literal: of rank 0, and on whatever device the other operand is
+  bool baked;           // literal: part of the program's text
+  std::uint16_t op;     // pending: opcode
+  std::uint16_t cost;   // pending: an upper bound of the instructions here and below, and so of the depth
+  std::uint16_t value;  // the next three: of the linearisation `mark`, under the evaluation lock
+  std::uint16_t edges;  // references seen by it
+  std::uint64_t mark;
+  std::int64_t count;
+  Block* block;
+  std::uint64_t offset;  // bytes into the block
+  std::uint64_t bits;    // literal: the value, in the low bytes; host devices read it here
+  Node* arg[3];
+  std::int64_t stride[max_rank];  // elements; buffers only
+};
+
+inline Node* node_of(const Array& a) { return static_cast<Node*>(a.node()); }
+inline bool is_buffer(const Node* n) { return n->state.load(std::memory_order_acquire) == State::buffer; }
+inline bool is_literal(const Node* n) { return n->state.load(std::memory_order_acquire) == State::literal; }
+inline Array share(Node* n) {
+  add_ref(n);
+  return Array(n);
+}
+
+inline void add_ref(Block* b) noexcept { __atomic_fetch_add(&b->refs, 1, __ATOMIC_RELAXED); }
+inline void drop_ref(Block* b) noexcept {
+  if (__atomic_load_n(&b->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) == 0) release(b);
+}
+
+/// One reference; arg and block are null, all else is to be written.
+Node* new_node();
+
+/// 3 bits for a dtype.
+inline unsigned code_of(dtype t) {
+  const auto v = static_cast<std::uint32_t>(t);
+  return (v >> 1 & 3u) | (v >> 14 & 1u) << 2;
+}
+
+/// Row-major strides.
+inline void set_contiguous(Node* n) {
+  std::int64_t s = 1;
+  for (unsigned i = n->sizes.rank; i-- > 0;) {
+    n->stride[i] = s;
+    s *= n->sizes.at[i];
+  }
+  n->contiguous = true;
+}
+/// Whether the strides of a buffer are row-major wherever they matter.
+bool strides_are_contiguous(const Node*);
+
+/// A contiguous buffer with memory whose contents are unspecified.
+Array fresh_array(Device*, dtype, const Sizes&, std::int64_t count);
+/// Another view of a buffer's block; its stride, offset, sizes and count are the source's until the caller changes them.
+Node* new_view(const Node*);
+/// After changing a view's sizes and strides.
+void finish_view(Node*);
+
+/// The operand as a buffer: evaluates what is pending, writes a literal out on `device` (null: its own).
+Array buffer_of(const Array&, Device* device = nullptr);
+
+}  // namespace mushin::core

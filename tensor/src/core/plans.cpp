@@ -1,0 +1,226 @@
+#include "core/plans.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "core/fail.hpp"
+
+namespace mushin::core {
+namespace {
+
+// Open addressing, at most half full. Readers take no lock: a table that became too small is left to those who may still
+// read it (all old tables together are smaller than the current one).
+struct Table {
+  explicit Table(std::size_t n) : mask(n - 1), slot(new std::atomic<const Plan*>[n]{}) {}
+  std::size_t mask;
+  std::unique_ptr<std::atomic<const Plan*>[]> slot;
+};
+std::atomic<Table*> table{nullptr};
+std::mutex table_mutex;
+std::atomic<std::size_t> entries{0};
+
+void insert(Table& t, const Plan* p) {
+  std::size_t i = p->hash & t.mask;
+  while (t.slot[i].load(std::memory_order_relaxed)) i = (i + 1) & t.mask;
+  t.slot[i].store(p, std::memory_order_release);
+}
+
+Table& table_with_room() {
+  Table* t = table.load(std::memory_order_relaxed);
+  if (t && 2 * entries.load(std::memory_order_relaxed) <= t->mask) return *t;
+  auto* larger = new Table(t ? 2 * (t->mask + 1) : 1024);
+  for (std::size_t i = 0; t && i <= t->mask; ++i)
+    if (const Plan* p = t->slot[i].load(std::memory_order_relaxed)) insert(*larger, p);
+  table.store(larger, std::memory_order_release);
+  return *larger;
+}
+
+// Plugins' refusals may hang on anything that they see, so their keys tell everything; but a program is taken or refused
+// for its contents alone, or dynamic batch sizes would make a plan each.
+std::uint32_t first_spec(const Device* d, std::uint32_t request) {
+  if (d == builtin() || request == MU_OP_POINTWISE || request == MU_OP_MAP_REDUCE) return 0;
+  return MU_SPEC_RANK | MU_SPEC_CLASS | MU_SPEC_SHAPE | MU_SPEC_STRIDE;
+}
+constexpr std::uint32_t spec_known = 0x80;
+constexpr unsigned devices = 512, requests = 128;
+std::atomic<std::uint8_t> specs[devices][requests];
+std::atomic<std::uint8_t>& spec_of(const Device* d, std::uint32_t request) { return specs[d->index % devices][request % requests]; }
+
+}  // namespace
+
+std::uint64_t hash_of(const std::uint64_t* w, std::size_t n) {
+  std::uint64_t h = 0x9E3779B97F4A7C15u * n, g = 0x2545F4914F6CDD1Du;  // two chains: their multiplications overlap
+  for (; n >= 2; n -= 2, w += 2) {
+    h = (h ^ w[0]) * 0xBF58476D1CE4E5B9u;
+    g = (g ^ w[1]) * 0x94D049BB133111EBu;
+    h ^= h >> 29;
+    g ^= g >> 31;
+  }
+  if (n) h = (h ^ w[0]) * 0xBF58476D1CE4E5B9u;
+  h ^= g * 0x9E3779B97F4A7C15u;
+  return h ^ h >> 32;
+}
+
+const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::size_t words) {
+  const Table* t = table.load(std::memory_order_acquire);
+  if (!t) return nullptr;
+  for (std::size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+    const Plan* p = t->slot[i].load(std::memory_order_acquire);
+    if (!p) return nullptr;
+    if (p->hash == hash && p->words == words && std::equal(key, key + words, p->key)) return p;
+  }
+}
+
+const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
+  made.hash = hash_of(key, words);
+  made.words = words;
+  std::lock_guard lock(table_mutex);
+  if (const Plan* there = find_plan(made.hash, key, words)) {
+    if (made.plan) made.device->compute.plan_destroy(made.plan);
+    return there;
+  }
+  auto* copy = new std::uint64_t[words];
+  std::copy(key, key + words, copy);
+  made.key = copy;
+  const auto* p = new Plan(made);
+  Table& t = table_with_room();
+  insert(t, p);
+  ++entries;
+  return p;
+}
+
+std::size_t plan_count() { return entries.load(std::memory_order_relaxed); }
+
+std::uint32_t known_spec(const Device* d, std::uint32_t request) {
+  const std::uint32_t spec = spec_of(d, request).load(std::memory_order_relaxed);
+  if (spec & spec_known) return spec & ~spec_known;
+  learn_spec(d, request, first_spec(d, request));
+  return known_spec(d, request);
+}
+
+bool learn_spec(const Device* d, std::uint32_t request, std::uint32_t spec) {
+  const auto bits = static_cast<std::uint8_t>((spec & 0xFu) | spec_known);
+  const std::uint8_t before = spec_of(d, request).fetch_or(bits, std::memory_order_relaxed);
+  return (before | bits) != before;
+}
+
+namespace {
+
+// plan_create's views: no memory, zeros beyond the rank.
+struct Blank {
+  mu_tensor view[Program::most_in + Program::most_out];
+  explicit Blank(std::span<const mu_tensor> from) {
+    for (std::size_t k = 0; k < from.size(); ++k) {
+      mu_tensor& v = view[k] = mu_tensor{};
+      v.size = sizeof v;
+      v.dtype = from[k].dtype;
+      v.rank = from[k].rank;
+      v.layout = from[k].layout;
+      v.flags = from[k].flags;
+      v.layout_id = from[k].layout_id;
+      for (unsigned i = 0; i < v.rank; ++i) {
+        v.dim[i] = from[k].dim[i];
+        v.stride[i] = from[k].stride[i];
+      }
+    }
+  }
+};
+
+bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, std::size_t n_in, const Blank& out, std::size_t n_out,
+                Plan& made, std::uint32_t& spec) {
+  mu_plan_info info{};
+  info.size = sizeof info;
+  mu_error err{};
+  err.size = sizeof err;
+  mu_plan* plan = nullptr;
+  const mu_code code = d->compute.plan_create(d->handle, desc, 0, static_cast<std::uint32_t>(n_in), in.view,
+                                              static_cast<std::uint32_t>(n_out), out.view, &plan, &info, &err);
+  if (code == MU_UNSUPPORTED) return false;
+  if (code != MU_OK) fail_with_code(op, d, code, err);
+  made.plan = plan;
+  made.run = d->compute.plan_run;
+  made.workspace = info.workspace_bytes;
+  made.device = d;
+  spec |= info.specialized;
+  return true;
+}
+
+}  // namespace
+
+Plan create_plan(const char* op, Device* d, const mu_op* desc, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
+                 std::uint32_t& spec) {
+  const Blank blank_in(in), blank_out(out);
+  Plan made{};
+  made.device = d;
+  if (try_create(op, d, desc, blank_in, in.size(), blank_out, out.size(), made, spec)) return made;
+  if (d->host_memory && d != builtin()) try_create(op, builtin(), desc, blank_in, in.size(), blank_out, out.size(), made, spec);
+  return made;
+}
+
+namespace {
+// Two threads never use one stream at once; host memory has none.
+std::mutex stream_mutex;
+std::unique_lock<std::mutex> turn(const Device* d) {
+  return d->host_memory ? std::unique_lock<std::mutex>() : std::unique_lock<std::mutex>(stream_mutex);
+}
+mu_error no_error() {
+  mu_error err{};
+  err.size = sizeof err;
+  return err;
+}
+}  // namespace
+
+void run_plan(const char* op, const Plan* p, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out) {
+  mu_error err;  // 512 bytes that nobody reads in general: only what must be there is written
+  err.size = sizeof err;
+  err.message_len = 0;
+  Block* workspace = p->workspace ? allocate(p->device, p->workspace) : nullptr;
+  mu_code code;
+  {
+    const auto lock = turn(p->device);
+    code = p->run(p->plan, nullptr, n_in, in, n_out, out, workspace ? workspace->buffer : nullptr, 0, &err);
+  }
+  if (workspace) drop_ref(workspace);
+  if (code != MU_OK) fail_with_code(op, p->device, code, err);
+}
+
+void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
+  Device* d = to->device;
+  if (bytes == 0) return;
+  if (d->host_memory) {
+    std::memcpy(to->data + offset, from, bytes);
+    return;
+  }
+  mu_error err = no_error();
+  const auto lock = turn(d);
+  if (const mu_code code = d->memory.upload(d->handle, nullptr, to->buffer, offset, from, bytes, &err); code != MU_OK)
+    fail_with_code(op, d, code, err);
+}
+
+void download(const char* op, void* to, const Block* from, std::uint64_t offset, std::size_t bytes) {
+  Device* d = from->device;
+  if (bytes == 0) return;
+  if (d->host_memory) {
+    wait_for(d);
+    std::memcpy(to, from->data + offset, bytes);
+    return;
+  }
+  {
+    mu_error err = no_error();
+    const auto lock = turn(d);
+    if (const mu_code code = d->memory.download(d->handle, nullptr, to, from->buffer, offset, bytes, &err); code != MU_OK)
+      fail_with_code(op, d, code, err);
+  }
+  wait_for(d);
+}
+
+void wait_for(Device* d) {
+  if (d->host_memory && !d->stream.synchronize) return;
+  mu_error err = no_error();
+  if (const mu_code code = d->device.synchronize(d->handle, &err); code != MU_OK) fail_with_code("synchronize", d, code, err);
+}
+
+}  // namespace mushin::core

@@ -1,0 +1,161 @@
+#include "core/pointwise.hpp"
+
+#include <mutex>
+
+#include "core/evaluate.hpp"
+#include "core/fail.hpp"
+#include "core/literal.hpp"
+#include "core/request.hpp"
+
+namespace mushin::core {
+namespace {
+
+constexpr unsigned cost_limit = 48;  // of the 64 instructions that every plugin takes: extra outputs and constants need none
+
+bool same_sizes(const Node* a, const Node* b) {
+  if (a->sizes.rank != b->sizes.rank) return false;
+  for (unsigned i = 0; i < a->sizes.rank; ++i)
+    if (a->sizes.at[i] != b->sizes.at[i]) return false;
+  return true;
+}
+
+// The result's sizes and count from all operands, where they are not simply the first one's.
+void set_broadcast_sizes(Node* r, const char* name, Node* const* arg, unsigned n) {
+  Sizes s = arg[0]->sizes;
+  for (unsigned i = 1; i < n; ++i)
+    if (!(s == arg[i]->sizes)) s = broadcast_sizes(name, s, arg[i]->sizes);
+  r->sizes = s;
+  r->count = checked_count(name, s);
+}
+
+// x * 1, x / 1 and x - 0 are x, bit for bit.
+bool is_identity(std::uint16_t op, const Node* a, const Node* b) {
+  if (!is_literal(b) || a->sizes.rank < b->sizes.rank) return false;
+  if (b->sizes.rank != 0 && !(a->sizes == b->sizes)) return false;
+  if (op == MU_PW_SUB) return value_of(b->bits, b->type) == 0 && b->bits == 0;
+  return (op == MU_PW_MUL || op == MU_PW_DIV) && b->type != dtype::b8 && value_of(b->bits, b->type) == 1;
+}
+
+Array folded(std::uint16_t op, dtype type, const char* name, Node* const* arg, unsigned n) {
+  bool floating = true;
+  Sizes s = arg[0]->sizes;
+  for (unsigned i = 0; i < n; ++i) {
+    floating = floating && arg[i]->floating;
+    if (i) s = broadcast_sizes(name, s, arg[i]->sizes);
+  }
+  const Node* three[3] = {arg[0], n > 1 ? arg[1] : nullptr, n > 2 ? arg[2] : nullptr};
+  return literal_of(s, type, fold(op, type, three), floating ? nullptr : common_device(name, three[0], three[1], three[2]));
+}
+
+[[gnu::noinline]] void check_types(std::uint16_t op, Node* const* arg, unsigned n) {
+  const unsigned first = op == MU_PW_SELECT ? 1 : 0;
+  if (first && arg[0]->type != dtype::b8) fail<Error>("[where] the condition must be bool: {}", name_of(arg[0]->type));
+  for (unsigned i = first + 1; i < n; ++i)
+    if (arg[i]->type != arg[first]->type)
+      fail<Error>("[{}] element types differ: {} and {}", opcode_name(op), name_of(arg[first]->type), name_of(arg[i]->type));
+}
+
+// What can't be part of one program with the new node becomes memory first: operands of other sizes (each of their
+// elements would be computed again), and whatever would make the program too long.
+void limit(Node* r, Node* const* arg, unsigned n) {
+  unsigned cost = 1;
+  for (unsigned i = 0; i < n; ++i) {
+    if (arg[i]->state.load(std::memory_order_acquire) != State::pending) continue;
+    if (!same_sizes(arg[i], r)) force(arg[i]);
+    else cost += arg[i]->cost;
+  }
+  if (cost > cost_limit) {
+    std::lock_guard lock(evaluation_lock);
+    cost = Program::exact_cost(r);
+    while (cost > cost_limit) {
+      Node* dearest = nullptr;
+      for (unsigned i = 0; i < n; ++i)
+        if (arg[i]->state.load(std::memory_order_relaxed) == State::pending && (!dearest || arg[i]->cost > dearest->cost)) dearest = arg[i];
+      force_locked(dearest);
+      cost = Program::exact_cost(r);
+    }
+  }
+  r->cost = static_cast<std::uint16_t>(cost);
+}
+
+Array make(std::uint16_t op, dtype type, Node* const* arg, unsigned n) {
+  check_types(op, arg, n);
+  bool literals = true;
+  for (unsigned i = 0; i < n; ++i) literals = literals && is_literal(arg[i]);
+  if (literals) return folded(op, type, opcode_name(op), arg, n);
+  if (n == 2) {
+    if (is_identity(op, arg[0], arg[1])) return share(arg[0]);
+    if (op == MU_PW_MUL && is_identity(op, arg[1], arg[0])) return share(arg[1]);
+  }
+  Device* device = arg[0]->device;
+  for (unsigned i = 0; i < n; ++i)
+    if (arg[i]->device != device || arg[i]->floating) {
+      device = common_device(opcode_name(op), arg[0], n > 1 ? arg[1] : nullptr, n > 2 ? arg[2] : nullptr);
+      break;
+    }
+  Node* r = new_node();
+  Array made(r);
+  r->type = type;
+  r->device = device;
+  r->state.store(State::pending, std::memory_order_relaxed);
+  r->op = op;
+  r->contiguous = true;
+  r->floating = r->baked = false;
+  unsigned widest = 0;
+  for (unsigned i = 1; i < n; ++i)
+    if (arg[i]->sizes.rank > arg[widest]->sizes.rank) widest = i;
+  bool simple = true;
+  for (unsigned i = 0; i < n; ++i) simple = simple && (arg[i]->sizes.rank == 0 || same_sizes(arg[i], arg[widest]));
+  if (simple) {
+    r->sizes = arg[widest]->sizes;
+    r->count = arg[widest]->count;
+  } else {
+    set_broadcast_sizes(r, opcode_name(op), arg, n);
+  }
+  for (unsigned i = 0; i < n; ++i) {
+    add_ref(static_cast<NodeHead*>(arg[i]));
+    r->arg[i] = arg[i];
+  }
+  limit(r, arg, n);
+  if (eager()) force(r);
+  return made;
+}
+
+}  // namespace
+
+const char* opcode_name(std::uint16_t op) {
+  static constexpr const char* core_names[] = {
+      "pointwise", "add",  "sub",   "mul",     "div",   "rem",       "minimum", "maximum",    "fma",         "neg",         "abs",        "sqrt", "rsqrt", "exp",
+      "log",       "sin",  "cos",   "tanh",    "erf",   "pow",       "floor",   "ceil",       "trunc",       "rint",        "equal",      "not_equal", "less", "less_equal",
+      "greater",   "greater_equal", "logical_and", "logical_or", "xor", "logical_not", "shl", "shr", "where", "cast", "isnan", "iota"};
+  static constexpr const char* optional_names[] = {"sigmoid", "expm1", "log1p", "relu", "step"};
+  if (op >= MU_PW_SIGMOID && op < MU_PW_OPTIONAL_END) return optional_names[op - MU_PW_SIGMOID];
+  return op < MU_PW_CORE_END ? core_names[op] : "pointwise";
+}
+
+Array pointwise(std::uint16_t op, dtype type, const Array& a) {
+  Node* arg[] = {node_of(a)};
+  return make(op, type, arg, 1);
+}
+Array pointwise(std::uint16_t op, dtype type, const Array& a, const Array& b) {
+  Node* arg[] = {node_of(a), node_of(b)};
+  return make(op, type, arg, 2);
+}
+Array pointwise(std::uint16_t op, dtype type, const Array& a, const Array& b, const Array& c) {
+  Node* arg[] = {node_of(a), node_of(b), node_of(c)};
+  return make(op, type, arg, 3);
+}
+
+Sizes broadcast_sizes(const char* op, const Sizes& a, const Sizes& b) {
+  Sizes r = a.rank >= b.rank ? a : b;
+  const Sizes& s = a.rank >= b.rank ? b : a;
+  for (unsigned i = 1; i <= s.rank; ++i) {
+    std::int64_t& d = r.at[r.rank - i];
+    const std::int64_t e = s.at[s.rank - i];
+    if (d == 1) d = e;
+    else if (e != 1 && e != d) fail<ShapeError>("[{}] shapes do not broadcast: {} and {}", op, text_of(a), text_of(b));
+  }
+  return r;
+}
+
+}  // namespace mushin::core

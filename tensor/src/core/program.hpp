@@ -1,0 +1,48 @@
+// A pointwise program in construction. Value ids are provisional (input i, constant 0x40 + i, instruction 0x80 + i): as
+// they stand they are the key of the plan cache, and become the boundary's numbering only when a plan is made.
+#pragma once
+#include "core/node.hpp"
+#include "core/views.hpp"
+#include "mushin/plugin.h"
+
+namespace mushin::core {
+
+struct Program {
+  static constexpr unsigned most_in = 16, most_out = 16, most_const = 16, most_inst = 64;
+  static constexpr std::uint16_t constant_base = 0x40, inst_base = 0x80;
+
+  // Three words that finish_key() writes, two an instruction (laid out as mu_pw_inst), and behind the last one what finish_key() adds.
+  static constexpr unsigned head_words = 3;
+  std::uint64_t key[head_words + 2 * most_inst + most_const + 2 + most_out / 4 + 2 * max_rank * (most_in + most_out)];
+
+  std::uint64_t constant[most_const];
+  dtype constant_type[most_const];
+  Node* in[most_in];      // buffers, and literals that aren't baked
+  Node* made[most_inst];  // what each instruction computes
+  std::uint64_t in_types;
+  std::uint16_t n_in, n_const, n_inst, n_out, out[most_out];
+  std::uint16_t limit_in, limit_inst, limit_out;
+  bool overflow;  // a limit was met; what was visited since is of no use
+  std::uint64_t epoch;
+
+  /// Begins a linearisation for a device. All of these need the evaluation lock.
+  void begin(const Device*);
+  /// The value id of a node; its instructions are appended.
+  std::uint16_t visit(Node*);
+  /// Number of distinct instructions below and at `n`.
+  static unsigned exact_cost(Node* n);
+
+  /// Completes the key and returns the number of its words. `spec`: which MU_SPEC_* the key has to tell of
+  /// `views`: the inputs', then the outputs'.
+  std::size_t finish_key(const Device*, std::uint32_t request, std::uint32_t extra, std::uint32_t spec, const mu_tensor* views);
+
+ private:
+  std::uint16_t add_constant(const Node*);
+  std::uint16_t add_input(Node*);
+};
+
+/// The words that MU_SPEC_* bits add to a key: classes of inner strides and rank, dims, strides.
+std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tensor* views, unsigned count);
+std::uint64_t class_word(const mu_tensor* views, unsigned count);
+
+}  // namespace mushin::core

@@ -1,0 +1,150 @@
+// From a linearised program to the boundary's text, and to a plan.
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "core/fail.hpp"
+#include "core/literal.hpp"
+#include "core/plans.hpp"
+
+namespace mushin::core {
+namespace {
+
+// A program whose ids are still provisional, with room beyond the key's limits.
+struct Text {
+  static constexpr std::uint16_t constants = 0x1000, instructions = 0x2000;
+  std::vector<mu_dtype> in_type, constant_type;
+  std::vector<std::uint64_t> constant;
+  std::vector<mu_pw_inst> inst;
+  std::vector<std::uint16_t> out;
+
+  std::uint16_t add(std::uint16_t op, mu_dtype type, std::uint16_t a, std::uint16_t b = MU_PW_NONE, std::uint16_t c = MU_PW_NONE) {
+    inst.push_back({op, 0, type, a, b, c, 0});
+    return static_cast<std::uint16_t>(instructions + inst.size() - 1);
+  }
+  std::uint16_t number(double v, mu_dtype type) {
+    const std::uint64_t bits = bits_of(v, static_cast<dtype>(type));
+    for (std::size_t i = 0; i < constant.size(); ++i)
+      if (constant[i] == bits && constant_type[i] == type) return static_cast<std::uint16_t>(constants + i);
+    constant.push_back(bits);
+    constant_type.push_back(type);
+    return static_cast<std::uint16_t>(constants + constant.size() - 1);
+  }
+};
+
+Text text_of(const Program& p) {
+  Text t;
+  auto id = [](std::uint64_t word, unsigned shift) -> std::uint16_t {
+    const auto v = static_cast<std::uint16_t>(word >> shift);
+    if (v < Program::constant_base || v == MU_PW_NONE) return v;
+    return static_cast<std::uint16_t>(v < Program::inst_base ? v - Program::constant_base + Text::constants
+                                                             : v - Program::inst_base + Text::instructions);
+  };
+  for (unsigned i = 0; i < p.n_in; ++i) t.in_type.push_back(abi(p.in[i]->type));
+  for (unsigned i = 0; i < p.n_const; ++i) {
+    t.constant.push_back(p.constant[i]);
+    t.constant_type.push_back(abi(p.constant_type[i]));
+  }
+  for (unsigned i = 0; i < p.n_inst; ++i) {
+    const std::uint64_t* w = p.key + Program::head_words + 2 * i;
+    t.add(static_cast<std::uint16_t>(w[0]), static_cast<mu_dtype>(w[0] >> 32), id(w[1], 0), id(w[1], 16), id(w[1], 32));
+  }
+  for (unsigned k = 0; k < p.n_out; ++k) t.out.push_back(id(p.out[k], 0));
+  return t;
+}
+
+// The optional opcodes in core ones. False: there were none.
+bool write_out(const Text& from, Text& to) {
+  bool changed = false;
+  to = {from.in_type, from.constant_type, from.constant, {}, {}};
+  std::vector<std::uint16_t> made;
+  auto id = [&](std::uint16_t v) -> std::uint16_t { return v >= Text::instructions && v != MU_PW_NONE ? made[v - Text::instructions] : v; };
+  for (const mu_pw_inst& i : from.inst) {
+    const std::uint16_t a = id(i.a), b = id(i.b), c = id(i.c);
+    const mu_dtype t = i.type;
+    changed = changed || i.op >= MU_PW_SIGMOID;
+    std::uint16_t r;
+    switch (i.op) {
+      case MU_PW_SIGMOID:
+        r = to.add(MU_PW_DIV, t, to.number(1, t), to.add(MU_PW_ADD, t, to.number(1, t), to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, a))));
+        break;
+      case MU_PW_EXPM1: r = to.add(MU_PW_SUB, t, to.add(MU_PW_EXP, t, a), to.number(1, t)); break;
+      case MU_PW_LOG1P: r = to.add(MU_PW_LOG, t, to.add(MU_PW_ADD, t, a, to.number(1, t))); break;
+      case MU_PW_RELU: r = to.add(MU_PW_MAX, t, a, to.number(0, t)); break;
+      case MU_PW_STEP: r = to.add(MU_PW_SELECT, t, to.add(MU_PW_GT, MU_BOOL, a, to.number(0, t)), b, to.number(0, t)); break;
+      default: r = to.add(i.op, t, a, b, c); to.inst.back().aux = i.aux;
+    }
+    made.push_back(r);
+  }
+  for (std::uint16_t v : from.out) to.out.push_back(id(v));
+  return changed;
+}
+
+// Ids become the boundary's: inputs, constants, instructions in one numbering. Borrows `t`.
+mu_pw_program finish(Text& t, std::uint32_t hash) {
+  auto id = [&](std::uint16_t v) -> std::uint16_t {
+    if (v == MU_PW_NONE || v < Text::constants) return v;
+    const std::size_t n = t.in_type.size();
+    return static_cast<std::uint16_t>(v < Text::instructions ? v - Text::constants + n : v - Text::instructions + n + t.constant.size());
+  };
+  for (mu_pw_inst& i : t.inst) i.a = id(i.a), i.b = id(i.b), i.c = id(i.c);
+  mu_pw_program p{};
+  p.size = sizeof p;
+  p.magic = MU_PW_MAGIC;
+  p.version = 1;
+  p.n_in = static_cast<std::uint16_t>(t.in_type.size());
+  p.n_out = static_cast<std::uint16_t>(t.out.size());
+  p.n_const = static_cast<std::uint16_t>(t.constant.size());
+  p.n_inst = static_cast<std::uint16_t>(t.inst.size());
+  for (std::size_t k = 0; k < t.out.size(); ++k) p.out[k] = id(t.out[k]);
+  p.hash = hash;
+  p.in_type = t.in_type.data();
+  p.const_bits = t.constant.data();
+  p.const_type = t.constant_type.data();
+  p.inst = t.inst.data();
+  return p;
+}
+
+struct Description {
+  std::uint32_t request, kind;
+  dtype acc;
+};
+
+Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
+            std::uint32_t& spec) {
+  const mu_pw_program program = finish(text, hash);
+  if (what.request == MU_OP_POINTWISE) {
+    const mu_op_pointwise op{{sizeof op, what.request}, &program};
+    return create_plan("pointwise", d, &op.h, in, out, spec);
+  }
+  const mu_op_map_reduce op{{sizeof op, what.request}, &program, what.kind, abi(what.acc)};
+  return create_plan("reduce", d, &op.h, in, out, spec);
+}
+
+}  // namespace
+
+const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
+  const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
+  const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), views);
+  const std::uint64_t hash = hash_of(p.key, words);
+  if (const Plan* plan = find_plan(hash, p.key, words)) return plan;
+
+  const std::span in(views, p.n_in), out(views + p.n_in, p.n_out);
+  const Description what{request, kind, acc};
+  const Text text = text_of(p);
+  std::uint32_t spec = 0;
+  Text plain;
+  Plan made{};
+  made = create(what, d, text, static_cast<std::uint32_t>(hash), in, out, spec);
+  if (!made.plan && write_out(text, plain)) made = create(what, d, plain, static_cast<std::uint32_t>(hash), in, out, spec);
+  if (!made.plan)
+    fail<DeviceError>("[{}] device {} refuses a program of {} instructions", request == MU_OP_POINTWISE ? "pointwise" : "reduce", d->name,
+                      p.n_inst);
+  if (learn_spec(d, request, spec)) {  // the key has to tell more than was known
+    const std::size_t more = p.finish_key(d, request, extra, known_spec(d, request), views);
+    return keep_plan(made, p.key, more);
+  }
+  return keep_plan(made, p.key, words);
+}
+
+}  // namespace mushin::core

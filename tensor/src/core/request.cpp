@@ -1,0 +1,129 @@
+#include "core/request.hpp"
+
+#include <cstring>
+#include <mutex>
+
+#include "core/evaluate.hpp"
+#include "core/fail.hpp"
+#include "core/plans.hpp"
+
+namespace mushin::core {
+namespace {
+
+struct Key {
+  std::uint64_t word[8 + 16 * (2 + 2 * max_rank)];
+  std::size_t words = 0;
+
+  void make(const Device* d, const mu_op* op, std::span<const mu_tensor> views, std::uint32_t spec) {
+    std::uint64_t types = 0, ranks = 0;
+    for (std::size_t k = 0; k < views.size(); ++k) {
+      types |= std::uint64_t{code_of(static_cast<dtype>(views[k].dtype))} << (4 * k);
+      ranks |= std::uint64_t{views[k].rank} << (4 * k);
+    }
+    const std::size_t payload = op->size - sizeof *op;
+    std::uint64_t* w = word;
+    *w++ = std::uint64_t{d->index} | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
+    *w++ = types;
+    *w++ = ranks;
+    std::memcpy(w, op + 1, payload);
+    w += payload / 8;
+    if (spec & MU_SPEC_CLASS) *w++ = class_word(views.data(), static_cast<unsigned>(views.size()));
+    if (spec & (MU_SPEC_SHAPE | MU_SPEC_STRIDE)) w = append_spec(w, spec, views.data(), static_cast<unsigned>(views.size()));
+    words = static_cast<std::size_t>(w - word);
+  }
+};
+
+const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
+  Key key;
+  key.make(d, op, views, known_spec(d, op->id));
+  const std::uint64_t hash = hash_of(key.word, key.words);
+  if (const Plan* plan = find_plan(hash, key.word, key.words)) return plan;
+  std::uint32_t spec = 0;
+  const Plan made = create_plan(name, d, op, views.first(n_in), views.subspan(n_in), spec);
+  if (learn_spec(d, op->id, spec)) key.make(d, op, views, known_spec(d, op->id));
+  return keep_plan(made, key.word, key.words);
+}
+
+}  // namespace
+
+bool try_request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
+  const Plan* plan = request_plan(name, d, op, n_in, views);
+  if (!plan->plan) return false;
+  run_plan(name, plan, n_in, views.data(), static_cast<std::uint32_t>(views.size() - n_in), views.data() + n_in);
+  return true;
+}
+
+void request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
+  if (!try_request(name, d, op, n_in, views)) fail<DeviceError>("[{}] device {} has no such op", name, d->name);
+}
+
+void copy(const char* name, Device* d, const mu_tensor& from, const mu_tensor& to) {
+  const mu_op_copy op{{sizeof op, MU_OP_COPY}};
+  const mu_tensor views[] = {from, to};
+  request(name, d, &op.h, 1, views);
+}
+
+void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, bool baked) {
+  if (baked) {
+    const mu_op_fill op{{sizeof op, MU_OP_FILL}, bits};
+    return request(name, d, &op.h, 0, {&to, 1});
+  }
+  // A value that varies comes from memory, with stride 0 everywhere.
+  mu_tensor from = to;
+  Array held;
+  for (unsigned i = 0; i < to.rank; ++i) from.stride[i] = 0;
+  if (d->host_memory) {
+    from.buffer = reinterpret_cast<mu_buffer*>(&bits);
+    from.byte_offset = 0;
+    from.bytes = sizeof bits;
+  } else {
+    held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1);
+    upload(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
+    view_memory(from, node_of(held)->block, 0);
+  }
+  copy(name, d, from, to);
+}
+
+Array filled(const char* name, Device* d, dtype type, const Sizes& sizes, std::int64_t count, std::uint64_t bits, bool baked) {
+  Array made = fresh_array(d, type, sizes, count);
+  if (count == 0) return made;
+  mu_tensor v;
+  view_head(v, type, 1);
+  view_memory(v, node_of(made)->block, 0);
+  v.dim[0] = count;
+  v.stride[0] = 1;
+  fill(name, d, v, bits, baked);
+  return made;
+}
+
+Array contiguous(const char* name, const Array& a) {
+  const Node* n = node_of(a);
+  if (n->contiguous) return a;
+  Array made = fresh_array(n->device, n->type, n->sizes, n->count);
+  if (n->count == 0) return made;
+  mu_tensor views[2];
+  view_of(views[0], n);
+  view_of(views[1], node_of(made));
+  copy(name, n->device, views[0], views[1]);
+  return made;
+}
+
+Device* common_device(const char* op, const Node* a, const Node* b, const Node* c) {
+  Device* d = nullptr;
+  for (const Node* n : {a, b, c}) {
+    if (!n || (n->floating && is_literal(n))) continue;
+    if (d && d != n->device) fail<DeviceError>("[{}] operands are on different devices: {}, {}", op, d->name, n->device->name);
+    d = n->device;
+  }
+  return d ? d : a->device;
+}
+
+Array buffer_of(const Array& a, Device* device) {
+  Node* n = node_of(a);
+  if (is_buffer(n)) return a;
+  if (is_literal(n) && n->floating) return filled("literal", device ? device : n->device, n->type, n->sizes, n->count, n->bits, n->baked);
+  force(n);
+  return a;
+}
+
+}  // namespace mushin::core

@@ -1,0 +1,45 @@
+// From nodes to the views that plans take.
+#pragma once
+#include "core/node.hpp"
+#include "mushin/plugin.h"
+
+namespace mushin::core {
+
+// An iteration space with neighbouring axes merged wherever every operand walks them as one.
+struct Space {
+  static constexpr unsigned most = 17;  // 16 inputs and an output
+  unsigned rank;
+  std::int64_t dim[max_rank];
+  std::int64_t stride[most][max_rank];
+};
+
+/// `sizes` collapsed for `operands`, whose sizes broadcast to it from the right (literals: stride 0), and, where `last` isn't
+/// null, for one more operand with the strides `last`.
+void collapse(const Sizes& sizes, const Node* const* operands, unsigned count, const std::int64_t* last, Space& space);
+
+inline std::uint32_t abi(dtype t) { return static_cast<std::uint32_t>(t); }
+
+// What is the same for every view of a node. `dim` and `stride` are written only as far as the rank goes: copying or
+// clearing 176 bytes an operand would be the dearest part of a small op.
+inline void view_head(mu_tensor& v, dtype type, unsigned rank) {
+  v.size = sizeof v;
+  v.dtype = abi(type);
+  v.rank = static_cast<std::uint16_t>(rank);
+  v.layout = MU_LAYOUT_STRIDED;
+  v.flags = 0;
+  v.layout_id = 0;
+}
+inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
+  v.buffer = b->buffer;
+  v.byte_offset = offset;
+  v.bytes = b->bytes - offset;
+}
+/// A literal that isn't baked: the node's own memory, or a block on a device that cannot read it. Under the evaluation lock.
+void view_literal(mu_tensor& v, Node* literal, Device* device);
+
+/// A buffer in its own sizes and strides.
+void view_of(mu_tensor& v, const Node* buffer);
+/// A buffer broadcast to `sizes` (of its own rank or more).
+void view_broadcast(mu_tensor& v, const Node* buffer, const Sizes& sizes);
+
+}  // namespace mushin::core

@@ -1,0 +1,45 @@
+#include "mushin/tensor/core/makers.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/fail.hpp"
+#include "core/literal.hpp"
+#include "core/plans.hpp"
+#include "core/request.hpp"
+
+namespace mushin::core {
+
+Array eye(const Sizes& s, dtype type, double value) {
+  if (s.rank < 2) fail<ShapeError>("[eye] needs two axes: {}", text_of(s));
+  const std::int64_t count = checked_count("eye", s);
+  Device* d = default_device();
+  Array made = filled("eye", d, type, s, count, 0, true);
+  if (count == 0) return made;
+  // The diagonal of each matrix is a view of its own.
+  mu_tensor v;
+  view_of(v, node_of(made));
+  const unsigned r = s.rank - 2;
+  v.rank = static_cast<std::uint16_t>(r + 1);
+  v.dim[r] = std::min(s.at[r], s.at[r + 1]);
+  v.stride[r] = s.at[r + 1] + 1;
+  const std::uint64_t bits = bits_of(value, type);
+  fill("eye", d, v, bits, is_well_known(bits, type));
+  return made;
+}
+
+Array ramp(std::int64_t n, dtype type, double first, double step) {
+  const Sizes s{n};
+  checked_count("arange", s);
+  Array made = fresh_array(default_device(), type, s, n);
+  const std::size_t bytes = bytes_of(type);
+  std::vector<std::byte> values(static_cast<std::size_t>(n) * bytes);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint64_t bits = bits_of(first + static_cast<double>(i) * step, type);
+    std::copy_n(reinterpret_cast<const std::byte*>(&bits), bytes, values.data() + static_cast<std::size_t>(i) * bytes);
+  }
+  upload("arange", node_of(made)->block, 0, values.data(), values.size());
+  return made;
+}
+
+}  // namespace mushin::core

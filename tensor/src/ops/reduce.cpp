@@ -1,0 +1,147 @@
+#include "mushin/tensor/ops/reduce.hpp"
+
+#include <mutex>
+
+#include "core/evaluate.hpp"
+#include "core/fail.hpp"
+#include "core/literal.hpp"
+#include "core/plans.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
+
+namespace mushin::core {
+namespace {
+
+Sizes reduced_sizes(const Sizes& s, unsigned axes, bool keep) {
+  Sizes r;
+  for (unsigned i = 0; i < s.rank; ++i) {
+    if (!(axes >> i & 1u)) r.push(s.at[i]);
+    else if (keep) r.push(1);
+  }
+  return r;
+}
+
+// The result's row-major strides in the operand's axes, 0 in the reduced ones.
+void spread_strides(const Sizes& s, unsigned axes, std::int64_t* stride) {
+  std::int64_t step = 1;
+  for (unsigned i = s.rank; i-- > 0;) {
+    const bool gone = axes >> i & 1u;
+    stride[i] = gone ? 0 : step;
+    if (!gone) step *= s.at[i];
+  }
+}
+
+// Values that others hold too and that are dear are wanted in memory anyway: they are stored before the pass.
+bool store_shared(const Program& p) {
+  Node* shared[Program::most_inst];
+  unsigned n = 0;
+  for (unsigned i = 0; i < p.n_inst; ++i) {
+    Node* m = p.made[i];
+    if (m->cost > recompute_limit && __atomic_load_n(&m->refs, __ATOMIC_RELAXED) > m->edges) shared[n++] = m;
+  }
+  if (n == 0) return false;
+  evaluate_group({shared, n}, {});
+  return true;
+}
+
+void linearise(Program& p, Node* n) {
+  for (int round = 0; round < 2; ++round) {
+    p.begin(n->device);
+    p.out[0] = p.visit(n);
+    p.n_out = 1;
+    if (p.overflow) {
+      force_locked(n);
+      continue;
+    }
+    if (round == 0 && p.n_inst && store_shared(p)) continue;
+    return;
+  }
+  if (p.overflow) fail<PluginError>("[reduce] {} takes no program of one input", n->device->name);
+}
+
+Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned axes, bool keep, dtype result) {
+  Node* n = node_of(a);
+  const Sizes sizes = reduced_sizes(n->sizes, axes, keep);
+  Array made = fresh_array(n->device, result, sizes, sizes.count());
+  if (node_of(made)->count == 0) return made;
+  Program p;
+  Space space;
+  mu_tensor view[Program::most_in + 1];
+  std::int64_t stride[max_rank];
+  spread_strides(n->sizes, axes, stride);
+  std::unique_lock lock(evaluation_lock);
+  linearise(p, n);
+  const unsigned all = (1u << n->sizes.rank) - 1;
+  mu_tensor& out = view[p.n_in];
+  if ((axes & all) == all && all_flat(p, n->count)) {
+    fill_inputs(p, n->sizes, n->count, n->device, stride, view, space);
+    view_head(out, result, 1);
+    out.dim[0] = n->count;
+    out.stride[0] = 0;
+  } else {
+    collapse(n->sizes, p.in, p.n_in, stride, space);
+    fill_space(p, space, n->device, view);
+    view_head(out, result, space.rank);
+    for (unsigned i = 0; i < space.rank; ++i) {
+      out.dim[i] = space.dim[i];
+      out.stride[i] = space.dim[i] == 1 ? 0 : space.stride[p.n_in][i];
+    }
+  }
+  view_memory(out, node_of(made)->block, 0);
+  const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, n->type, view);
+  // A buffer's memory is held by the caller's handle; what is pending could be evaluated, and its operands freed, by others.
+  if (p.n_inst == 0) lock.unlock();
+  run_plan(name, plan, p.n_in, view, 1, &out);
+  return made;
+}
+
+void check_axes(const char* name, const Array& a, unsigned axes) {
+  if (axes >> a.rank()) fail<ShapeError>("[{}] an axis is outside {}", name, text_of(a.sizes()));
+}
+
+std::int64_t reduced_count(const Sizes& s, unsigned axes) {
+  std::int64_t n = 1;
+  for (unsigned i = 0; i < s.rank; ++i)
+    if (axes >> i & 1u) n *= s.at[i];
+  return n;
+}
+
+Array sum_of_literal(const Array& a, unsigned axes, bool keep) {
+  const Node* n = node_of(a);
+  const std::int64_t times = reduced_count(n->sizes, axes);
+  const Array one = literal_like(n, reduced_sizes(n->sizes, axes, keep));
+  return mul(one, literal(static_cast<double>(times), n->type));
+}
+
+Array extreme(const char* name, std::uint32_t kind, const Array& a, unsigned axes, bool keep) {
+  check_axes(name, a, axes);
+  if (axes == 0) return a;
+  if (is_literal(node_of(a)) && a.sizes().count()) return literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep));
+  return map_reduce(name, kind, a, axes, keep, a.type());
+}
+
+}  // namespace
+
+Array sum(const Array& a, unsigned axes, bool keep) {
+  check_axes("sum", a, axes);
+  if (axes == 0 && a.type() != dtype::b8) return a;
+  if (a.type() == dtype::b8) return sum(cast(a, dtype::i64), axes, keep);
+  if (is_literal(node_of(a))) return sum_of_literal(a, axes, keep);
+  return map_reduce("sum", MU_REDUCE_SUM, a, axes, keep, a.type());
+}
+
+Array mean(const Array& a, unsigned axes, bool keep) {
+  check_axes("mean", a, axes);
+  const std::int64_t n = reduced_count(a.sizes(), axes);
+  if (is_literal(node_of(a)) && n) return literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep));
+  return div(sum(a, axes, keep), literal(static_cast<double>(n), a.type()));
+}
+
+Array max(const Array& a, unsigned axes, bool keep) { return extreme("max", MU_REDUCE_MAX, a, axes, keep); }
+Array min(const Array& a, unsigned axes, bool keep) { return extreme("min", MU_REDUCE_MIN, a, axes, keep); }
+
+Array argmax(const Array& a, unsigned axes, bool keep) {
+  check_axes("argmax", a, axes);
+  return map_reduce("argmax", MU_REDUCE_ARGMAX, a, axes, keep, dtype::i64);
+}
+
+}  // namespace mushin::core
