@@ -24,12 +24,14 @@ void keep(Library* library) {
   kept->push_back(library);
 }
 
-// Boost's text holds the linker's between these two marks.
-std::string linker_text(const std::string& what) {
+// Boost's text holds the linker's between these two marks; the linker's begins with the path where the file itself is at fault.
+std::string linker_text(const std::string& what, const std::string& path) {
   constexpr std::string_view begin = "dlerror system message: ";
   const std::size_t from = what.find(begin), to = what.rfind("): ");
   if (from == std::string::npos || to == std::string::npos || to < from) return what;
-  return what.substr(from + begin.size(), to - from - begin.size());
+  std::string text = what.substr(from + begin.size(), to - from - begin.size());
+  if (text.compare(0, path.size() + 2, path + ": ") == 0) text.erase(0, path.size() + 2);
+  return text;
 }
 
 // The entry must be the file's own, and the file the one that was judged.
@@ -55,7 +57,7 @@ OpenedLibrary open_library(const Record& r) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& e) {
-    opened.reason = linker_text(e.what());
+    opened.reason = linker_text(e.what(), r.path);
   }
   if (!opened.reason.empty()) opened.entry = nullptr;
   return opened;

@@ -55,7 +55,6 @@ void conclude(Plugin& p, plugin_state state, mu_code code, std::string reason) {
   p.record.state = state;
   p.record.code = code;
   p.record.reason = std::move(reason);
-  if (!p.record.reason.empty()) log(MU_LOG_WARNING, fmt::format("{}: {}", p.record.path, p.record.reason));
   publish(p);
 }
 
@@ -154,8 +153,10 @@ Device* best_cpu_device() {
   search_once(r);
   for (Plugin& p : r.plugins) {
     if (!(p.record.note.kinds >> MU_KIND_CPU & 1u)) continue;
+    const bool asked_now = p.record.state == plugin_state::found;
     for (Device* d : devices_of(p))
       if (d->info.kind == MU_KIND_CPU && d->host_memory) return d;
+    if (asked_now) log(MU_LOG_WARNING, fmt::format("{} is not the default device: {}", p.record.name, p.record.reason));
   }
   return builtin();
 }
