@@ -31,7 +31,7 @@ TEST(LoaderOpen, OpensAGoodPlugin) {
   ASSERT_NE(opened.entry, nullptr);
 }
 
-TEST(LoaderOpen, NamesAMissingEntry) { EXPECT_CONTAINS(open_fake("noentry").reason, "undefined symbol: mushin_plugin_entry_v0"); }
+TEST(LoaderOpen, NamesAMissingEntry) { EXPECT_EQ(open_fake("noentry").reason, "undefined symbol: mushin_plugin_entry_v0"); }
 
 TEST(LoaderOpen, NamesAnUndefinedSymbol) { EXPECT_CONTAINS(open_fake("undefined").reason, "undefined symbol: nobody_defines_this"); }
 
@@ -66,8 +66,7 @@ TEST(LoaderOpen, ReportsAFileThatIsGone) {
   EXPECT_CONTAINS(core::open_library(r).reason, "cannot open shared object file");
 }
 
-// ---- tables, without files
-
+// A plugin inside this program.
 mu_code count_one(std::uint32_t* n, mu_error*) noexcept {
   *n = 1;
   return MU_OK;
@@ -184,8 +183,6 @@ TEST(LoaderTables, JudgesTexts) {
   t.plugin.abi_minor = 7;
   EXPECT_CONTAINS(t.wrong(), "plugin ABI 0.7");
 }
-
-// ---- devices
 
 core::OpenedDevices open_tables(const Tables& t, std::uint32_t kinds = 1u << MU_KIND_CPU) {
   Backend b;

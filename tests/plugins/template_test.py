@@ -1,0 +1,63 @@
+"""template_test.py SOURCE BUILD PREFIX INCLUDEDIR LIBDIR INFO CHILD: builds plugins/template as an outsider would, from the installed header alone."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE, BUILD, PREFIX, INCLUDEDIR, LIBDIR, INFO, CHILD = sys.argv[1:]
+
+
+def run(*command, **environment):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSHIN_")}
+    done = subprocess.run(list(map(str, command)), env={**clean, **environment}, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Template(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="mushin-template-")
+        root = Path(cls.folder.name)
+        prefix = root / PREFIX.lstrip("/")
+        header, pc = prefix / INCLUDEDIR / "mushin", prefix / LIBDIR / "pkgconfig"
+        header.mkdir(parents=True)
+        pc.mkdir(parents=True)
+        shutil.copy(f"{SOURCE}/tensor/plugin_api/include/mushin/plugin.h", header)
+        shutil.copy(f"{BUILD}/meson-private/mushin-plugin.pc", pc)
+        shutil.copytree(f"{SOURCE}/plugins/template", root / "template", ignore=shutil.ignore_patterns("build*"))
+        cls.plugins = root / "template/build"
+        run("meson", "setup", "--werror", cls.plugins, root / "template", PKG_CONFIG_PATH=str(pc), PKG_CONFIG_SYSROOT_DIR=str(root))
+        run("meson", "compile", "-C", cls.plugins)
+        cls.environment = {"MUSHIN_PLUGIN_PATH": str(cls.plugins), "MUSHIN_PLUGIN_PATH_ONLY": "1"}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_exports_its_entry_alone(self):
+        symbols = run("nm", "-D", "--defined-only", self.plugins / "mushin-template.so").split()
+        self.assertEqual([s for s in symbols if not s.startswith("0") and len(s) > 1], ["mushin_plugin_entry_v0"])
+
+    def test_is_listed_as_loaded(self):
+        report = json.loads(run(INFO, "--json", **self.environment))
+        self.assertEqual([(p["name"], p["state"], p["reason"]) for p in report["plugins"]], [("template", "loaded", "")])
+        self.assertEqual([d["name"] for d in report["devices"]], ["builtin", "template"])
+        self.assertIn("template   loaded", run(INFO, **self.environment))
+
+    def test_adds_by_itself_and_inherits_the_rest(self):
+        ops = json.loads(run(INFO, "--json", "--ops", "template", **self.environment))["ops"]
+        self.assertEqual(ops.pop("pointwise"), "native")
+        self.assertEqual(set(ops.values()), {"inherited from builtin"}, ops)
+
+    def test_computes(self):
+        self.assertEqual(run(CHILD, "add", "template", **self.environment), "11 22 33 44\n")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
