@@ -21,16 +21,26 @@ constexpr bool is_float(dtype t) { return (static_cast<std::uint32_t>(t) & 0xFFu
 /// `float`, `int64`, …
 MUSHIN_API const char* name_of(dtype);
 
-template <class T> inline constexpr bool is_element_type = false;
-template <class T> inline constexpr dtype dtype_of{};
+template <class T>
+inline constexpr bool is_element_type = false;
+template <class T>
+inline constexpr dtype dtype_of{};
 
-template <> inline constexpr bool is_element_type<float> = true;
-template <> inline constexpr bool is_element_type<double> = true;
-template <> inline constexpr bool is_element_type<std::int64_t> = true;
-template <> inline constexpr bool is_element_type<bool> = true;
-template <> inline constexpr dtype dtype_of<float> = dtype::f32;
-template <> inline constexpr dtype dtype_of<double> = dtype::f64;
-template <> inline constexpr dtype dtype_of<std::int64_t> = dtype::i64;
-template <> inline constexpr dtype dtype_of<bool> = dtype::b8;
+template <>
+inline constexpr bool is_element_type<float> = true;
+template <>
+inline constexpr bool is_element_type<double> = true;
+template <>
+inline constexpr bool is_element_type<std::int64_t> = true;
+template <>
+inline constexpr bool is_element_type<bool> = true;
+template <>
+inline constexpr dtype dtype_of<float> = dtype::f32;
+template <>
+inline constexpr dtype dtype_of<double> = dtype::f64;
+template <>
+inline constexpr dtype dtype_of<std::int64_t> = dtype::i64;
+template <>
+inline constexpr dtype dtype_of<bool> = dtype::b8;
 
 }  // namespace mushin

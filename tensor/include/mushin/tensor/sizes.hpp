@@ -17,7 +17,7 @@ std::int64_t given_size([[maybe_unused]] extent e, SizedDim<Names>... given) {
 }
 
 /// Is the size of `e` its own, or that of an axis of `a`?
-constexpr bool known_within(Shape a, extent e) { return e.is_static() || (e.is_named() && a.find(e) >= 0); }
+constexpr bool known_within(Shape a, extent e) { return e.is_named() ? a.find(e) >= 0 : !e.is_dyn(); }
 
 /// That size; -1 where it isn't known.
 template <class A>
@@ -49,9 +49,7 @@ core::Sizes given_sizes(SizedDim<Names>... given) {
 
 /// The rule of makers, whose extents are `E...` and whose sizes are given for `Names...`. A macro, since the sentence of a static_assert is
 /// a literal and begins with the maker's name.
-#define MUSHIN_RULE_SIZES(maker)                                                          \
-  static_assert((!E.is_negative() && ...), "[" maker "] an extent must not be negative"); \
-  static_assert(sizeof...(E) <= max_rank, "[" maker "] at most 8 axes");                  \
-  if constexpr (!detail::sizes_known<Names...>(Shape{}, Shape{E...}))                     \
-  static_assert(names_have_sizes<spell(Shape{E...})>,                                     \
+#define MUSHIN_RULE_SIZES(maker)                                      \
+  if constexpr (!detail::sizes_known<Names...>(Shape{}, Shape{E...})) \
+  static_assert(names_have_sizes<spell(Shape{E...})>,                 \
                 "[" maker "] give each named extent its size, and only those: " maker "<batch, 3>(batch = 32)")

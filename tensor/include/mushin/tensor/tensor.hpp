@@ -27,16 +27,19 @@ class Tensor : public Shaped<core::Array, T, E...> {
   template <std::integral... I>
   T operator()(I... index) const {
     static_assert(sizeof...(I) == sizeof...(E), "[element] give one index for each axis");
-    const std::int64_t at[] = {static_cast<std::int64_t>(index)..., 0};
+    const std::int64_t at[] = {static_cast<std::int64_t>(index)..., 0};  // never of length 0
     T out;
     core::read_one("element", this->raw(), at, &out);
     return out;
   }
 
   /// The value of a scalar; waits for it.
+  template <class Self = Tensor>
   T item() const {
-    static_assert(sizeof...(E) == 0, "[item] only a tensor of rank 0 is one value: say a(i, j) for an element");
-    return (*this)();
+    static_assert(Self::extents.rank == 0, "[item] only a tensor of rank 0 is one value: say a(i, j) for an element");
+    T out;
+    core::read_one("item", this->raw(), nullptr, &out);
+    return out;
   }
 
   /// A row-major copy of all elements; waits for them.

@@ -1,0 +1,76 @@
+// The types that ops give, and what a type alone tells.
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+inline constexpr mu::Dim<"batch"> batch;
+template <class A, class B>
+inline constexpr bool same = std::same_as<A, B>;
+template <class T, mu::extent... E>
+const mu::Tensor<T, E...>& a();
+using std::int64_t;
+
+static_assert(same<mu::Tensor<float, 2, 3>, mu::Tensor<float, 2u, std::size_t{3}>>);
+static_assert(!same<mu::Tensor<float, batch>, mu::Tensor<float, mu::dyn>>);
+static_assert(mu::TensorLike<mu::Tensor<float>> && mu::Constant<mu::Tensor<float>> && !mu::Differentiable<mu::Tensor<float>> &&
+              !mu::TensorLike<int>);
+static_assert(mu::Tensor<float, 2, batch>::rank() == 2 && mu::Tensor<double>::dtype() == mu::dtype::f64);
+static_assert(!std::is_default_constructible_v<mu::Tensor<float, 2>> && !std::is_convertible_v<mu::core::Array, mu::Tensor<float, 2>>);
+static_assert(sizeof(mu::Tensor<float, 2, 3>) == sizeof(void*));
+
+// Makers.
+static_assert(same<decltype(mu::zeros<2, 3>()), mu::Tensor<float, 2, 3>> && same<decltype(mu::ones<double>()), mu::Tensor<double>>);
+static_assert(same<decltype(mu::fill<batch, 3>(0.5f, batch = 2)), mu::Tensor<float, batch, 3>>);
+static_assert(same<decltype(mu::fill<int64_t, 2>(1)), mu::Tensor<int64_t, 2>> &&
+              same<decltype(mu::eye<2, 3>(3.0f)), mu::Tensor<float, 2, 3>>);
+static_assert(same<decltype(mu::arange<5>()), mu::Tensor<float, 5>> &&
+              same<decltype(mu::arange<int64_t, 5>(1, 2)), mu::Tensor<int64_t, 5>>);
+static_assert(same<decltype(mu::linspace<double, 5>(0, 1)), mu::Tensor<double, 5>>);
+static_assert(same<decltype(mu::randint<2>(0, 3)), mu::Tensor<int64_t, 2>> && same<decltype(mu::permutation<9>()), mu::Tensor<int64_t, 9>>);
+static_assert(same<decltype(mu::bernoulli<2>(0.5)), mu::Tensor<float, 2>> && same<decltype(mu::randn<double, 2>()), mu::Tensor<double, 2>>);
+static_assert(same<decltype(mu::tensor<bool, 2>({true, false})), mu::Tensor<bool, 2>>);
+static_assert(same<decltype(mu::from<2>(std::vector<double>{})), mu::Tensor<double, 2>> &&
+              same<decltype(mu::from<2>(std::vector<bool>{})), mu::Tensor<bool, 2>>);
+
+// Elementwise: broadcasting, scalars, bool.
+static_assert(same<decltype(a<float, batch, 3>() + a<float, 3>()), mu::Tensor<float, batch, 3>>);
+static_assert(same<decltype(2 * a<float, 3>() + 1.0), mu::Tensor<float, 3>> && same<decltype(a<int64_t, 3>() * 2), mu::Tensor<int64_t, 3>>);
+static_assert(same<decltype(-a<double>()), mu::Tensor<double>> && same<decltype(mu::maximum(a<float, 2>(), 0)), mu::Tensor<float, 2>>);
+static_assert(same<decltype(a<float, 2, 1>() < a<float, 3>()), mu::Tensor<bool, 2, 3>> &&
+              same<decltype(1 == a<int64_t, 3>()), mu::Tensor<bool, 3>>);
+static_assert(same<decltype(!(a<bool, 2>() && a<bool, 2>())), mu::Tensor<bool, 2>>);
+static_assert(same<decltype(mu::where(a<bool, 2, 1>(), a<float, 3>(), 0)), mu::Tensor<float, 2, 3>>);
+static_assert(same<decltype(mu::where(a<bool, 2, 1>(), 1, a<double>())), mu::Tensor<double, 2, 1>>);
+static_assert(same<decltype(a<float, 2>().to<int64_t>()), mu::Tensor<int64_t, 2>> &&
+              same<decltype(mu::to<bool>(a<float, 2>())), mu::Tensor<bool, 2>>);
+
+// Reductions.
+static_assert(same<decltype(mu::sum(a<float, batch, 3>())), mu::Tensor<float>> &&
+              same<decltype(mu::mean<-1>(a<float, batch, 3>())), mu::Tensor<float, batch>>);
+static_assert(same<decltype(mu::max<0, 2>(a<float, 2, 3, 4>(), mu::keep)), mu::Tensor<float, 1, 3, 1>>);
+static_assert(same<decltype(mu::argmax<1>(a<float, batch, 10>())), mu::Tensor<int64_t, batch>> &&
+              same<decltype(mu::argmax(a<float, 3, 3>())), mu::Tensor<int64_t>>);
+
+// Shapes.
+static_assert(same<decltype(mu::reshape<batch, 28, 28>(a<float, batch, 784>())), mu::Tensor<float, batch, 28, 28>>);
+static_assert(same<decltype(mu::reshape<mu::dyn>(a<float, batch, 784>())), mu::Tensor<float, mu::dyn>>);
+static_assert(same<decltype(mu::flatten(a<float, batch, 28, 28>())), mu::Tensor<float, batch, 784>>);
+static_assert(same<decltype(mu::transpose(a<float, 2, 3>())), mu::Tensor<float, 3, 2>> &&
+              same<decltype(mu::permute<2, 0, 1>(a<float, 2, 3, 4>())), mu::Tensor<float, 4, 2, 3>>);
+static_assert(same<decltype(mu::squeeze<1>(a<float, 2, 1>())), mu::Tensor<float, 2>> &&
+              same<decltype(mu::unsqueeze<0>(a<float, 2>())), mu::Tensor<float, 1, 2>>);
+static_assert(same<decltype(mu::broadcast_to<batch, 3>(a<float, 3>(), batch = 4)), mu::Tensor<float, batch, 3>>);
+static_assert(same<decltype(mu::slice<0, 1, 3>(a<float, 5, 2>())), mu::Tensor<float, 2, 2>> &&
+              same<decltype(mu::slice<-1>(a<float, 5, 2>(), 0, 1)), mu::Tensor<float, 5, mu::dyn>>);
+
+// Products and indices.
+static_assert(same<decltype(mu::matmul(a<float, batch, 784>(), a<float, 784, 10>())), mu::Tensor<float, batch, 10>>);
+static_assert(same<decltype(mu::dot(a<float, 3>(), a<float, 3>())), mu::Tensor<float>>);
+static_assert(same<decltype(mu::gather<1>(a<float, batch, 10>(), a<int64_t, batch, 1>())), mu::Tensor<float, batch, 1>>);
+static_assert(same<decltype(mu::take(a<float, 10, 3>(), a<int64_t, batch>())), mu::Tensor<float, batch, 3>>);
+static_assert(same<decltype(mu::one_hot<10>(a<int64_t, batch>())), mu::Tensor<float, batch, 10>> &&
+              same<decltype(mu::one_hot<3, bool>(a<int64_t>())), mu::Tensor<bool, 3>>);
+static_assert(same<decltype(mu::softmax<-1>(a<float, batch, 10>())), mu::Tensor<float, batch, 10>>);
+
+// Every member can be instantiated at once.
+template class mu::Tensor<float, 2, 3>;
+template class mu::Tensor<bool, batch>;
