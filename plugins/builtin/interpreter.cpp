@@ -1,0 +1,182 @@
+#include "interpreter.hpp"
+
+#include <cstring>
+
+namespace mushin::builtin {
+namespace {
+constexpr std::int64_t long_row = 64;
+constexpr std::uint8_t once = 7;
+}  // namespace
+
+Run::Run(const Program& p, const mu_tensor& space, const mu_tensor* in, const mu_tensor* out)
+    : p_(p), n_(count_of(space)), width_(0), space_(space) {
+  bool simple = true;
+  for (int i = 0; i < p.n_in; ++i) simple = bind_simple(in[i], in_[i]) && simple;
+  for (int k = 0; k < p.n_out; ++k) simple = bind_simple(out[k], out_[k]) && out_[k].mode == Mode::direct && simple;
+  if (!simple && n_ > 0) bind_strided(space, in, out);
+  find_scalars();
+  if (p.n_out) find_hazards();
+}
+
+bool Run::bind_simple(const mu_tensor& v, Operand& o) const {
+  o.base = address(v), o.staged = false, o.bytes = static_cast<std::uint8_t>(mu_dtype_bytes(v.dtype));
+  o.mode = is_contiguous(v) ? Mode::direct : is_scalar(v) ? Mode::one : Mode::strided;
+  return o.mode != Mode::strided;
+}
+
+void Run::bind_strided(const mu_tensor& space, const mu_tensor* in, const mu_tensor* out) {
+  const mu_tensor* views[Program::most_inputs + Program::most_outputs];
+  int n = 0;
+  for (int i = 0; i < p_.n_in; ++i) views[n++] = in + i;
+  for (int k = 0; k < p_.n_out; ++k) views[n++] = out + k;
+  collapse(space, n, views, axes_, strides_);
+  const std::int64_t inner = axes_.rank ? axes_.dim[axes_.rank - 1] : 1;
+  if (inner >= long_row || axes_.rank == 1) width_ = inner;
+  for (int k = 0; k < p_.n_out; ++k) {
+    const bool unit = axes_.rank == 0 || (width_ && strides_[p_.n_in + k].of[axes_.rank - 1] == 1);
+    if (out_[k].mode != Mode::direct && !unit) out_[k].staged = true;
+    if (out_[k].mode == Mode::one) out_[k].mode = Mode::strided;
+  }
+}
+
+// An instruction whose operands are all one value runs once a tile, and its result is one value again.
+void Run::find_scalars() {
+  const bool inner = width_ > 0;
+  for (int i = 0; i < p_.n_in; ++i)
+    one_[i] = n_ > 1 && (in_[i].mode == Mode::one || (inner && in_[i].mode == Mode::strided && strides_[i].of[axes_.rank - 1] == 0));
+  for (int i = 0; i < p_.n_const; ++i) one_[p_.n_in + i] = 1;
+  for (int i = 0; i < p_.n_step; ++i) {
+    const Step& s = p_.step[static_cast<std::size_t>(i)];
+    int mask = 0;
+    for (int k = 0; k < s.arity; ++k) mask |= one_[s.arg[k]] << k;
+    const bool all = s.arity > 0 && mask == (1 << s.arity) - 1;
+    scalars_[i] = all ? once : static_cast<std::uint8_t>(mask);
+    one_[s.d] = all;
+    if (all && s.d >= p_.first_out && n_ > 1) out_[s.d - p_.first_out].staged = true;
+  }
+}
+
+// An output that lies where a later instruction still reads an input waits in a temporary.
+void Run::find_hazards() {
+  for (int k = 0; k < p_.n_out; ++k)
+    for (int i = 0; i < p_.n_in; ++i)
+      if (out_[k].base == in_[i].base && (p_.last_read[i] > p_.made[k] || p_.copy.size() > 1)) out_[k].staged = true;
+}
+
+std::int64_t Run::offset(int operand, std::int64_t begin) const {
+  const Strides& s = strides_[operand];
+  std::int64_t at = 0, rest = begin;
+  for (int i = axes_.rank - 1; i > 0; --i) {
+    const std::int64_t q = rest / axes_.dim[i];
+    at += (rest - q * axes_.dim[i]) * s.of[i];
+    rest = q;
+  }
+  return at + rest * s.of[0];
+}
+
+void Run::set_fixed(char** slot, Room& room) const {
+  for (int i = 0; i < p_.n_const; ++i)
+    slot[p_.n_in + i] = reinterpret_cast<char*>(const_cast<std::uint64_t*>(&p_.constant[static_cast<std::size_t>(i)]));
+  for (int i = 0; i < p_.n_temp; ++i) slot[p_.first_temp + i] = room.bytes + i * p_.slot_bytes;
+}
+
+void Run::set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room) const {
+  for (int i = 0; i < p_.n_in; ++i) {
+    const Operand& o = in_[i];
+    if (o.mode == Mode::direct) {
+      slot[i] = o.base + begin * o.bytes;
+    } else if (o.mode == Mode::one) {
+      slot[i] = o.base;
+    } else if (width_ && strides_[i].of[axes_.rank - 1] <= 1) {
+      slot[i] = o.base + offset(i, begin) * o.bytes;
+    } else {
+      slot[i] = room + i * p_.slot_bytes;
+      take(slot[i], o.base, o.bytes, axes_, strides_[i], begin, n);
+    }
+  }
+}
+
+void Run::set_outputs(char** slot, std::int64_t begin, char* room) const {
+  for (int k = 0; k < p_.n_out; ++k) {
+    const Operand& o = out_[k];
+    slot[p_.first_out + k] = o.staged                 ? room + k * p_.slot_bytes
+                             : o.mode == Mode::direct ? o.base + begin * o.bytes
+                                                      : o.base + offset(p_.n_in + k, begin) * o.bytes;
+  }
+}
+
+void Run::iota(std::int64_t* d, int axis, std::int64_t begin, std::int64_t n) const {
+  std::int64_t inner = 1, extent = n_ > 0 ? n_ : 1;
+  if (axis > 0) {
+    extent = axis <= space_.rank ? space_.dim[axis - 1] : 1;
+    for (int i = axis; i < space_.rank; ++i) inner *= space_.dim[i];
+  }
+  std::int64_t value = begin / inner % extent, left = inner - begin % inner;
+  for (std::int64_t i = 0; i < n; ++i) {
+    d[i] = value;
+    if (--left == 0) {
+      left = inner;
+      if (++value == extent) value = 0;
+    }
+  }
+}
+
+void Run::run_steps(char* const* slot, std::int64_t begin, std::int64_t n) const {
+  const Step* s = p_.step.data();
+  for (int i = 0; i < p_.n_step; ++i, ++s) {
+    if (!s->kernel) {
+      iota(reinterpret_cast<std::int64_t*>(slot[s->d]), s->axis, begin, n);
+      continue;
+    }
+    const bool alone = scalars_[i] == once;
+    s->kernel->with_scalars[alone ? 0 : scalars_[i]](slot[s->d], slot[s->arg[0]], slot[s->arg[1]], slot[s->arg[2]],
+                                                     alone ? 1 : static_cast<std::size_t>(n));
+  }
+}
+
+// Outputs that no step made, then those that waited in a temporary.
+void Run::store(char* const* slot, std::int64_t begin, std::int64_t n) const {
+  for (const Program::Copy& c : p_.copy) {
+    char* to = slot[p_.first_out + c.output];
+    const std::size_t bytes = out_[c.output].bytes;
+    if (one_[c.slot])
+      repeat(to, slot[c.slot], bytes, n);
+    else if (to != slot[c.slot])
+      std::memmove(to, slot[c.slot], bytes * static_cast<std::size_t>(n));
+  }
+  for (int k = 0; k < p_.n_out; ++k) {
+    const Operand& o = out_[k];
+    if (!o.staged) continue;
+    char* from = slot[p_.first_out + k];
+    if (p_.made[k] < p_.n_step && one_[p_.first_out + k]) repeat(from, from, o.bytes, n);
+    if (o.mode == Mode::direct)
+      std::memcpy(o.base + begin * o.bytes, from, o.bytes * static_cast<std::size_t>(n));
+    else
+      put(o.base, from, o.bytes, axes_, strides_[p_.n_in + k], begin, n);
+  }
+}
+
+void Run::range(std::int64_t begin, std::int64_t end, Room& room) const {
+  char* slot[Program::most_slots];
+  set_fixed(slot, room);
+  char* const inputs = room.bytes + p_.n_temp * p_.slot_bytes;
+  char* const outputs = inputs + p_.n_in * p_.slot_bytes;
+  while (begin < end) {
+    const std::int64_t n = length(begin, end);
+    set_inputs(slot, begin, n, inputs);
+    set_outputs(slot, begin, outputs);
+    run_steps(slot, begin, n);
+    store(slot, begin, n);
+    begin += n;
+  }
+}
+
+Run::Values Run::tile(std::int64_t begin, std::int64_t n, Room& room) const {
+  char* slot[Program::most_slots];
+  set_fixed(slot, room);
+  set_inputs(slot, begin, n, room.bytes + p_.n_temp * p_.slot_bytes);
+  run_steps(slot, begin, n);
+  return {slot[p_.result], one_[p_.result] != 0 && n > 1};
+}
+
+}  // namespace mushin::builtin

@@ -1,0 +1,44 @@
+// The tables of kernels that the tile interpreter runs. One loop an opcode, element type and set of scalar operands, compiled for every
+// instruction set; the best is chosen once.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace mushin::builtin {
+
+/// d[i] = f(a[i], b[i], c[i]) for i < n. d may be a, b or c itself where the element sizes are equal.
+using Kernel = void (*)(void* d, const void* a, const void* b, const void* c, std::size_t n);
+
+/// Indexed by the operands that are one value for all i (bit k: operand k). The last index (all of them) is not used: such an instruction
+/// runs once, with n = 1.
+struct Variants {
+  Kernel with_scalars[8];
+};
+
+// Rows of an opcode table: core opcodes as they are, the optional ones behind them, then those of the interpreter itself.
+inline constexpr int row_sigmoid = 40, row_expm1 = 41, row_log1p = 42, row_relu = 43, row_step = 44;
+inline constexpr int row_mul_add = 45;  // a * b + c, rounded twice
+inline constexpr int row_count = 46;
+constexpr int row_of(int opcode) { return opcode < 128 ? opcode : opcode - 128 + row_sigmoid; }
+
+struct OpTable {
+  Variants row[row_count];
+};
+
+// Operations on values of one type; a row that does not apply is empty.
+const OpTable& f32_table();
+const OpTable& f64_table();
+const OpTable& i64_table();
+const OpTable& b8_table();
+
+/// Rows MU_PW_EQ … MU_PW_GE: a, b of the type, d bool.
+const OpTable& compare_table(int type);
+/// [from][to]
+struct CastTable {
+  Kernel cast[4][4];
+  Variants select_1, select_4, select_8;  // by the size of b, c, d
+  Kernel isnan_f32, isnan_f64;
+};
+const CastTable& cast_table();
+
+}  // namespace mushin::builtin

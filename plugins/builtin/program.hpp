@@ -1,0 +1,57 @@
+// Pointwise programs, verified and made ready for the tile interpreter.
+#pragma once
+#include <vector>
+
+#include "common.hpp"
+#include "kernels.hpp"
+
+namespace mushin::builtin {
+
+/// One instruction over slots. Slots are numbered: inputs, constants, temporaries, outputs.
+struct Step {
+  const Variants* kernel;  // null: iota
+  std::uint8_t d, arity, arg[3];
+  std::uint8_t axis;  // iota: 0 linear, else the axis + 1
+};
+
+struct Program {
+  static constexpr int most_inputs = 32, most_constants = 64, most_instructions = 128, most_outputs = 16, most_slots = 256;
+  struct Copy {
+    std::uint8_t slot, output;
+  };
+
+  int n_in, n_const, n_temp, n_out, n_step;
+  int first_temp, first_out;
+  int result;               // slot of output 0
+  std::int64_t tile;        // elements that one pass over the steps takes
+  std::int64_t slot_bytes;  // of a temporary
+  double cost;              // nanoseconds an element, roughly
+  bool has_iota;
+  std::vector<Step> step;
+  std::vector<Copy> copy;  // outputs that no step writes: inputs, constants, and values that are two outputs
+  std::vector<std::uint64_t> constant;
+  Type in_type[most_inputs], out_type[most_outputs];
+  int last_read[most_inputs];  // the last step that reads an input, or -1
+  int made[most_outputs];      // the step that makes an output; n_step for a copy
+};
+
+/// Scratch memory of one interpreter; what a program's tile size is fitted to.
+inline constexpr std::int64_t room_bytes = 64 << 10;
+
+enum class Outputs {
+  stored,  // steps write outputs where they go
+  kept     // output 0 stays in a temporary (or where the input is): bodies of reductions
+};
+/// Throws Failure: MU_INVALID for a program against the rules, MU_UNSUPPORTED for one beyond this backend.
+Program compile(const mu_pw_program&, Outputs);
+
+/// Kernel of an opcode for operands of one type, or null.
+const Variants* find_kernel(int opcode, Type operands, Type result);
+
+/// Types of all values, after every rule of the encoding was checked. Throws Failure.
+std::vector<Type> verify(const mu_pw_program&);
+
+/// Inputs and outputs of a program against the views of an op, `first` inputs of it left out.
+void require_types(const Program&, const Views&, int first_input, const char* what);
+
+}  // namespace mushin::builtin

@@ -1,0 +1,227 @@
+#include "simd.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "reduce_kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <stdint.h>
+
+#include "loops-inl.h"
+#include "reduce_kernels.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace mushin::builtin {
+namespace HWY_NAMESPACE {
+namespace folding {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Each kind: on vectors and on single values.
+struct Sum {
+  template <class V>
+  static HWY_INLINE V v(V a, V b) {
+    return hn::Add(a, b);
+  }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return a + b;
+  }
+};
+struct Prod {
+  template <class V>
+  static HWY_INLINE V v(V a, V b) {
+    return hn::Mul(a, b);
+  }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return a * b;
+  }
+};
+struct Max {
+  template <class V>
+  static HWY_INLINE V v(V a, V b) {
+    return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
+  }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return a > b || a != a ? a : b;
+  }
+};
+struct Min {
+  template <class V>
+  static HWY_INLINE V v(V a, V b) {
+    return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b);
+  }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return a < b || a != a ? a : b;
+  }
+};
+// Whole numbers, wrapping; bool: sum is or, product is and.
+struct WrapSum {
+  static HWY_INLINE int64_t s(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+  static HWY_INLINE uint8_t s(uint8_t a, uint8_t b) { return a | b; }
+};
+struct WrapProd {
+  static HWY_INLINE int64_t s(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+  static HWY_INLINE uint8_t s(uint8_t a, uint8_t b) { return a & b; }
+};
+
+template <class T, class F>
+void fold(void* accv, const void* pv, size_t n) {
+  const hn::ScalableTag<T> t;
+  using V = hn::Vec<decltype(t)>;
+  T* acc = static_cast<T*>(accv);
+  const T* p = static_cast<const T*>(pv);
+  const size_t L = hn::Lanes(t);
+  size_t i = 0;
+  if (n >= L) {
+    V s0 = hn::LoadU(t, p);
+    i = L;
+    if (n >= 4 * L) {
+      V s1 = hn::LoadU(t, p + L), s2 = hn::LoadU(t, p + 2 * L), s3 = hn::LoadU(t, p + 3 * L);
+      for (i = 4 * L; i + 4 * L <= n; i += 4 * L) {
+        s0 = F::v(s0, hn::LoadU(t, p + i)), s1 = F::v(s1, hn::LoadU(t, p + i + L));
+        s2 = F::v(s2, hn::LoadU(t, p + i + 2 * L)), s3 = F::v(s3, hn::LoadU(t, p + i + 3 * L));
+      }
+      s0 = F::v(F::v(s0, s1), F::v(s2, s3));
+    }
+    for (; i + L <= n; i += L) s0 = F::v(s0, hn::LoadU(t, p + i));
+    HWY_ALIGN T lane[HWY_MAX_BYTES / sizeof(T)];
+    hn::Store(s0, t, lane);
+    for (size_t half = L / 2; half > 0; half /= 2)
+      for (size_t j = 0; j < half; ++j) lane[j] = F::s(lane[j], lane[j + half]);
+    *acc = F::s(*acc, lane[0]);
+  }
+  for (; i < n; ++i) *acc = F::s(*acc, p[i]);
+}
+
+template <class T, class F>
+void rows(void* accv, const void* pv, size_t stride, size_t count, size_t n) {
+  const hn::ScalableTag<T> t;
+  using V = hn::Vec<decltype(t)>;
+  T* acc = static_cast<T*>(accv);
+  const T* p = static_cast<const T*>(pv);
+  const size_t L = hn::Lanes(t);
+  size_t r = 0;
+  for (; r + 4 <= count; r += 4, p += 4 * stride) {
+    const T *q = p + stride, *u = q + stride, *w = u + stride;
+    size_t i = 0;
+    for (; i + L <= n; i += L) {
+      const V s = F::v(F::v(hn::LoadU(t, p + i), hn::LoadU(t, q + i)), F::v(hn::LoadU(t, u + i), hn::LoadU(t, w + i)));
+      hn::StoreU(F::v(hn::LoadU(t, acc + i), s), t, acc + i);
+    }
+    for (; i < n; ++i) acc[i] = F::s(acc[i], F::s(F::s(p[i], q[i]), F::s(u[i], w[i])));
+  }
+  for (; r < count; ++r, p += stride) {
+    size_t i = 0;
+    for (; i + L <= n; i += L) hn::StoreU(F::v(hn::LoadU(t, acc + i), hn::LoadU(t, p + i)), t, acc + i);
+    for (; i < n; ++i) acc[i] = F::s(acc[i], p[i]);
+  }
+}
+
+template <class T>
+void sum4(void* sumsv, const void* pv, size_t stride, size_t n) {
+  const hn::ScalableTag<T> t;
+  using V = hn::Vec<decltype(t)>;
+  T* sums = static_cast<T*>(sumsv);
+  const T *p = static_cast<const T*>(pv), *q = p + stride, *u = q + stride, *w = u + stride;
+  const size_t L = hn::Lanes(t);
+  V p0 = hn::Zero(t), p1 = p0, q0 = p0, q1 = p0, u0 = p0, u1 = p0, w0 = p0, w1 = p0;
+  size_t i = 0;
+  for (; i + 2 * L <= n; i += 2 * L) {
+    p0 = hn::Add(p0, hn::LoadU(t, p + i)), p1 = hn::Add(p1, hn::LoadU(t, p + i + L));
+    q0 = hn::Add(q0, hn::LoadU(t, q + i)), q1 = hn::Add(q1, hn::LoadU(t, q + i + L));
+    u0 = hn::Add(u0, hn::LoadU(t, u + i)), u1 = hn::Add(u1, hn::LoadU(t, u + i + L));
+    w0 = hn::Add(w0, hn::LoadU(t, w + i)), w1 = hn::Add(w1, hn::LoadU(t, w + i + L));
+  }
+  sums[0] = hn::GetLane(hn::SumOfLanes(t, hn::Add(p0, p1))), sums[1] = hn::GetLane(hn::SumOfLanes(t, hn::Add(q0, q1)));
+  sums[2] = hn::GetLane(hn::SumOfLanes(t, hn::Add(u0, u1))), sums[3] = hn::GetLane(hn::SumOfLanes(t, hn::Add(w0, w1)));
+  for (; i < n; ++i) sums[0] += p[i], sums[1] += q[i], sums[2] += u[i], sums[3] += w[i];
+}
+
+// The compiler may reorder these by itself.
+template <class T, class F>
+void whole_fold(void* accv, const void* pv, size_t n) {
+  const T* p = static_cast<const T*>(pv);
+  T acc = *static_cast<T*>(accv);
+  for (size_t i = 0; i < n; ++i) acc = F::s(acc, p[i]);
+  *static_cast<T*>(accv) = acc;
+}
+template <class T, class F>
+void whole_rows(void* accv, const void* pv, size_t stride, size_t count, size_t n) {
+  T* acc = static_cast<T*>(accv);
+  const T* p = static_cast<const T*>(pv);
+  for (size_t r = 0; r < count; ++r, p += stride) {
+    MUSHIN_INDEPENDENT
+    for (size_t i = 0; i < n; ++i) acc[i] = F::s(acc[i], p[i]);
+  }
+}
+
+template <class T, class F>
+HWY_INLINE bool better(T a, T b) {  // NaN is better than all but NaN
+  return b == b && (a != a || (a != b && F::s(a, b) == a));
+}
+template <class T, class F, void (*fold_all)(void*, const void*, size_t)>
+void arg(void* bestv, int64_t* index, const void* pv, size_t n, int64_t first) {
+  const T* p = static_cast<const T*>(pv);
+  T& best = *static_cast<T*>(bestv);
+  if (n == 0) return;
+  T top = p[0];
+  fold_all(&top, p, n);
+  if (!better<T, F>(top, best)) return;
+  best = top;
+  size_t i = 0;
+  while (!(p[i] == top || (top != top && p[i] != p[i]))) ++i;
+  *index = first + static_cast<int64_t>(i);
+}
+template <class T, class F>
+void arg_row(void* bestv, int64_t* index, const void* pv, size_t n, int64_t row) {
+  T* best = static_cast<T*>(bestv);
+  const T* p = static_cast<const T*>(pv);
+  for (size_t i = 0; i < n; ++i) {
+    const bool take = better<T, F>(p[i], best[i]);
+    best[i] = take ? p[i] : best[i];
+    index[i] = take ? row : index[i];
+  }
+}
+
+template <class T>
+void fill_float(FoldTable& f) {
+  f.fold[0] = fold<T, Sum>, f.fold[1] = fold<T, Prod>, f.fold[2] = fold<T, Max>, f.fold[3] = fold<T, Min>;
+  f.rows[0] = rows<T, Sum>, f.rows[1] = rows<T, Prod>, f.rows[2] = rows<T, Max>, f.rows[3] = rows<T, Min>;
+  f.sum4 = sum4<T>;
+  f.arg[0] = arg<T, Max, fold<T, Max>>, f.arg[1] = arg<T, Min, fold<T, Min>>;
+  f.arg_row[0] = arg_row<T, Max>, f.arg_row[1] = arg_row<T, Min>;
+}
+template <class T>
+void fill_whole(FoldTable& f) {
+  f.fold[0] = whole_fold<T, WrapSum>, f.fold[1] = whole_fold<T, WrapProd>, f.fold[2] = whole_fold<T, Max>, f.fold[3] = whole_fold<T, Min>;
+  f.rows[0] = whole_rows<T, WrapSum>, f.rows[1] = whole_rows<T, WrapProd>, f.rows[2] = whole_rows<T, Max>, f.rows[3] = whole_rows<T, Min>;
+  f.sum4 = nullptr;
+  f.arg[0] = arg<T, Max, whole_fold<T, Max>>, f.arg[1] = arg<T, Min, whole_fold<T, Min>>;
+  f.arg_row[0] = arg_row<T, Max>, f.arg_row[1] = arg_row<T, Min>;
+}
+}  // namespace folding
+
+void fill_folds(FoldTable* t) {  // in the order of Type
+  folding::fill_float<float>(t[0]), folding::fill_float<double>(t[1]);
+  folding::fill_whole<int64_t>(t[2]), folding::fill_whole<uint8_t>(t[3]);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace mushin::builtin
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mushin::builtin {
+HWY_EXPORT(fill_folds);
+const FoldTable& fold_table(int type) {
+  struct Tables {
+    FoldTable of[4];
+    Tables() { HWY_DYNAMIC_DISPATCH(fill_folds)(of); }
+  };
+  static const Tables tables;
+  return tables.of[type];
+}
+}  // namespace mushin::builtin
+#endif

@@ -1,0 +1,24 @@
+// Folding values of one type: along a row, or row onto row.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace mushin::builtin {
+
+/// Kinds are numbered from 0: sum, prod, max, min. In max and min NaN wins.
+struct FoldTable {
+  /// *acc = *acc combined with all of p[0, n)
+  void (*fold[4])(void* acc, const void* p, std::size_t n);
+  /// acc[i] = acc[i] combined with p[i], p[i + stride], … (`rows` of them), for i < n
+  void (*rows[4])(void* acc, const void* p, std::size_t stride, std::size_t rows, std::size_t n);
+  /// Sums of four rows of p, read at once, which the prefetchers like. Null where there is none.
+  void (*sum4)(void* sums, const void* p, std::size_t stride, std::size_t n);
+  /// max, min: where a value of p is better than *best, that value and its index (first + position); the first of equals.
+  void (*arg[2])(void* best, std::int64_t* index, const void* p, std::size_t n, std::int64_t first);
+  /// max, min: the same for each i < n with p[i], whose index is `row`.
+  void (*arg_row[2])(void* best, std::int64_t* index, const void* p, std::size_t n, std::int64_t row);
+};
+/// In the order of Type.
+const FoldTable& fold_table(int type);
+
+}  // namespace mushin::builtin
