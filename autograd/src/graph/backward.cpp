@@ -3,6 +3,7 @@
 #include "graph/leaf.hpp"
 #include "graph/pass.hpp"
 #include "graph/pullback.hpp"
+#include "graph/record.hpp"
 #include "mushin/autograd/core/graph.hpp"
 
 namespace mushin::core {
@@ -41,6 +42,14 @@ void backward(const Traced& z, const Array& cotangent, bool retain) {
 
 void backward(const Traced& z, bool retain) { backward(z, z ? filled(z.value(), 1) : Array(), retain); }
 
+namespace {
+/// A gradient that doesn't depend on its variable is made from it all the same: its own gradient is zero, not an error.
+Traced linked_to(const Traced& variable, const Traced& gradient) {
+  static constexpr Rule rule{"constant gradient", {}, [](Pullback&) {}};
+  return gradient.node() ? gradient : record(rule, gradient.value(), variable);
+}
+}  // namespace
+
 void gradients(const Traced& z, const Traced* with, Traced* grads, unsigned count, bool create_graph) {
   Pass pass("grad", z);
   auto entry = [&](const Traced& t) { return t.node() ? pass.find(static_cast<GraphNode*>(t.node())) : nullptr; };
@@ -52,6 +61,7 @@ void gradients(const Traced& z, const Traced* with, Traced* grads, unsigned coun
   for (unsigned i = 0; i < count; ++i) {
     auto* e = entry(with[i]);
     grads[i] = e && e->cotangent ? e->cotangent : Traced(filled(with[i].value(), 0));
+    if (create_graph) grads[i] = linked_to(with[i], grads[i]);
   }
 }
 

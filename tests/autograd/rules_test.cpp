@@ -1,0 +1,188 @@
+// Every gradient rule against central differences, first and second order.
+#include <gtest/gtest.h>
+
+#include "support/gradcheck.hpp"
+
+namespace mushin::test {
+namespace {
+
+TEST(Pointwise, BinaryOpsOfEqualShapes) {
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return a + b; }, data<2, 3>(1), data<2, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return a - b; }, data<2, 3>(1), data<2, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return a * b; }, data<2, 3>(1), data<2, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return a / b; }, data<2, 3>(1), data<2, 3>(2, 0.5, 1.5)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return maximum(a * a, b); }, data<2, 3>(1), data<2, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return minimum(a * a, b); }, data<2, 3>(1), data<2, 3>(2)));
+}
+
+TEST(Pointwise, GradientsHaveTheShapeOfABroadcastOperand) {
+  auto each = []<class A, class B>(const A& a, const B& b) {
+    EXPECT_TRUE(gradcheck([](const auto& x, const auto& y) { return x + y; }, a, b));
+    EXPECT_TRUE(gradcheck([](const auto& x, const auto& y) { return x - y; }, a, b));
+    EXPECT_TRUE(gradcheck([](const auto& x, const auto& y) { return x * y; }, a, b));
+    EXPECT_TRUE(gradcheck([](const auto& x, const auto& y) { return x / (y * y + 1); }, a, b));
+    EXPECT_TRUE(gradcheck([](const auto& x, const auto& y) { return maximum(x * x, y); }, a, b));
+  };
+  each(data<4, 2, 3>(1), data<3>(2));
+  each(data<2, 1>(1), data<1, 3>(2));
+  each(data<>(1), data<2, 3>(2));
+  each(data<1, 2, 1>(1), data<3, 1, 4>(2));
+}
+
+TEST(Pointwise, UnaryOps) {
+  const auto any = data<2, 5>(3, -2, 2), positive = data<2, 5>(4, 0.2, 2);
+  EXPECT_TRUE(gradcheck([](const auto& a) { return -a; }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return abs(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return exp(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return log(a); }, positive));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return tanh(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return erf(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sqrt(a); }, positive));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sigmoid(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return relu(a); }, any));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return relu(a * a - 1); }, any));
+}
+
+TEST(Pointwise, WhereAndScalars) {
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return where(a > 0, a * b, b * b); }, data<2, 3>(1), data<3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return where(a > 0, a * a, 0.5); }, data<2, 3>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return 2 / (1 + a * a) - a / 4; }, data<2, 3>(1)));
+}
+
+TEST(Pointwise, CastGoesBackToTheOperandsType) {
+  auto w = variable(fill<float, 2, 3>(1.5f));
+  const auto g = grad(sum(w.to<double>() * data<2, 3>(1)), w);
+  static_assert(std::same_as<decltype(g), const Tensor<float, 2, 3>>);
+  EXPECT_TRUE(close(g, ref(data<2, 3>(1))));
+}
+
+TEST(Pointwise, ExtremesShareAmongEquals) {
+  auto a = variable(tensor<3>({1, 2, 3})), b = variable(tensor<3>({3, 2, 1}));
+  auto [ga, gb] = grad(maximum(a, b), a, b);
+  EXPECT_TRUE(equal(ga, Ref{{3}, {0, 0.5, 1}}));
+  EXPECT_TRUE(equal(gb, Ref{{3}, {1, 0.5, 0}}));
+  auto [la, lb] = grad(minimum(a, b), a, b);
+  EXPECT_TRUE(equal(la, Ref{{3}, {1, 0.5, 0}}));
+  EXPECT_TRUE(equal(lb, Ref{{3}, {0, 0.5, 1}}));
+}
+
+TEST(Pointwise, GradientsAtKinksAreZero) {
+  auto a = variable(tensor<3>({-1, 0, 2}));
+  EXPECT_TRUE(equal(grad(relu(a), a), Ref{{3}, {0, 0, 1}}));
+  EXPECT_TRUE(equal(grad(abs(a), a), Ref{{3}, {-1, 0, 1}}));
+}
+
+TEST(Reduce, SumAndMean) {
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sum(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sum<1>(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sum<0, 2>(a * a, keep); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return mean(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return mean<0>(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return a * mean<1, 2>(a * a, keep); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return sum(a * a); }, data<>(1)));
+}
+
+TEST(Reduce, MaxAndMin) {
+  EXPECT_TRUE(gradcheck([](const auto& a) { return max(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return max<1>(a) * max<1>(a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return a * max<0, 2>(a, keep); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return a * min<2>(a, keep); }, data<2, 3, 4>(1)));
+}
+
+TEST(Reduce, ExtremesShareAmongEquals) {
+  auto a = variable(tensor<2, 3>({1, 3, 3, 2, 2, 2}));
+  EXPECT_TRUE(close(grad(max<1>(a), a), Ref{{2, 3}, {0, 0.5, 0.5, 1.0 / 3, 1.0 / 3, 1.0 / 3}}));
+  EXPECT_TRUE(close(grad(min<1>(a), a), Ref{{2, 3}, {1, 0, 0, 1.0 / 3, 1.0 / 3, 1.0 / 3}}));
+}
+
+TEST(Shape, Moves) {
+  EXPECT_TRUE(gradcheck([](const auto& a) { return reshape<6, 4>(a) * reshape<6, 4>(a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return flatten(transpose(a * a)); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return permute<2, 0, 1>(a * a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return permute<1, 2, 0>(a) * permute<1, 2, 0>(a); }, data<2, 3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return unsqueeze<1>(a) * unsqueeze<0>(a); }, data<3>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return broadcast_to<4, 2, 3>(a * a); }, data<2, 3>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return broadcast_to<2, 3>(a) * b; }, data<2, 1>(1), data<2, 3>(2)));
+}
+
+TEST(Shape, Slices) {
+  EXPECT_TRUE(gradcheck([](const auto& a) { return slice<1, 1, 3>(a) * slice<1, 2, 4>(a); }, data<2, 5, 3>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return slice<-1>(transpose(a * a), 1, 2); }, data<3, 4>(1)));
+}
+
+TEST(Shape, AdjointsAreDifferentiable) {
+  auto w = variable(data<1, 3>(1));
+  const auto placed = core::place(w.raw(), 0, 2, 5);
+  const auto summed = core::sum_to(placed, core::Sizes{1, 3});
+  core::Traced g;
+  core::gradients(core::mul(summed, summed), &w.raw(), &g, 1, false);
+  EXPECT_TRUE(close(ref(g.value()), map(ref(w), [](double x) { return 2 * x; })));
+}
+
+TEST(Matmul, MatricesAndVectors) {
+  auto product = [](const auto& a, const auto& b) { return matmul(a, b); };
+  EXPECT_TRUE(gradcheck(product, data<2, 3>(1), data<3, 4>(2)));
+  EXPECT_TRUE(gradcheck(product, data<3>(1), data<3>(2)));
+  EXPECT_TRUE(gradcheck(product, data<3>(1), data<3, 4>(2)));
+  EXPECT_TRUE(gradcheck(product, data<2, 3>(1), data<3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return matmul(transpose(a), transpose(b)); }, data<3, 2>(1), data<4, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return matmul(slice<0, 1, 3>(a), b); }, data<4, 3>(1), data<3, 2>(2)));
+}
+
+TEST(Matmul, Batches) {
+  auto product = [](const auto& a, const auto& b) { return matmul(a, b); };
+  EXPECT_TRUE(gradcheck(product, data<2, 2, 3>(1), data<2, 3, 4>(2)));
+  EXPECT_TRUE(gradcheck(product, data<2, 2, 3>(1), data<3, 4>(2)));
+  EXPECT_TRUE(gradcheck(product, data<2, 3>(1), data<5, 3, 2>(2)));
+  EXPECT_TRUE(gradcheck(product, data<2, 1, 2, 3>(1), data<3, 3, 2>(2)));
+  EXPECT_TRUE(gradcheck(product, data<3>(1), data<2, 3, 4>(2)));
+  EXPECT_TRUE(gradcheck(product, data<2, 2, 3>(1), data<3>(2)));
+}
+
+TEST(Index, GatherAndTake) {
+  const auto columns = tensor<std::int64_t, 2, 3>({0, 3, 3, 2, 2, 2});
+  EXPECT_TRUE(gradcheck([&](const auto& a) { return gather<1>(a * a, columns); }, data<2, 4>(1)));
+  const auto rows = tensor<std::int64_t, 3>({4, 0, 4});
+  EXPECT_TRUE(gradcheck([&](const auto& a) { return take(a * a, rows); }, data<5, 2>(1)));
+}
+
+TEST(Index, ScatterAdd) {
+  const auto columns = tensor<std::int64_t, 2, 3>({0, 3, 3, 2, 2, 2});
+  auto base = variable(data<2, 4>(1));
+  auto updates = variable(data<2, 3>(2));
+  const auto z = core::scatter_add(base.raw(), 1, columns.raw(), updates.raw());
+  const core::Traced with[] = {base.raw(), updates.raw()};
+  core::Traced g[2];
+  core::gradients(core::mul(z, z), with, g, 2, false);
+  const Ref twice = map(ref(z.value()), [](double x) { return 2 * x; });
+  EXPECT_TRUE(close(ref(g[0].value()), twice));
+  EXPECT_TRUE(close(ref(g[1].value()), gather(twice, 1, ref(columns))));
+}
+
+TEST(Softmax, AlongEachAxis) {
+  EXPECT_TRUE(gradcheck([](const auto& a) { return softmax<-1>(a); }, data<3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return softmax<0>(a); }, data<3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return log_softmax<-1>(a); }, data<3, 4>(1)));
+  EXPECT_TRUE(gradcheck([](const auto& a) { return log_softmax<1>(a * a); }, data<2, 3, 2>(1)));
+}
+
+TEST(Compositions, ThirdOrder) {
+  auto x = variable(fill<double>(0.7));
+  auto d1 = grad<create_graph>(exp(x * x), x);
+  auto d2 = grad<create_graph>(d1, x);
+  const double e = std::exp(0.49);
+  EXPECT_NEAR(d1.value().item(), 1.4 * e, 1e-12);
+  EXPECT_NEAR(d2.value().item(), (2 + 4 * 0.49) * e, 1e-12);
+  EXPECT_NEAR(grad(d2, x).item(), (12 * 0.7 + 8 * 0.343) * e, 1e-12);
+}
+
+TEST(Compositions, Network) {
+  EXPECT_TRUE(gradcheck(
+      [](const auto& x, const auto& w1, const auto& b1, const auto& w2) {
+        return mean(log_softmax<-1>(matmul(tanh(matmul(x, w1) + b1), transpose(w2))));
+      },
+      data<4, 3>(1), data<3, 5>(2), data<5>(3), data<2, 5>(4)));
+}
+
+}  // namespace
+}  // namespace mushin::test
