@@ -46,7 +46,9 @@ TEST(RustMistakes, NodesThatDieDoNotDisturbTheOrder) {
   auto x = variable(fill(2.0f));
   for (int round = 0; round < 3; ++round) {
     Traced<float> kept = x * x;
-    for (int i = 0; i < 100; ++i) { auto dropped = x * kept + x; }
+    for (int i = 0; i < 100; ++i) {
+      auto dropped = x * kept + x;
+    }
     auto y = kept * x;
     { auto dropped = y * y * y; }
     auto z = y * kept + kept;  // x^5 + x^2
@@ -182,7 +184,8 @@ TEST(Backward, CotangentsOfAnotherSizeAreAnError) {
   static constexpr Dim<"batch"> batch;
   auto w = variable(ones<batch>(batch = 3));
   auto z = w * w;
-  EXPECT_TRUE(throws<ShapeError>([&] { z.backward(ones<batch>(batch = 2)); }, "[backward] the cotangent has the result's shape: (3) and (2)"));
+  EXPECT_TRUE(
+      throws<ShapeError>([&] { z.backward(ones<batch>(batch = 2)); }, "[backward] the cotangent has the result's shape: (3) and (2)"));
   z.backward();
   EXPECT_TRUE(equal(w.grad(), full({3}, 2)));
 }

@@ -177,11 +177,9 @@ TEST(Compositions, ThirdOrder) {
 }
 
 TEST(Compositions, Network) {
-  EXPECT_TRUE(gradcheck(
-      [](const auto& x, const auto& w1, const auto& b1, const auto& w2) {
-        return mean(log_softmax<-1>(matmul(tanh(matmul(x, w1) + b1), transpose(w2))));
-      },
-      data<4, 3>(1), data<3, 5>(2), data<5>(3), data<2, 5>(4)));
+  EXPECT_TRUE(gradcheck([](const auto& x, const auto& w1, const auto& b1,
+                           const auto& w2) { return mean(log_softmax<-1>(matmul(tanh(matmul(x, w1) + b1), transpose(w2)))); },
+                        data<4, 3>(1), data<3, 5>(2), data<5>(3), data<2, 5>(4)));
 }
 
 }  // namespace

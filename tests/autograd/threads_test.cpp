@@ -64,9 +64,7 @@ TEST(Threads, HandGraphsOver) {
 
 TEST(Threads, OneMayStopRecordingAlone) {
   auto w = variable(ones<2>());
-  no_grad([&] {
-    std::thread([&] { (w * w).backward(); }).join();
-  });
+  no_grad([&] { std::thread([&] { (w * w).backward(); }).join(); });
   EXPECT_TRUE(equal(w.grad(), Ref{{2}, {2, 2}}));
 }
 

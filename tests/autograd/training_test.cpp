@@ -1,5 +1,7 @@
-// Small trainings against the losses of other frameworks on the same data (made by splitmix64).
+// Small trainings against the losses that other frameworks reach on the same data (splitmix64, streams as there).
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "mushin/autograd.hpp"
 #include "support/splitmix.hpp"
@@ -7,7 +9,7 @@
 namespace mushin::test {
 namespace {
 
-/// Uniform(-1/sqrt(in), 1/sqrt(in)).
+/// Uniform in (-1/sqrt(inputs), 1/sqrt(inputs)).
 template <extent... E>
 auto parameter(std::uint64_t stream, double inputs) {
   const double bound = 1 / std::sqrt(inputs);
@@ -17,6 +19,46 @@ auto parameter(std::uint64_t stream, double inputs) {
 template <class... W>
 void descend(float rate, W&... w) {
   ((w.set(w.value() - rate * w.grad()), w.zero_grad()), ...);
+}
+
+TEST(Training, TinyNetworkReachesTheKnownLosses) {
+  const auto x = from<32, 4>(uniform(500, 128));
+  const auto y = from<32, 1>(uniform(501, 32));
+  auto w1 = parameter<32, 4>(510, 4);
+  auto b1 = parameter<32>(511, 4);
+  auto w2 = parameter<32, 32>(512, 32);
+  auto b2 = parameter<32>(513, 32);
+  auto w3 = parameter<1, 32>(514, 32);
+  auto b3 = parameter<1>(515, 32);
+  float first = 0, last = 0;
+  for (int step = 0; step < 10; ++step) {
+    const auto h1 = tanh(matmul(x, transpose(w1)) + b1);
+    const auto h2 = tanh(matmul(h1, transpose(w2)) + b2);
+    const auto e = matmul(h2, transpose(w3)) + b3 - y;
+    const auto loss = mean(e * e);
+    loss.backward();
+    descend(0.01f, w1, b1, w2, b2, w3, b3);
+    last = loss.value().item();
+    if (step == 0) first = last;
+  }
+  EXPECT_NEAR(first, 0.34052, 1e-4);
+  EXPECT_NEAR(last, 0.31004, 1e-4);
+}
+
+TEST(Training, LeastSquaresFindsTheLine) {
+  const auto x = linspace<double, 20>(-1.0, 1.0);
+  const auto y = 3 * x - 0.5;
+  auto slope = variable(fill<double>(0.0));
+  auto offset = variable(fill<double>(0.0));
+  for (int step = 0; step < 400; ++step) {
+    const auto e = slope * x + offset - y;
+    mean(e * e).backward();
+    slope.set(slope.value() - 0.2 * slope.grad());
+    offset.set(offset.value() - 0.2 * offset.grad());
+    slope.zero_grad(), offset.zero_grad();
+  }
+  EXPECT_NEAR(slope.value().item(), 3, 1e-6);
+  EXPECT_NEAR(offset.value().item(), -0.5, 1e-6);
 }
 
 }  // namespace

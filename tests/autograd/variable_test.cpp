@@ -55,7 +55,8 @@ TEST(Variable, SetReplacesTheValueForLaterGraphs) {
 
 TEST(Variable, SetKeepsTheSizesOfNames) {
   auto w = variable(ones<batch, 2>(batch = 3));
-  EXPECT_TRUE(throws<ShapeError>([&] { w.set(ones<batch, 2>(batch = 4)); }, "[set] the new value has the variable's shape: (3, 2) and (4, 2)"));
+  EXPECT_TRUE(
+      throws<ShapeError>([&] { w.set(ones<batch, 2>(batch = 4)); }, "[set] the new value has the variable's shape: (3, 2) and (4, 2)"));
   EXPECT_EQ(w.size(batch), 3);
 }
 

@@ -90,20 +90,21 @@ class GradientCheck {
   }
   template <class Call>
   static auto apply(const Point& at, Call call) {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) { return call(A{at[I]}...); }(std::index_sequence_for<A...>{});
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return call(A{at[I]}...); }
+    (std::index_sequence_for<A...>{});
   }
   template <class Call>
   static auto with_variables(const Point& at, Call call) {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return call(traced_of<A>{core::Leaf{at[I]}.traced()}...);
-    }(std::index_sequence_for<A...>{});
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return call(traced_of<A>{core::Leaf{at[I]}.traced()}...); }
+    (std::index_sequence_for<A...>{});
   }
 
   F f_;
   double step_;
 };
 
-inline ::testing::AssertionResult all_close(const char* order, const std::vector<Ref>& got, const std::vector<Ref>& want, double tolerance) {
+inline ::testing::AssertionResult all_close(const char* order, const std::vector<Ref>& got, const std::vector<Ref>& want,
+                                            double tolerance) {
   for (std::size_t i = 0; i < want.size(); ++i)
     if (auto result = close(got[i], want[i], tolerance, tolerance); !result)
       return ::testing::AssertionFailure() << order << " order, operand " << i << ": " << result.message();

@@ -9,6 +9,10 @@ namespace mushin {
 struct RetainGraph {};
 inline constexpr RetainGraph retain_graph;
 
+// What a compile error shows below its sentence.
+template <class A, class B>
+inline constexpr bool same_type = std::same_as<A, B>;
+
 /// What ops on variables give: a value, and how it was made. A cheap handle; copies share both. Holding one holds its graph.
 template <class T, extent... E>
 class Traced : public Shaped<core::Traced, T, E...> {
@@ -23,14 +27,35 @@ class Traced : public Shaped<core::Traced, T, E...> {
   Tensor<T, E...> value() const { return Tensor<T, E...>{this->raw().value()}; }
 
   /// Adds the gradient of sum(z), or of sum(cotangent * z), to `.grad()` of every variable z was made from, and frees the
-  /// graph, unless told to retain it. GraphError when z was made from no variable, or its graph was freed before;
-  /// ShapeError when the sizes of named extents differ. After an error no gradient has changed.
+  /// graph, unless told to retain it. The cotangent: a constant of z's type. GraphError when z was made from no variable,
+  /// or its graph was freed before; ShapeError when the sizes of named extents differ. After an error no gradient has changed.
   void backward() const { core::backward(this->raw(), false); }
   void backward(RetainGraph) const { core::backward(this->raw(), true); }
-  void backward(const Tensor<T, E...>& cotangent) const { core::backward(this->raw(), cotangent.raw(), false); }
-  void backward(const Tensor<T, E...>& cotangent, RetainGraph) const { core::backward(this->raw(), cotangent.raw(), true); }
+  template <TensorLike C>
+  void backward(const C& cotangent) const {
+    core::backward(this->raw(), checked(cotangent), false);
+  }
+  template <TensorLike C>
+  void backward(const C& cotangent, RetainGraph) const {
+    core::backward(this->raw(), checked(cotangent), true);
+  }
   /// Zeroes the gradient of every variable z was made from; also after backward().
   void reset() const { core::reset(this->raw()); }
+
+  /// Results gather no gradient; this says so.
+  template <class Self = Traced>
+  Tensor<T, E...> grad() const {
+    static_assert(detail::is_variable<Self>, "[grad] only a variable gathers gradients: for a result h ask mu::grad(z, h)");
+    return value();
+  }
+
+ private:
+  template <class C>
+  static const core::Array& checked(const C& cotangent) {
+    static_assert(Constant<C>, "[backward] the cotangent must be a constant: pass its value, g.value()");
+    static_assert(same_type<value_of<C>, Tensor<T, E...>>, "[backward] the cotangent must have the shape and element type of the result");
+    return detail::constant(cotangent.raw());
+  }
 };
 
 template <>

@@ -28,8 +28,13 @@ class Variable : public Shaped<core::Leaf, T, E...> {
   }
 
   Tensor<T, E...> value() const { return Tensor<T, E...>{raw().value()}; }
-  /// Another value; the gradient stays. ShapeError when the sizes of named extents change.
-  void set(const Tensor<T, E...>& value) { this->raw_.set(value.raw()); }
+  /// Another value, of the same type; the gradient stays. ShapeError when the sizes of named extents change.
+  template <TensorLike A>
+  void set(const A& value) {
+    static_assert(same_type<value_of<A>, Tensor<T, E...>>, "[set] the value must have the shape and element type of the variable");
+    static_assert(Constant<A>, "[set] takes a constant: pass the value, x.value()");
+    this->raw_.set(detail::constant(value.raw()));
+  }
   /// The sum of the gradients of every backward() so far; zeros before the first.
   Tensor<T, E...> grad() const { return Tensor<T, E...>{this->raw_.grad()}; }
   void zero_grad() { this->raw_.zero_grad(); }
