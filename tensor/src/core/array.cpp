@@ -28,8 +28,7 @@ void read_all(const Array& a, void* to) {
 void read_one(const char* op, const Array& a, const std::int64_t* index, void* to) {
   const Sizes& s = a.sizes();
   for (unsigned i = 0; i < s.rank; ++i)
-    if (index[i] < 0 || index[i] >= s.at[i])
-      fail<ShapeError>("[{}] index {} is outside axis {} of {}", op, index[i], i, text_of(s));
+    if (index[i] < 0 || index[i] >= s.at[i]) fail<ShapeError>("[{}] index {} is outside axis {} of {}", op, index[i], i, text_of(s));
   Node* n = node_of(a);
   if (is_literal(n)) {
     std::memcpy(to, &n->bits, bytes_of(n->type));
@@ -95,7 +94,8 @@ void check_sizes(const char* op, const Sizes& sizes, std::initializer_list<std::
   }
   if (right) return;
   std::string text = "(";
-  for (unsigned k = 0; k < wanted.rank; ++k) text += fmt::format("{}{}", k ? ", " : "", wanted.at[k] < 0 ? "_" : fmt::format("{}", wanted.at[k]));
+  for (unsigned k = 0; k < wanted.rank; ++k)
+    text += fmt::format("{}{}", k ? ", " : "", wanted.at[k] < 0 ? "_" : fmt::format("{}", wanted.at[k]));
   fail<ShapeError>("[{}] sizes differ from the type's: {} is not {})", op, text_of(sizes), text);
 }
 

@@ -37,10 +37,14 @@ const char* Error::what() const noexcept { return text_->characters(); }
 
 const char* name_of(dtype t) {
   switch (t) {
-    case dtype::f32: return "float";
-    case dtype::f64: return "double";
-    case dtype::i64: return "int64";
-    case dtype::b8: return "bool";
+    case dtype::f32:
+      return "float";
+    case dtype::f64:
+      return "double";
+    case dtype::i64:
+      return "int64";
+    case dtype::b8:
+      return "bool";
   }
   return "unknown";
 }

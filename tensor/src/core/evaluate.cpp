@@ -86,7 +86,8 @@ void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
     const Node* from = nullptr;
     if (k < into.size() && into[k] && reusable(p, o, k, into[k], 1)) from = into[k];
     for (unsigned j = 0; !from && j < p.n_in; ++j)
-      if (p.in[j]->edges == refs_of(p.in[j]) && p.in[j]->state.load(std::memory_order_relaxed) == State::buffer && reusable(p, o, k, p.in[j], 0))
+      if (p.in[j]->edges == refs_of(p.in[j]) && p.in[j]->state.load(std::memory_order_relaxed) == State::buffer &&
+          reusable(p, o, k, p.in[j], 0))
         from = p.in[j];
     if (from) add_ref(from->block);
     o.block[k] = from ? from->block : allocate(o.node[k]->device, static_cast<std::size_t>(o.node[k]->count) * bytes_of(o.node[k]->type));
@@ -155,8 +156,10 @@ void fill_space(const Program& p, const Space& space, Device* device, mu_tensor*
     Node* n = p.in[i];
     mu_tensor& v = view[i];
     view_head(v, n->type, space.rank);
-    if (n->state.load(std::memory_order_relaxed) == State::buffer) view_memory(v, n->block, n->offset);
-    else view_literal(v, n, device);
+    if (n->state.load(std::memory_order_relaxed) == State::buffer)
+      view_memory(v, n->block, n->offset);
+    else
+      view_literal(v, n, device);
     for (unsigned k = 0; k < space.rank; ++k) {
       v.dim[k] = space.dim[k];
       v.stride[k] = space.stride[i][k];
@@ -214,7 +217,8 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
     std::size_t next = done;
     for (; next < roots.size() && p.n_out < p.limit_out; ++next) {
       Node* r = roots[next];
-      if (r->state.load(std::memory_order_relaxed) != State::pending || std::find(o.node, o.node + p.n_out, r) != o.node + p.n_out) continue;
+      if (r->state.load(std::memory_order_relaxed) != State::pending || std::find(o.node, o.node + p.n_out, r) != o.node + p.n_out)
+        continue;
       const std::uint16_t id = p.visit(r);
       if (p.overflow) break;
       old[p.n_out] = next < into.size() ? into[next] : nullptr;

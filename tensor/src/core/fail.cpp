@@ -12,12 +12,17 @@ void fail_with_code(const char* op, const Device* d, mu_code code, const mu_erro
   const int length = static_cast<int>(e.message_len < sizeof e.message ? e.message_len : sizeof e.message - 1);
   const std::string said(e.message, static_cast<std::size_t>(length));
   switch (code) {
-    case MU_INVALID: fail<ShapeError>("[{}] {}", op, said);
-    case MU_OUT_OF_MEMORY: fail<OutOfMemory>("[{}] no memory left on {}: {}", op, d->name, said);
+    case MU_INVALID:
+      fail<ShapeError>("[{}] {}", op, said);
+    case MU_OUT_OF_MEMORY:
+      fail<OutOfMemory>("[{}] no memory left on {}: {}", op, d->name, said);
     case MU_DEVICE_LOST:
-    case MU_UNAVAILABLE: fail<DeviceError>("[{}] device {} is lost: {}", op, d->name, said);
-    case MU_UNSUPPORTED: fail<DeviceError>("[{}] device {} cannot do this: {}", op, d->name, said);
-    default: fail<PluginError>("[{}] {} reported error {}: {}", op, d->name, code, said);
+    case MU_UNAVAILABLE:
+      fail<DeviceError>("[{}] device {} is lost: {}", op, d->name, said);
+    case MU_UNSUPPORTED:
+      fail<DeviceError>("[{}] device {} cannot do this: {}", op, d->name, said);
+    default:
+      fail<PluginError>("[{}] {} reported error {}: {}", op, d->name, code, said);
   }
 }
 
@@ -28,8 +33,10 @@ std::int64_t checked_count(const char* op, const Sizes& s) {
   bool nothing = false;
   for (unsigned i = 0; i < s.rank; ++i) {
     if (s.at[i] < 0) fail<ShapeError>("[{}] a size is negative: {}", op, text_of(s));
-    if (s.at[i] == 0) nothing = true;
-    else if (__builtin_mul_overflow(whole, s.at[i], &whole) || whole > most) fail<ShapeError>("[{}] too many elements: {}", op, text_of(s));
+    if (s.at[i] == 0)
+      nothing = true;
+    else if (__builtin_mul_overflow(whole, s.at[i], &whole) || whole > most)
+      fail<ShapeError>("[{}] too many elements: {}", op, text_of(s));
   }
   return nothing ? 0 : whole;
 }

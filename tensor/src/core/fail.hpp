@@ -13,7 +13,8 @@ namespace mushin::core {
 /// `(2, 3)`
 std::string text_of(const Sizes&);
 
-template <class E, class... A> [[noreturn]] void fail(fmt::format_string<A...> text, A&&... a) {
+template <class E, class... A>
+[[noreturn]] void fail(fmt::format_string<A...> text, A&&... a) {
   throw E(fmt::format(text, std::forward<A>(a)...).c_str());
 }
 

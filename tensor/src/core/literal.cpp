@@ -28,49 +28,85 @@ std::int64_t saturated(double x) {
   return x <= -0x1p63 ? INT64_MIN : static_cast<std::int64_t>(x);
 }
 
-template <class F> double fold_float(std::uint16_t op, F a, F b) {
+template <class F>
+double fold_float(std::uint16_t op, F a, F b) {
   switch (op) {
-    case MU_PW_ADD: return a + b;
-    case MU_PW_SUB: return a - b;
-    case MU_PW_MUL: return a * b;
-    case MU_PW_DIV: return a / b;
-    case MU_PW_REM: return std::fmod(a, b);
-    case MU_PW_MIN: return a != a || b != b ? a + b : a < b ? a : b;
-    case MU_PW_MAX: return a != a || b != b ? a + b : a > b ? a : b;
-    case MU_PW_NEG: return -a;
-    case MU_PW_ABS: return std::fabs(a);
-    case MU_PW_SQRT: return std::sqrt(a);
-    case MU_PW_EXP: return std::exp(static_cast<double>(a));
-    case MU_PW_LOG: return std::log(static_cast<double>(a));
-    case MU_PW_SIN: return std::sin(static_cast<double>(a));
-    case MU_PW_COS: return std::cos(static_cast<double>(a));
-    case MU_PW_TANH: return std::tanh(static_cast<double>(a));
-    case MU_PW_ERF: return std::erf(static_cast<double>(a));
-    case MU_PW_FLOOR: return std::floor(a);
-    case MU_PW_SIGMOID: return 1 / (1 + std::exp(-static_cast<double>(a)));
-    case MU_PW_RELU: return a != a || a > 0 ? a : 0;
-    case MU_PW_STEP: return a > 0 ? b : 0;
-    default: fail<Error>("[literal] opcode {} does not fold", op);
+    case MU_PW_ADD:
+      return a + b;
+    case MU_PW_SUB:
+      return a - b;
+    case MU_PW_MUL:
+      return a * b;
+    case MU_PW_DIV:
+      return a / b;
+    case MU_PW_REM:
+      return std::fmod(a, b);
+    case MU_PW_MIN:
+      return a != a || b != b ? a + b : a < b ? a : b;
+    case MU_PW_MAX:
+      return a != a || b != b ? a + b : a > b ? a : b;
+    case MU_PW_NEG:
+      return -a;
+    case MU_PW_ABS:
+      return std::fabs(a);
+    case MU_PW_SQRT:
+      return std::sqrt(a);
+    case MU_PW_EXP:
+      return std::exp(static_cast<double>(a));
+    case MU_PW_LOG:
+      return std::log(static_cast<double>(a));
+    case MU_PW_SIN:
+      return std::sin(static_cast<double>(a));
+    case MU_PW_COS:
+      return std::cos(static_cast<double>(a));
+    case MU_PW_TANH:
+      return std::tanh(static_cast<double>(a));
+    case MU_PW_ERF:
+      return std::erf(static_cast<double>(a));
+    case MU_PW_FLOOR:
+      return std::floor(a);
+    case MU_PW_SIGMOID:
+      return 1 / (1 + std::exp(-static_cast<double>(a)));
+    case MU_PW_RELU:
+      return a != a || a > 0 ? a : 0;
+    case MU_PW_STEP:
+      return a > 0 ? b : 0;
+    default:
+      fail<Error>("[literal] opcode {} does not fold", op);
   }
 }
 
 std::uint64_t fold_integer(std::uint16_t op, std::int64_t x, std::int64_t y) {
   const auto a = static_cast<std::uint64_t>(x), b = static_cast<std::uint64_t>(y);
   switch (op) {
-    case MU_PW_ADD: return a + b;
-    case MU_PW_SUB: return a - b;
-    case MU_PW_MUL: return a * b;
-    case MU_PW_DIV: return y == 0 ? 0 : y == -1 ? 0 - a : static_cast<std::uint64_t>(x / y);
-    case MU_PW_REM: return y == 0 || y == -1 ? 0 : static_cast<std::uint64_t>(x % y);
-    case MU_PW_MIN: return x < y ? a : b;
-    case MU_PW_MAX: return x > y ? a : b;
-    case MU_PW_NEG: return 0 - a;
-    case MU_PW_ABS: return x < 0 ? 0 - a : a;
-    case MU_PW_AND: return a & b;
-    case MU_PW_OR: return a | b;
-    case MU_PW_XOR: return a ^ b;
-    case MU_PW_NOT: return ~a;
-    default: fail<Error>("[literal] opcode {} does not fold", op);
+    case MU_PW_ADD:
+      return a + b;
+    case MU_PW_SUB:
+      return a - b;
+    case MU_PW_MUL:
+      return a * b;
+    case MU_PW_DIV:
+      return y == 0 ? 0 : y == -1 ? 0 - a : static_cast<std::uint64_t>(x / y);
+    case MU_PW_REM:
+      return y == 0 || y == -1 ? 0 : static_cast<std::uint64_t>(x % y);
+    case MU_PW_MIN:
+      return x < y ? a : b;
+    case MU_PW_MAX:
+      return x > y ? a : b;
+    case MU_PW_NEG:
+      return 0 - a;
+    case MU_PW_ABS:
+      return x < 0 ? 0 - a : a;
+    case MU_PW_AND:
+      return a & b;
+    case MU_PW_OR:
+      return a | b;
+    case MU_PW_XOR:
+      return a ^ b;
+    case MU_PW_NOT:
+      return ~a;
+    default:
+      fail<Error>("[literal] opcode {} does not fold", op);
   }
 }
 
@@ -78,31 +114,44 @@ std::uint64_t fold_bool(std::uint16_t op, bool a, bool b) {
   switch (op) {
     case MU_PW_ADD:
     case MU_PW_MAX:
-    case MU_PW_OR: return a || b;
+    case MU_PW_OR:
+      return a || b;
     case MU_PW_MUL:
     case MU_PW_MIN:
-    case MU_PW_AND: return a && b;
-    case MU_PW_XOR: return a != b;
-    case MU_PW_NOT: return !a;
-    default: fail<Error>("[literal] opcode {} does not fold", op);
+    case MU_PW_AND:
+      return a && b;
+    case MU_PW_XOR:
+      return a != b;
+    case MU_PW_NOT:
+      return !a;
+    default:
+      fail<Error>("[literal] opcode {} does not fold", op);
   }
 }
 
-template <class T> bool compare(std::uint16_t op, T a, T b) {
+template <class T>
+bool compare(std::uint16_t op, T a, T b) {
   switch (op) {
-    case MU_PW_EQ: return a == b;
-    case MU_PW_NE: return a != b;
-    case MU_PW_LT: return a < b;
-    case MU_PW_LE: return a <= b;
-    case MU_PW_GT: return a > b;
-    default: return a >= b;
+    case MU_PW_EQ:
+      return a == b;
+    case MU_PW_NE:
+      return a != b;
+    case MU_PW_LT:
+      return a < b;
+    case MU_PW_LE:
+      return a <= b;
+    case MU_PW_GT:
+      return a > b;
+    default:
+      return a >= b;
   }
 }
 
 std::uint64_t fold_cast(dtype to, const Node* a) {
   if (a->type == to) return a->bits;
   if (a->type == dtype::i64 && to == dtype::b8) return a->bits != 0;
-  if (a->type == dtype::i64 && to == dtype::f32) return std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int64_t>(a->bits)));
+  if (a->type == dtype::i64 && to == dtype::f32)
+    return std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int64_t>(a->bits)));
   return bits_of(value_of(a->bits, a->type), to);
 }
 
@@ -110,20 +159,28 @@ std::uint64_t fold_cast(dtype to, const Node* a) {
 
 std::uint64_t bits_of(double v, dtype t) {
   switch (t) {
-    case dtype::f32: return std::bit_cast<std::uint32_t>(static_cast<float>(v));
-    case dtype::f64: return std::bit_cast<std::uint64_t>(v);
-    case dtype::i64: return static_cast<std::uint64_t>(saturated(v));
-    case dtype::b8: return v != 0;
+    case dtype::f32:
+      return std::bit_cast<std::uint32_t>(static_cast<float>(v));
+    case dtype::f64:
+      return std::bit_cast<std::uint64_t>(v);
+    case dtype::i64:
+      return static_cast<std::uint64_t>(saturated(v));
+    case dtype::b8:
+      return v != 0;
   }
   return 0;
 }
 
 double value_of(std::uint64_t bits, dtype t) {
   switch (t) {
-    case dtype::f32: return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-    case dtype::f64: return std::bit_cast<double>(bits);
-    case dtype::i64: return static_cast<double>(static_cast<std::int64_t>(bits));
-    case dtype::b8: return bits ? 1 : 0;
+    case dtype::f32:
+      return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+    case dtype::f64:
+      return std::bit_cast<double>(bits);
+    case dtype::i64:
+      return static_cast<double>(static_cast<std::int64_t>(bits));
+    case dtype::b8:
+      return bits ? 1 : 0;
   }
   return 0;
 }
@@ -145,12 +202,16 @@ std::uint64_t fold(std::uint16_t op, dtype result, const Node* const* arg) {
   }
   switch (a->type) {
     case dtype::f32: {
-      const auto x = std::bit_cast<float>(static_cast<std::uint32_t>(a->bits)), y = std::bit_cast<float>(static_cast<std::uint32_t>(b->bits));
+      const auto x = std::bit_cast<float>(static_cast<std::uint32_t>(a->bits)),
+                 y = std::bit_cast<float>(static_cast<std::uint32_t>(b->bits));
       return bits_of(fold_float(op, x, y), result);
     }
-    case dtype::f64: return bits_of(fold_float(op, value_of(a->bits, a->type), value_of(b->bits, b->type)), result);
-    case dtype::i64: return fold_integer(op, static_cast<std::int64_t>(a->bits), static_cast<std::int64_t>(b->bits));
-    case dtype::b8: return fold_bool(op, a->bits != 0, b->bits != 0);
+    case dtype::f64:
+      return bits_of(fold_float(op, value_of(a->bits, a->type), value_of(b->bits, b->type)), result);
+    case dtype::i64:
+      return fold_integer(op, static_cast<std::int64_t>(a->bits), static_cast<std::int64_t>(b->bits));
+    case dtype::b8:
+      return fold_bool(op, a->bits != 0, b->bits != 0);
   }
   return 0;
 }

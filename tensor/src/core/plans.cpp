@@ -14,7 +14,7 @@ namespace {
 // Open addressing, at most half full. Readers take no lock: a table that became too small is left to those who may still
 // read it (all old tables together are smaller than the current one).
 struct Table {
-  explicit Table(std::size_t n) : mask(n - 1), slot(new std::atomic<const Plan*>[n]{}) {}
+  explicit Table(std::size_t n) : mask(n - 1), slot(new std::atomic<const Plan*>[n] {}) {}
   std::size_t mask;
   std::unique_ptr<std::atomic<const Plan*>[]> slot;
 };

@@ -61,8 +61,10 @@ void limit(Node* r, Node* const* arg, unsigned n) {
   unsigned cost = 1;
   for (unsigned i = 0; i < n; ++i) {
     if (arg[i]->state.load(std::memory_order_acquire) != State::pending) continue;
-    if (!same_sizes(arg[i], r)) force(arg[i]);
-    else cost += arg[i]->cost;
+    if (!same_sizes(arg[i], r))
+      force(arg[i]);
+    else
+      cost += arg[i]->cost;
   }
   if (cost > cost_limit) {
     std::lock_guard lock(evaluation_lock);
@@ -125,9 +127,10 @@ Array make(std::uint16_t op, dtype type, Node* const* arg, unsigned n) {
 
 const char* opcode_name(std::uint16_t op) {
   static constexpr const char* core_names[] = {
-      "pointwise", "add",  "sub",   "mul",     "div",   "rem",       "minimum", "maximum",    "fma",         "neg",         "abs",        "sqrt", "rsqrt", "exp",
-      "log",       "sin",  "cos",   "tanh",    "erf",   "pow",       "floor",   "ceil",       "trunc",       "rint",        "equal",      "not_equal", "less", "less_equal",
-      "greater",   "greater_equal", "logical_and", "logical_or", "xor", "logical_not", "shl", "shr", "where", "cast", "isnan", "iota"};
+      "pointwise",   "add",        "sub",   "mul",         "div",   "rem",       "minimum", "maximum",    "fma",     "neg",
+      "abs",         "sqrt",       "rsqrt", "exp",         "log",   "sin",       "cos",     "tanh",       "erf",     "pow",
+      "floor",       "ceil",       "trunc", "rint",        "equal", "not_equal", "less",    "less_equal", "greater", "greater_equal",
+      "logical_and", "logical_or", "xor",   "logical_not", "shl",   "shr",       "where",   "cast",       "isnan",   "iota"};
   static constexpr const char* optional_names[] = {"sigmoid", "expm1", "log1p", "relu", "step"};
   if (op >= MU_PW_SIGMOID && op < MU_PW_OPTIONAL_END) return optional_names[op - MU_PW_SIGMOID];
   return op < MU_PW_CORE_END ? core_names[op] : "pointwise";
@@ -152,8 +155,10 @@ Sizes broadcast_sizes(const char* op, const Sizes& a, const Sizes& b) {
   for (unsigned i = 1; i <= s.rank; ++i) {
     std::int64_t& d = r.at[r.rank - i];
     const std::int64_t e = s.at[s.rank - i];
-    if (d == 1) d = e;
-    else if (e != 1 && e != d) fail<ShapeError>("[{}] shapes do not broadcast: {} and {}", op, text_of(a), text_of(b));
+    if (d == 1)
+      d = e;
+    else if (e != 1 && e != d)
+      fail<ShapeError>("[{}] shapes do not broadcast: {} and {}", op, text_of(a), text_of(b));
   }
   return r;
 }

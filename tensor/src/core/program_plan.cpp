@@ -68,11 +68,21 @@ bool write_out(const Text& from, Text& to) {
       case MU_PW_SIGMOID:
         r = to.add(MU_PW_DIV, t, to.number(1, t), to.add(MU_PW_ADD, t, to.number(1, t), to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, a))));
         break;
-      case MU_PW_EXPM1: r = to.add(MU_PW_SUB, t, to.add(MU_PW_EXP, t, a), to.number(1, t)); break;
-      case MU_PW_LOG1P: r = to.add(MU_PW_LOG, t, to.add(MU_PW_ADD, t, a, to.number(1, t))); break;
-      case MU_PW_RELU: r = to.add(MU_PW_MAX, t, a, to.number(0, t)); break;
-      case MU_PW_STEP: r = to.add(MU_PW_SELECT, t, to.add(MU_PW_GT, MU_BOOL, a, to.number(0, t)), b, to.number(0, t)); break;
-      default: r = to.add(i.op, t, a, b, c); to.inst.back().aux = i.aux;
+      case MU_PW_EXPM1:
+        r = to.add(MU_PW_SUB, t, to.add(MU_PW_EXP, t, a), to.number(1, t));
+        break;
+      case MU_PW_LOG1P:
+        r = to.add(MU_PW_LOG, t, to.add(MU_PW_ADD, t, a, to.number(1, t)));
+        break;
+      case MU_PW_RELU:
+        r = to.add(MU_PW_MAX, t, a, to.number(0, t));
+        break;
+      case MU_PW_STEP:
+        r = to.add(MU_PW_SELECT, t, to.add(MU_PW_GT, MU_BOOL, a, to.number(0, t)), b, to.number(0, t));
+        break;
+      default:
+        r = to.add(i.op, t, a, b, c);
+        to.inst.back().aux = i.aux;
     }
     made.push_back(r);
   }
@@ -110,8 +120,8 @@ struct Description {
   dtype acc;
 };
 
-Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
-            std::uint32_t& spec) {
+Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, std::span<const mu_tensor> in,
+            std::span<const mu_tensor> out, std::uint32_t& spec) {
   const mu_pw_program program = finish(text, hash);
   if (what.request == MU_OP_POINTWISE) {
     const mu_op_pointwise op{{sizeof op, what.request}, &program};

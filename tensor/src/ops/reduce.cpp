@@ -14,8 +14,10 @@ namespace {
 Sizes reduced_sizes(const Sizes& s, unsigned axes, bool keep) {
   Sizes r;
   for (unsigned i = 0; i < s.rank; ++i) {
-    if (!(axes >> i & 1u)) r.push(s.at[i]);
-    else if (keep) r.push(1);
+    if (!(axes >> i & 1u))
+      r.push(s.at[i]);
+    else if (keep)
+      r.push(1);
   }
   return r;
 }

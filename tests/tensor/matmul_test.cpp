@@ -1,0 +1,108 @@
+#include "mushin/tensor/ops/matmul.hpp"
+
+#include "mushin/tensor/core/makers.hpp"
+#include "support.hpp"
+
+namespace mushin::core::test {
+namespace {
+
+// (batch, m, k) x (batch, k, n), all row-major.
+Values product(const Values& a, const Values& b, std::int64_t batch, std::int64_t m, std::int64_t k, std::int64_t n, bool share_b = false) {
+  Values r(static_cast<std::size_t>(batch * m * n), 0);
+  for (std::int64_t p = 0; p < batch; ++p)
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j)
+        for (std::int64_t l = 0; l < k; ++l)
+          r[static_cast<std::size_t>((p * m + i) * n + j)] +=
+              a[static_cast<std::size_t>((p * m + i) * k + l)] * b[static_cast<std::size_t>(((share_b ? 0 : p) * k + l) * n + j)];
+  return r;
+}
+void expect_close(const Values& got, const Values& want, double tolerance = 1e-4) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[i], tolerance) << "at " << i;
+}
+
+TEST(Matmul, EverySmallShapeInEveryLayout) {
+  for (std::int64_t m : {1, 2, 3, 7, 17})
+    for (std::int64_t k : {1, 2, 5, 16})
+      for (std::int64_t n : {1, 3, 8, 33})
+        for (dtype t : {dtype::f32, dtype::f64}) {
+          const Values x = random_values(static_cast<std::size_t>(m * k), -1, 1, t, 1),
+                       y = random_values(static_cast<std::size_t>(k * n), -1, 1, t, 2);
+          const Values want = product(x, y, 1, m, k, n);
+          const Array a = array({m, k}, x, t), b = array({k, n}, y, t);
+          expect_close(values(matmul(a, b)), want);
+          expect_close(values(matmul(scattered(a), b)), want);
+          expect_close(values(matmul(a, scattered(b))), want);
+          expect_close(values(transpose(matmul(transpose(b), transpose(a)))), want);
+        }
+}
+
+TEST(Matmul, LargeProducts) {
+  const std::int64_t m = 70, k = 130, n = 90;
+  const Values x = random_values(static_cast<std::size_t>(m * k), -1, 1, dtype::f32, 1),
+               y = random_values(static_cast<std::size_t>(k * n), -1, 1, dtype::f32, 2);
+  const Array a = array({m, k}, x), b = array({k, n}, y);
+  expect_close(values(matmul(a, b)), product(x, y, 1, m, k, n), 1e-3);
+  expect_close(values(matmul(scattered(a), scattered(b))), product(x, y, 1, m, k, n), 1e-3);
+}
+
+TEST(Matmul, VectorsAreRowsAndColumns) {
+  const Array m = array({2, 3}, {1, 2, 3, 4, 5, 6}), u = array({2}, {1, 10}), v = array({3}, {1, 0, -1});
+  EXPECT_EQ(values(matmul(m, v)), (Values{-2, -2}));
+  EXPECT_EQ(values(matmul(u, m)), (Values{41, 52, 63}));
+  EXPECT_EQ(value(matmul(v, v)), 2);
+  EXPECT_EQ(matmul(v, v).rank(), 0u);
+  EXPECT_TRUE(matmul(m, v).sizes() == Sizes{2});
+  EXPECT_EQ(values(matmul(transpose(m), u)), (Values{41, 52, 63}));
+}
+
+TEST(Matmul, BatchesBroadcast) {
+  const Values x = random_values(2 * 3 * 4 * 5, -1, 1, dtype::f32, 1), y = random_values(6 * 5 * 2, -1, 1, dtype::f32, 2);
+  const Array a = array({6, 4, 5}, x), b = array({6, 5, 2}, y), one = array({5, 2}, Values(y.begin(), y.begin() + 10));
+  expect_close(values(matmul(a, b)), product(x, y, 6, 4, 5, 2));
+  expect_close(values(matmul(a, one)), product(x, y, 6, 4, 5, 2, true));
+  const Array r = matmul(reshape(a, {2, 3, 4, 5}), reshape(one, {1, 5, 2}));
+  EXPECT_TRUE(r.sizes() == (Sizes{2, 3, 4, 2}));
+  expect_close(values(r), product(x, y, 6, 4, 5, 2, true));
+  EXPECT_TRUE(matmul(one, array({2}, {1, 1})).sizes() == Sizes{5});
+  EXPECT_TRUE(matmul(a, array({5}, {1, 1, 1, 1, 1})).sizes() == (Sizes{6, 4}));
+}
+
+TEST(Matmul, PendingAndLiteralOperands) {
+  const Array a = array({2, 2}, {1, 2, 3, 4});
+  EXPECT_EQ(values(matmul(add(a, a), full({2, 2}, dtype::f32, 1))), (Values{6, 6, 14, 14}));
+  EXPECT_EQ(values(matmul(eye({2, 2}, dtype::f32, 0.5), a)), (Values{0.5, 1, 1.5, 2}));
+}
+
+TEST(Matmul, BiasAndActivationFollow) {
+  const Values x = random_values(6, -1, 1), y = random_values(12, -1, 1, dtype::f32, 2);
+  const Array a = array({2, 3}, x), b = array({3, 4}, y), bias = array({4}, {1, 2, 3, 4}), other = array({2, 4}, random_values(8, -1, 1));
+  Values want = product(x, y, 1, 2, 3, 4);
+  const Values more = values(other);
+  for (std::size_t i = 0; i < 8; ++i) want[i] = std::tanh(want[i] + double(i % 4 + 1)) * more[i];
+  expect_close(values(mul(tanh(add(matmul(a, b), bias)), other)), want, 1e-5);
+  const Array product_kept = matmul(a, b);
+  const Array activated = relu(sub(product_kept, bias));
+  const Values plain = values(product_kept);
+  const Values got = values(activated);
+  for (std::size_t i = 0; i < 8; ++i)
+    EXPECT_FLOAT_EQ(static_cast<float>(got[i]), static_cast<float>(std::max(0.0, plain[i] - double(i % 4 + 1))));
+}
+
+TEST(Matmul, EmptyProducts) {
+  EXPECT_EQ(values(matmul(array({2, 0}, {}), array({0, 3}, {}))), Values(6, 0));
+  EXPECT_EQ(values(matmul(array({0, 2}, {}), array({2, 3}, Values(6, 1)))), Values{});
+}
+
+TEST(Matmul, SaysWhichShapesDiffer) {
+  const Array a = array({2, 3}, Values(6, 0)), b = array({4, 5}, Values(20, 0));
+  EXPECT_EQ(error_of<ShapeError>([&] { matmul(a, b); }), "[matmul] inner extents differ at run time: a is (2, 3), b is (4, 5)");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              matmul(array({2, 1, 1}, {1, 1}), array({3, 1, 1}, {1, 1, 1}));
+            }),
+            "[matmul] batch axes do not broadcast: (2, 1, 1) and (3, 1, 1)");
+}
+
+}  // namespace
+}  // namespace mushin::core::test
