@@ -101,7 +101,7 @@ TEST(LoaderProcess, ABadPluginLeavesTheGoodOne) {
 TEST(LoaderProcess, APluginIsOpenedOnlyWhenItsDevicesAreAskedFor) {
   const Folder folder;
   for (const char* name : {"lazy", "other"}) folder.add(name);
-  EXPECT_CHILD(child(path_of(folder), "search mushin-"), "found found not mapped");
+  EXPECT_CHILD(child(path_of(folder), "search /mushin-other"), "found found not mapped");
   EXPECT_CHILD(child(path_of(folder), "mapped mushin-lazy"), "not mapped");
   EXPECT_CHILD(child(path_of(folder), "mapped mushin-other"), "mapped");
   EXPECT_CHILD(child(path_of(folder) + " MUSHIN_DEVICE=builtin", "mapped mushin-other"), "not mapped");

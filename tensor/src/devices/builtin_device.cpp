@@ -1,12 +1,11 @@
 // The backend that is linked in, reached through the same tables as the others.
 #include <fmt/format.h>
 
+#include "builtin.h"
 #include "devices/device_state.hpp"
 #include "devices/host.hpp"
 #include "devices/open.hpp"
 #include "mushin/tensor/error.hpp"
-
-extern "C" const mu_plugin* mushin_builtin_entry(const mu_host*, mu_error*);
 
 namespace mushin::core {
 namespace {
