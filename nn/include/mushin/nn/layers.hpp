@@ -31,6 +31,7 @@ struct Linear {
   auto operator()(const X& x) const {
     if constexpr (!accepts<X>)
       static_assert(last_extent_matches<spell(Shape{In, Out}), spell(X::extents)>, "[Linear] the last extent of x must be the layer's In");
+    static_assert(std::same_as<typename X::element, T>, "[Linear] x must have the layer's element type: cast with .to<T>()");
     return matmul(x, transpose(weight)) + bias;
   }
   MUSHIN_MODULE(Linear, weight, bias)

@@ -26,6 +26,7 @@
   }                                                                                                                                        \
   static constexpr void mushin_check_members() {                                                                                           \
     static_assert(::mushin::nn::is_aggregate<Name>, "[MUSHIN_MODULE] the struct must be an aggregate: no constructor, no private member"); \
+    static_assert(::mushin::nn::has_no_c_array<Name>, "[MUSHIN_MODULE] a C array cannot be a member of a module: use std::array");         \
     static_assert(mushin_member_names.distinct(), "[MUSHIN_MODULE] a member is listed twice");                                             \
     static_assert(::mushin::nn::lists_every_member<Name>, "[MUSHIN_MODULE] list every data member, in the order of declaration");          \
   }
@@ -46,9 +47,7 @@ struct Exactly {
   operator M() const;
 };
 template <class M, std::size_t N>
-struct Exactly<M[N]> {
-  static_assert(N == 0, "[MUSHIN_MODULE] a C array cannot be a member of a module: use std::array");
-};
+struct Exactly<M[N]> {};
 /// Initialises a member of any type.
 struct Anything {
   template <class M>
@@ -72,11 +71,20 @@ struct TakesJust {
   }
 };
 
+struct NoArrays {
+  template <class... Listed>
+  constexpr std::bool_constant<!(std::is_array_v<Listed> || ...)> operator()(const Listed&...) const {
+    return {};
+  }
+};
+
 }  // namespace detail
 
 // What a compile error shows below its sentence.
 template <class M>
 inline constexpr bool is_aggregate = std::is_aggregate_v<M>;
+template <class M>
+inline constexpr bool has_no_c_array = decltype(std::declval<M&>().mushin_members(detail::NoArrays{}))::value;
 template <class M>
 inline constexpr bool lists_every_member = decltype(std::declval<M&>().mushin_members(detail::TakesJust<M>{}))::value;
 
@@ -161,6 +169,7 @@ struct SetTraining {
 /// Every variable of a module with its dotted name, depth first in the order of declaration. The handles stay good when the module moves.
 template <Module M>
 Parameters parameters(const M& net) {
+  M::mushin_check_members();
   detail::FindParameters find;
   detail::walk(find, net);
   return find.take();

@@ -7,12 +7,10 @@ namespace mushin::nn {
 template <unsigned LayerIndex, class Layer, text X>
 inline constexpr bool chain_accepts = false;
 
-namespace detail {
-
-/// One layer of a chain. Layers are bases of the chain: a flat pack, without recursion.
+/// One layer of a chain, for Sequential. Layers are bases of the chain: a flat pack, without recursion.
 template <unsigned I, class M>
 struct Slot {
-  M module{};
+  M layer{};
 };
 
 /// The value on its way; `flow | slot` applies a layer.
@@ -27,14 +25,16 @@ auto operator|(const Flow<X>& flow, const Slot<I, M>& slot) {
     if constexpr (!M::template accepts<Value>)
       static_assert(chain_accepts<I, M, spell(Value::extents)>,
                     "[Sequential] a layer does not accept the shape that comes out of the one before");
-  return Flow<decltype(slot.module(flow.value))>{slot.module(flow.value)};
+  return Flow<decltype(slot.layer(flow.value))>{slot.layer(flow.value)};
 }
 
+namespace detail {
 /// "0,1,2": the names of a chain's layers.
 inline constexpr char layer_names[] =
     "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,"
     "48,49,"
     "50,51,52,53,54,55,56,57,58,59,60,61,62,63";
+}  // namespace detail
 
 template <class Indices, class... M>
 struct Chain;
@@ -48,26 +48,24 @@ struct Chain<std::integer_sequence<unsigned, I...>, M...> : Slot<I, M>... {
     return (Flow<const X&>{x} | ... | static_cast<const Slot<I, M>&>(*this)).value;
   }
 
-  static constexpr MemberNames<sizeof...(M)> mushin_member_names{layer_names};
+  static constexpr detail::MemberNames<sizeof...(M)> mushin_member_names{detail::layer_names};
   static constexpr void mushin_check_members() {}
   template <class Use>
   decltype(auto) mushin_members(Use&& use) {
-    return use(static_cast<Slot<I, M>&>(*this).module...);
+    return use(static_cast<Slot<I, M>&>(*this).layer...);
   }
   template <class Use>
   decltype(auto) mushin_members(Use&& use) const {
-    return use(static_cast<const Slot<I, M>&>(*this).module...);
+    return use(static_cast<const Slot<I, M>&>(*this).layer...);
   }
 };
-
-}  // namespace detail
 
 /// Layers one after the other: `nn::Sequential<nn::Linear<3, 5>, nn::Relu, nn::Linear<5, 2>>`. Parameters are "0.weight", "2.bias", …
 /// A layer that does not accept the shape of the one before does not compile; the error names its index.
 template <class... M>
-struct Sequential : detail::Chain<std::make_integer_sequence<unsigned, sizeof...(M)>, M...> {
+struct Sequential : Chain<std::make_integer_sequence<unsigned, sizeof...(M)>, M...> {
   static_assert(sizeof...(M) > 0 && sizeof...(M) <= 64, "[Sequential] from 1 to 64 layers");
-  using detail::Chain<std::make_integer_sequence<unsigned, sizeof...(M)>, M...>::Chain;
+  using Chain<std::make_integer_sequence<unsigned, sizeof...(M)>, M...>::Chain;
 };
 template <class... M>
 Sequential(M...) -> Sequential<M...>;

@@ -7,11 +7,11 @@
 namespace mushin::data {
 
 struct LoaderOptions {
-  std::int64_t batch = 32;            // samples in a batch
-  bool shuffle = false;               // another order in every epoch
-  std::optional<std::uint64_t> seed;  // of the order; none: drawn from the default generator when the loader is made
-  bool drop_last = false;             // leave out a last, smaller batch
-  int prefetch = 2;                   // batches prepared ahead by another thread; 0: none, and no thread
+  std::int64_t batch = 32;                           // samples in a batch
+  bool shuffle = false;                              // another order in every epoch
+  std::optional<std::uint64_t> seed = std::nullopt;  // of the order; none: drawn from the default generator when the loader is made
+  bool drop_last = false;                            // leave out a last, smaller batch
+  int prefetch = 2;                                  // batches prepared ahead by another thread; 0: none, and no thread
 };
 
 namespace detail {
