@@ -1,0 +1,17 @@
+// layer: nn
+// expect: [MUSHIN_MODULE] list every data member, in the order of declaration
+#include "mushin/nn.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+
+struct Net {
+  nn::Linear<2, 3> a;
+  nn::Linear<3, 4> b;
+  std::optional<float> c;
+#ifdef FIXED
+  MUSHIN_MODULE(Net, a, b, c)
+#else
+  MUSHIN_MODULE(Net, a, b)
+#endif
+};

@@ -1,0 +1,148 @@
+// Layers: values and gradients against double-precision loops, with batches larger than one.
+#include "mushin/nn/layers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "files.hpp"
+#include "mushin/nn.hpp"
+#include "support/matchers.hpp"
+#include "support/splitmix.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+namespace {
+
+inline constexpr mu::Dim<"batch"> batch;
+inline constexpr mu::Dim<"time"> steps;
+
+template <class T, mu::extent... E>
+auto data(std::uint64_t stream, auto... sizes) {
+  return mu::from<E...>(uniform<T>(stream, mu::detail::given_sizes<E...>(sizes...).count()), sizes...);
+}
+
+/// x W^T + b for x (n, in).
+Ref affine(const Ref& x, const Ref& w, const Ref& b) {
+  return map(matmul(x, permute(w, {1, 0})), b, [](double y, double bias) { return y + bias; });
+}
+
+}  // namespace
+
+TEST(Linear, IsAnAffineMapOfEachRow) {
+  const nn::Linear<5, 3> fc;
+  const auto x = data<float, batch, 5>(1, batch = 7);
+  const auto y = fc(x);
+  static_assert(std::same_as<decltype(fc(x)), mu::Traced<float, batch, 3>>);
+  EXPECT_TRUE(close(y, affine(ref(x), ref(fc.weight), ref(fc.bias))));
+}
+
+TEST(Linear, TakesAnyLeadingAxes) {
+  const nn::Linear<4, 2, double> fc;
+  const auto one = data<double, 4>(2);
+  const auto many = data<double, batch, steps, 4>(3, batch = 3, steps = 5);
+  static_assert(std::same_as<decltype(fc(one)), mu::Traced<double, 2>>);
+  static_assert(std::same_as<decltype(fc(many)), mu::Traced<double, batch, steps, 2>>);
+  const auto w = ref(fc.weight), b = ref(fc.bias);
+  EXPECT_TRUE(close(fc(one), Ref{{2}, affine(Ref{{1, 4}, ref(one).values}, w, b).values}, 1e-12));
+  EXPECT_TRUE(close(fc(many), Ref{{3, 5, 2}, affine(Ref{{15, 4}, ref(many).values}, w, b).values}, 1e-12));
+}
+
+TEST(Linear, GradientsAreSummedOverTheBatch) {
+  nn::Linear<5, 3> fc;
+  const auto x = mu::variable(data<float, 4, 5>(4));
+  const auto cotangent = data<float, 4, 3>(5);
+  fc(x).backward(cotangent);
+  const auto c = ref(cotangent);
+  EXPECT_TRUE(close(fc.weight.grad(), matmul(permute(c, {1, 0}), ref(x))));
+  EXPECT_TRUE(close(fc.bias.grad(), sum(c, {0})));
+  EXPECT_TRUE(close(x.grad(), matmul(c, ref(fc.weight))));
+}
+
+TEST(Linear, BeginsAsPyTorchDoes) {
+  mu::manual_seed(3);
+  const nn::Linear<100, 200> fc;
+  for (const auto& values : {ref(fc.weight), ref(fc.bias)}) {
+    double least = 1, greatest = -1, squares = 0;
+    for (double v : values.values) least = std::min(least, v), greatest = std::max(greatest, v), squares += v * v;
+    EXPECT_GE(least, -0.1);
+    EXPECT_LE(greatest, 0.1);
+    EXPECT_LT(least, -0.095);
+    EXPECT_GT(greatest, 0.095);
+    EXPECT_NEAR(squares / static_cast<double>(values.values.size()), 0.01 / 3, 0.0006);
+  }
+}
+
+TEST(Linear, TheSeedDecides) {
+  mu::manual_seed(4);
+  const nn::Linear<3, 2> a, b;
+  mu::manual_seed(4);
+  const nn::Linear<3, 2> again;
+  EXPECT_TRUE(equal(again.weight, ref(a.weight)));
+  EXPECT_TRUE(equal(again.bias, ref(a.bias)));
+  EXPECT_FALSE(equal(b.weight, ref(a.weight)));
+}
+
+TEST(Sequential, AppliesItsLayersInTurn) {
+  const nn::Sequential<nn::Linear<3, 5>, nn::Relu, nn::Linear<5, 2>, nn::Softmax<>> s;
+  const auto x = data<float, batch, 3>(6, batch = 4);
+  static_assert(std::same_as<decltype(s(x)), mu::Traced<float, batch, 2>>);
+  const auto parts = nn::parameters(s);
+  ASSERT_EQ(parts.size(), 4u);
+  EXPECT_EQ(parts[2].name, "2.weight");
+  const auto value = [&](int i) { return ref(parts[static_cast<std::size_t>(i)].leaf.traced().value()); };
+  const auto hidden = map(affine(ref(x), value(0), value(1)), [](double v) { return v > 0 ? v : 0; });
+  EXPECT_TRUE(close(s(x), softmax(affine(hidden, value(2), value(3)), 1)));
+}
+
+TEST(Sequential, IsMadeOfGivenLayers) {
+  nn::Linear<2, 2> first;
+  first.bias.set(mu::fill<2>(9.0f));
+  const nn::Sequential s{std::move(first), nn::Tanh{}};
+  EXPECT_EQ(nn::parameters(s)[1].leaf.traced().value().sizes(), (mu::core::Sizes{2}));
+  const auto copy = nn::clone(s);
+  EXPECT_TRUE(equal(copy(mu::ones<3, 2>()), ref(s(mu::ones<3, 2>()))));
+}
+
+TEST(Activations, AsFunctionsAndAsLayersAreTheSame) {
+  const auto x = data<float, 3, 4>(7);
+  const auto r = ref(x);
+  EXPECT_TRUE(close(nn::Relu{}(x), map(r, [](double v) { return std::max(v, 0.0); })));
+  EXPECT_TRUE(close(nn::Tanh{}(x), map(r, [](double v) { return std::tanh(v); })));
+  EXPECT_TRUE(close(nn::Sigmoid{}(x), map(r, [](double v) { return 1 / (1 + std::exp(-v)); })));
+  EXPECT_TRUE(close(nn::Softmax<0>{}(x), softmax(r, 0)));
+  EXPECT_TRUE(close(nn::Softmax<>{}(x), softmax(r, 1)));
+  EXPECT_TRUE(close(nn::LogSoftmax<>{}(x), map(softmax(r, 1), [](double v) { return std::log(v); })));
+  EXPECT_TRUE(equal(nn::softmax<1>(x), ref(nn::Softmax<1>{}(x))));
+}
+
+TEST(Dropout, KeepsTheMeanWhileTraining) {
+  mu::manual_seed(5);
+  nn::Dropout drop{0.25f};
+  const auto y = ref(drop(mu::ones<100, 100>()));
+  int zeros = 0;
+  for (double v : y.values) {
+    zeros += v == 0;
+    EXPECT_TRUE(v == 0 || std::abs(v - 1 / 0.75) < 1e-6);
+  }
+  EXPECT_NEAR(zeros, 2500, 150);
+  drop.training = false;
+  EXPECT_TRUE(equal(drop(mu::ones<3, 3>()), full({3, 3}, 1)));
+}
+
+TEST(Dropout, TheGradientHasTheSameMask) {
+  mu::manual_seed(6);
+  const nn::Dropout drop;
+  const auto x = mu::variable(mu::ones<50>());
+  const auto y = drop(x);
+  y.backward();
+  EXPECT_TRUE(equal(x.grad(), ref(y)));
+}
+
+TEST(Dropout, TheProbabilityIsAProbability) {
+  const auto x = mu::ones<2>();
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::Dropout{1.0f}(x); }), {"[Dropout]", "[0, 1)", ": 1"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::Dropout{-0.5f}(x); }), {"[Dropout]", "-0.5"}));
+}

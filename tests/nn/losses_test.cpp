@@ -1,0 +1,118 @@
+// Losses against double-precision loops: values, reductions, gradients, and what they refuse.
+#include "mushin/nn/losses.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "files.hpp"
+#include "mushin/nn.hpp"
+#include "support/matchers.hpp"
+#include "support/splitmix.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+namespace {
+
+inline constexpr mu::Dim<"batch"> batch;
+
+constexpr std::int64_t rows = 6, classes = 5;
+mu::Tensor<float, batch, 5> logits() { return mu::from<batch, 5>(uniform(1, rows * classes, -3, 3), batch = rows); }
+mu::Tensor<std::int64_t, batch> labels() { return mu::from<batch>(integers(2, rows, classes), batch = rows); }
+
+/// -log softmax(logits)[label], one a row.
+Ref row_losses(const Ref& x, const Ref& y) {
+  const Ref p = softmax(x, 1);
+  return generate({x.shape[0]}, [&](const Index& i) { return -std::log(p.at({i[0], static_cast<std::int64_t>(y.at(i))})); });
+}
+/// softmax - one_hot: the gradient of the summed losses.
+Ref row_gradients(const Ref& x, const Ref& y) {
+  const Ref p = softmax(x, 1);
+  return generate(x.shape, [&](const Index& i) { return p.at(i) - (i[1] == static_cast<std::int64_t>(y.at({i[0]}))); });
+}
+
+}  // namespace
+
+TEST(Mse, EachReduction) {
+  const auto p = mu::from<batch, 3>(uniform(3, 12), batch = 4), y = mu::from<batch, 3>(uniform(4, 12), batch = 4);
+  const auto each = map(ref(p), ref(y), [](double a, double b) { return (a - b) * (a - b); });
+  static_assert(std::same_as<decltype(nn::mse(p, y)), mu::Tensor<float>>);
+  static_assert(std::same_as<decltype(nn::mse<nn::Reduction::none>(p, y)), mu::Tensor<float, batch, 3>>);
+  EXPECT_TRUE(close(nn::mse(p, y), mean(each)));
+  EXPECT_TRUE(close(nn::mse<nn::Reduction::sum>(p, y), sum(each)));
+  EXPECT_TRUE(close(nn::mse<nn::Reduction::none>(p, y), each));
+}
+
+TEST(Mse, GradientsOfBothSides) {
+  const auto p = mu::variable(mu::from<4, 3>(uniform(3, 12))), y = mu::variable(mu::from<4, 3>(uniform(4, 12)));
+  const auto loss = nn::mse(p, y);
+  static_assert(std::same_as<decltype(nn::mse(p, y)), mu::Traced<float>>);
+  loss.backward();
+  EXPECT_TRUE(close(p.grad(), map(ref(p), ref(y), [](double a, double b) { return 2 * (a - b) / 12; })));
+  EXPECT_TRUE(close(y.grad(), map(ref(p), ref(y), [](double a, double b) { return 2 * (b - a) / 12; })));
+}
+
+TEST(Mse, OfScalars) {
+  EXPECT_FLOAT_EQ(nn::mse(mu::fill(3.0f), mu::fill(1.0f)).item(), 4.0f);
+  EXPECT_FLOAT_EQ(nn::mse<nn::Reduction::none>(mu::fill(3.0f), mu::fill(1.0f)).item(), 4.0f);
+}
+
+TEST(Mse, SizesThatOnlyTheRunKnows) {
+  const auto a = mu::zeros<batch, 2>(batch = 3), b = mu::zeros<batch, 2>(batch = 1);
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::mse(a, b); }), {"[mse]", "axis 0 has 3 and 1"}));
+}
+
+TEST(CrossEntropy, EachReduction) {
+  const auto x = logits();
+  const auto y = labels();
+  static_assert(std::same_as<decltype(nn::cross_entropy(x, y)), mu::Tensor<float>>);
+  static_assert(std::same_as<decltype(nn::cross_entropy<nn::Reduction::none>(x, y)), mu::Tensor<float, batch>>);
+  const auto each = row_losses(ref(x), ref(y));
+  EXPECT_TRUE(close(nn::cross_entropy(x, y), mean(each)));
+  EXPECT_TRUE(close(nn::cross_entropy<nn::Reduction::sum>(x, y), sum(each)));
+  EXPECT_TRUE(close(nn::cross_entropy<nn::Reduction::none>(x, y), each));
+}
+
+TEST(CrossEntropy, GradientIsSoftmaxMinusOneHot) {
+  const auto x = mu::variable(logits());
+  const auto y = labels();
+  nn::cross_entropy(x, y).backward();
+  EXPECT_TRUE(close(x.grad(), map(row_gradients(ref(x), ref(y)), [](double g) { return g / rows; })));
+
+  const auto each = mu::variable(logits());
+  const auto weights = mu::from<batch>(uniform(5, rows), batch = rows);
+  nn::cross_entropy<nn::Reduction::none>(each, y).backward(weights);
+  const auto column = Ref{{rows, 1}, ref(weights).values};
+  EXPECT_TRUE(close(each.grad(), map(row_gradients(ref(x), ref(y)), column, [](double g, double w) { return g * w; })));
+}
+
+TEST(CrossEntropy, SurvivesLogitsOfAnySize) {
+  const auto x = mu::tensor<2, 3>({1000, 0, -1000, -1e30f, 0, 1e30f});
+  const auto y = mu::tensor<std::int64_t, 2>({0, 2});
+  EXPECT_EQ(nn::cross_entropy(x, y).item(), 0.0f);
+}
+
+TEST(CrossEntropy, TakesAnyLeadingAxes) {
+  const auto x = mu::from<2, 3, 5>(uniform(1, 30, -3, 3));
+  const auto y = mu::from<2, 3>(integers(2, 6, 5));
+  const auto each = row_losses(Ref{{6, 5}, ref(x).values}, Ref{{6}, ref(y).values});
+  EXPECT_TRUE(close(nn::cross_entropy<nn::Reduction::none>(x, y), Ref{{2, 3}, each.values}));
+  EXPECT_TRUE(
+      close(nn::cross_entropy(mu::tensor<3>({1, 2, 3}), mu::fill<std::int64_t>(2)), Ref{{}, {std::log(1 + std::exp(-1) + std::exp(-2))}}));
+}
+
+TEST(CrossEntropy, ALabelOutOfRangeIsNamed) {
+  const auto x = mu::zeros<3, 4>();
+  const auto high = mu::tensor<std::int64_t, 3>({0, 4, 1}), low = mu::tensor<std::int64_t, 3>({0, 1, -1});
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, high); }),
+                  {"[cross_entropy]", "label 4 at position 1", "4 classes"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, low); }), {"[cross_entropy]", "label -1 at position 2"}));
+}
+
+TEST(CrossEntropy, SizesThatOnlyTheRunKnows) {
+  const auto x = mu::zeros<batch, 4>(batch = 3);
+  const auto y = mu::zeros<std::int64_t, batch>(batch = 2);
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, y); }), {"[cross_entropy]", "axis 0 has 3 and 2"}));
+}

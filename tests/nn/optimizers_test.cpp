@@ -1,0 +1,182 @@
+// Optimisers against PyTorch's formulas in doubles.
+#include "mushin/nn/optimizers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "files.hpp"
+#include "mushin/nn.hpp"
+#include "support/matchers.hpp"
+#include "support/splitmix.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+struct Pair {
+  mu::Variable<double, 2, 3> a{mu::from<2, 3>(uniform<double>(1, 6))};
+  mu::Variable<double, 4> b{mu::from<4>(uniform<double>(2, 4))};
+  MUSHIN_MODULE(Pair, a, b)
+};
+
+namespace {
+
+/// sum(a⁴) + sum((b - 1)²): gradients 4 a³ and 2 (b - 1).
+void backward(const Pair& p) {
+  const auto d = p.b - 1.0;
+  (mu::sum(p.a * p.a * p.a * p.a) + mu::sum(d * d)).backward();
+}
+std::vector<double> gradient(const std::vector<double>& p) {
+  std::vector<double> g;
+  for (std::size_t i = 0; i < p.size(); ++i) g.push_back(i < 6 ? 4 * p[i] * p[i] * p[i] : 2 * (p[i] - 1));
+  return g;
+}
+std::vector<double> values(const Pair& p) {
+  auto out = p.a.value().to_vector();
+  for (double v : p.b.value().to_vector()) out.push_back(v);
+  return out;
+}
+
+/// Ten steps of the optimiser beside ten of `update(p, g, t)`, element by element.
+template <class Optimizer, class Update>
+void compare(Optimizer make, Update update) {
+  Pair net;
+  auto want = values(net);
+  auto optimizer = make(net);
+  for (int t = 1; t <= 10; ++t) {
+    backward(net);
+    optimizer.step();
+    optimizer.zero_grad();
+    const auto g = gradient(want);
+    for (std::size_t i = 0; i < want.size(); ++i) update(i, want[i], g[i], t);
+    const auto got = values(net);
+    for (std::size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 1e-12) << "step " << t << ", element " << i;
+  }
+}
+
+void compare_sgd(nn::SGDOptions o) {
+  std::vector<double> buffer(10);
+  compare(
+      [o](const Pair& net) {
+        return nn::SGD{nn::parameters(net), o};
+      },
+      [&](std::size_t i, double& p, double g, int t) {
+        g += o.weight_decay * p;
+        if (o.momentum != 0) {
+          buffer[i] = t == 1 ? g : o.momentum * buffer[i] + g;
+          g = o.nesterov ? g + o.momentum * buffer[i] : buffer[i];
+        }
+        p -= o.lr * g;
+      });
+}
+
+void compare_adam(nn::AdamOptions o) {
+  std::vector<double> m(10), v(10);
+  compare(
+      [o](const Pair& net) {
+        return nn::Adam{nn::parameters(net), o};
+      },
+      [&](std::size_t i, double& p, double g, int t) {
+        g += o.weight_decay * p;
+        m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
+        v[i] = o.beta2 * v[i] + (1 - o.beta2) * g * g;
+        const double divisor = std::sqrt(v[i]) / std::sqrt(1 - std::pow(o.beta2, t)) + o.eps;
+        p -= o.lr / (1 - std::pow(o.beta1, t)) * m[i] / divisor;
+      });
+}
+
+}  // namespace
+
+TEST(SGD, Plain) { compare_sgd({.lr = 0.05}); }
+TEST(SGD, Momentum) { compare_sgd({.lr = 0.05, .momentum = 0.9}); }
+TEST(SGD, WeightDecay) { compare_sgd({.lr = 0.05, .weight_decay = 0.1}); }
+TEST(SGD, Nesterov) { compare_sgd({.lr = 0.02, .momentum = 0.8, .weight_decay = 0.01, .nesterov = true}); }
+TEST(Adam, Defaults) { compare_adam({}); }
+TEST(Adam, EveryOption) { compare_adam({.lr = 0.1, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.05}); }
+
+TEST(Optimizers, TheRateMayChange) {
+  Pair net;
+  const auto before = values(net);
+  nn::SGD opt{nn::parameters(net), {.lr = 0.5}};
+  EXPECT_EQ(opt.lr(), 0.5);
+  opt.lr(0.25);
+  EXPECT_EQ(opt.lr(), 0.25);
+  backward(net);
+  opt.step();
+  const auto g = gradient(before);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(values(net)[i], before[i] - 0.25 * g[i], 1e-12);
+}
+
+TEST(Optimizers, AParameterGivenTwiceIsUpdatedOnce) {
+  Pair net;
+  const auto before = values(net);
+  auto twice = nn::parameters(net);
+  for (auto& p : nn::parameters(net)) twice.push_back(std::move(p));
+  nn::SGD opt{std::move(twice), {.lr = 0.1}};
+  backward(net);
+  opt.step();
+  const auto g = gradient(before);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(values(net)[i], before[i] - 0.1 * g[i], 1e-12);
+}
+
+TEST(Optimizers, ZeroGradForgets) {
+  Pair net;
+  nn::Adam opt{nn::parameters(net), {.lr = 0.1}};
+  backward(net);
+  opt.zero_grad();
+  EXPECT_TRUE(equal(net.a.grad(), full({2, 3}, 0)));
+  EXPECT_TRUE(equal(net.b.grad(), full({4}, 0)));
+}
+
+TEST(Optimizers, AStepLeavesOlderValuesAlone) {
+  Pair net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.1}};
+  const auto kept = net.b.value();
+  const auto pending = net.b.value() * 2.0;
+  const auto want = ref(kept);
+  backward(net);
+  opt.step();
+  EXPECT_TRUE(equal(kept, want));
+  EXPECT_TRUE(equal(pending, map(want, [](double v) { return 2 * v; })));
+  EXPECT_FALSE(equal(net.b, want));
+}
+
+TEST(Optimizers, TheModuleMayMove) {
+  Pair net;
+  const auto before = values(net);
+  nn::Adam opt{nn::parameters(net), {.lr = 0.1}};
+  const Pair moved = std::move(net);
+  backward(moved);
+  opt.step();
+  EXPECT_NE(values(moved), before);
+}
+
+TEST(Optimizers, OptionsThatMakeNoSense) {
+  const Pair net;
+  const auto sgd = [&](nn::SGDOptions o) { return text_of_error<mu::Error>([&] { nn::SGD opt(nn::parameters(net), o); }); };
+  const auto adam = [&](nn::AdamOptions o) { return text_of_error<mu::Error>([&] { nn::Adam opt(nn::parameters(net), o); }); };
+  EXPECT_TRUE(has(sgd({.lr = -1}), {"[SGD] lr", "-1"}));
+  EXPECT_TRUE(has(sgd({.momentum = -0.5}), {"[SGD] momentum", "-0.5"}));
+  EXPECT_TRUE(has(sgd({.nesterov = true}), {"[SGD] nesterov"}));
+  EXPECT_TRUE(has(adam({.beta1 = 1}), {"[Adam] beta1", "1"}));
+  EXPECT_TRUE(has(adam({.eps = NAN}), {"[Adam] eps", "nan"}));
+}
+
+TEST(Optimizers, FloatParametersFollowTheDoubleOnes) {
+  mu::Variable<float, 3> w{mu::tensor<3>({1, -2, 3})};
+  nn::Linear<3, 1> fc;
+  nn::Adam opt{nn::parameters(fc), {.lr = 0.01}};
+  const auto x = mu::from<8, 3>(uniform(5, 24));
+  const auto y = mu::from<8, 1>(uniform(6, 8));
+  float first = 0, last = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto loss = nn::mse(fc(x), y);
+    last = loss.value().item();
+    if (i == 0) first = last;
+    loss.backward();
+    opt.step();
+    opt.zero_grad();
+  }
+  EXPECT_LT(last, 0.7f * first);
+}
