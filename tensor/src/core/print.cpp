@@ -49,18 +49,18 @@ std::string spell_integer(const void* element, dtype type) {
   return fmt::format("{}", value);
 }
 
-/// The shortest text in the given notation that reads back as `value`, of at most 8 digits behind the point.
-std::string shortest(double value, dtype type, bool scientific) {
-  std::string out;
-  for (int digits = 0; digits <= most_digits; ++digits) {
-    out = scientific ? fmt::format("{:#.{}e}", value, digits) : fmt::format("{:#.{}f}", value, digits);
-    const bool same =
-        type == dtype::f32 ? std::strtof(out.c_str(), nullptr) == static_cast<float>(value) : std::strtod(out.c_str(), nullptr) == value;
-    if (same) break;
+std::string spell_float(double value, bool scientific, int digits) {
+  return scientific ? fmt::format("{:#.{}e}", value, digits) : fmt::format("{:#.{}f}", value, digits);
+}
+
+/// The fewest digits behind the point whose text reads back as `value`; at most 8.
+int digits_needed(double value, dtype type, bool scientific) {
+  for (int digits = 0; digits < most_digits; ++digits) {
+    const std::string s = spell_float(value, scientific, digits);
+    if (type == dtype::f32 ? std::strtof(s.c_str(), nullptr) == static_cast<float>(value) : std::strtod(s.c_str(), nullptr) == value)
+      return digits;
   }
-  if (!scientific)
-    while (out.back() == '0') out.pop_back();
-  return out;
+  return most_digits;
 }
 
 /// NumPy's choice: scientific where fixed notation would be long or lose digits.
@@ -71,24 +71,22 @@ bool wants_scientific(const std::vector<double>& values) {
   return greatest != 0 && (greatest >= 1e8 || least < 1e-4 || greatest / least > 1000);
 }
 
-/// Floats of one width: points below each other, NaN and infinities to the right.
+/// Floats with their points below each other; NaN and infinities to the right. Fixed notation leaves out zeros at the end.
 std::vector<std::string> spell_floats(const std::vector<double>& values, dtype type) {
   const bool scientific = wants_scientific(values);
+  int digits = 0;
+  for (double v : values)
+    if (std::isfinite(v)) digits = std::max(digits, digits_needed(v, type, scientific));
   std::vector<std::string> out;
-  std::size_t before = 0, behind = 0;
+  std::size_t before = 0;
   for (double v : values) {
-    if (!std::isfinite(v)) {
-      out.push_back(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
-      continue;
-    }
-    out.push_back(shortest(v, type, scientific));
-    const std::size_t point = out.back().find('.');
-    before = std::max(before, point), behind = std::max(behind, out.back().size() - point);
+    out.push_back(std::isfinite(v) ? spell_float(v, scientific, digits) : std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+    if (std::isfinite(v)) before = std::max(before, out.back().find('.'));
   }
   for (std::string& s : out) {
     const std::size_t point = s.find('.');
     if (point == std::string::npos) continue;
-    if (!scientific) s.append(behind - (s.size() - point), ' ');
+    for (std::size_t i = s.size() - 1; !scientific && i > point && s[i] == '0'; --i) s[i] = ' ';
     s.insert(0, before - point, ' ');
   }
   return out;
