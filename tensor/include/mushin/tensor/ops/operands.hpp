@@ -47,7 +47,7 @@ core::Array raw(S s) {
   const auto d = static_cast<double>(s);
   if constexpr (std::integral<S> && index_elements<Other>) {
     constexpr double exact = 9007199254740992.0;  // 2^53
-    if (d > exact || d < -exact) {
+    if (d >= exact || d <= -exact) {
       const auto whole = static_cast<std::int64_t>(s);
       return core::from_values({}, dtype::i64, &whole);
     }
