@@ -68,7 +68,7 @@ bool is_scalar(const mu_tensor& v) noexcept {
 }
 
 void* scratch(int which, std::size_t bytes) {
-  thread_local Buffer buffers[4];
+  thread_local Buffer buffers[scratch_count];
   Buffer& b = buffers[which];
   if (b.bytes < bytes) {
     const std::size_t size = (bytes + 4095) / 4096 * 4096;

@@ -70,6 +70,7 @@ void parallel(std::int64_t n, std::int64_t grain, const F& f) {
 /// This thread's buffer number `which`, grown to `bytes`, aligned to 64. Kept for the next call; its contents are not.
 /// Throws std::bad_alloc.
 void* scratch(int which, std::size_t bytes);
+inline constexpr int scratch_partial = 0, scratch_line = 1, scratch_product = 2, scratch_b = 3, scratch_a = 4, scratch_count = 5;
 
 using PlanPtr = std::unique_ptr<mu_plan>;
 struct Views {

@@ -1,6 +1,6 @@
 // MATMUL: batches, strides and the epilogue around the products of gemm.hpp.
+#include <atomic>
 #include <new>
-#include <optional>
 
 #include "gemm.hpp"
 #include "interpreter.hpp"
@@ -8,11 +8,6 @@
 namespace mushin::builtin {
 namespace {
 
-// The last two axes of a view, and where one matrix of the batch begins.
-struct Matrix {
-  char* data;
-  std::int64_t row, column;
-};
 struct Sizes {
   std::int64_t m, n, k, batches;
 };
@@ -23,18 +18,23 @@ Matrix matrix_of(const mu_tensor& v, const mu_tensor& out, std::int64_t batch) {
   return {address(v) + at * static_cast<std::int64_t>(mu_dtype_bytes(v.dtype)), v.stride[v.rank - 2], v.stride[v.rank - 1]};
 }
 
-mu_tensor rows_view(const mu_tensor& v, const Matrix& m, std::int64_t row, std::int64_t rows, std::int64_t n) {
+struct Part {
+  std::int64_t row, rows, column, columns;
+};
+mu_tensor part_view(mu_dtype dtype, const Matrix& m, const Part& p) {
   mu_tensor t;
-  t.size = sizeof t, t.dtype = v.dtype, t.rank = 2, t.layout = MU_LAYOUT_STRIDED, t.flags = 0;
-  t.buffer = reinterpret_cast<mu_buffer*>(m.data + row * m.row * static_cast<std::int64_t>(mu_dtype_bytes(v.dtype)));
-  t.byte_offset = 0;
-  t.dim[0] = rows, t.dim[1] = n, t.stride[0] = m.row, t.stride[1] = m.column;
+  t.size = sizeof t, t.dtype = dtype, t.rank = 2, t.layout = MU_LAYOUT_STRIDED, t.flags = 0, t.byte_offset = 0;
+  t.buffer =
+      reinterpret_cast<mu_buffer*>(m.data + (p.row * m.row + p.column * m.column) * static_cast<std::int64_t>(mu_dtype_bytes(dtype)));
+  t.dim[0] = p.rows, t.dim[1] = p.columns, t.stride[0] = m.row, t.stride[1] = m.column;
   return t;
 }
 
+constexpr std::int64_t small_product = 600000;  // multiply-adds
+
 struct Matmul final : mu_plan {
-  Matmul(Type t, mu_dtype d, std::optional<Program> e)
-      : type(t), dtype(d), bytes(static_cast<std::int64_t>(bytes_of(t))), epilogue(std::move(e)) {}
+  Matmul(Type t, mu_dtype d, Program e, bool p)
+      : type(t), dtype(d), bytes(static_cast<std::int64_t>(bytes_of(t))), epilogue(std::move(e)), plain(p) {}
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     const int r = out[0].rank;
@@ -42,46 +42,67 @@ struct Matmul final : mu_plan {
     for (int i = 0; i < r - 2; ++i) s.batches *= out[0].dim[i];
     if (s.m == 0 || s.n == 0) return MU_OK;
     try {
-      for (std::int64_t b = 0; b < s.batches; ++b) one(in, out[0], s, b);
+      batches(in, out[0], s);
       return MU_OK;
     } catch (const std::bad_alloc&) {
       return mu_fail(error, MU_OUT_OF_MEMORY, 0, "[matmul] no memory for a packed operand");
     }
   }
 
-  void one(const mu_tensor* in, const mu_tensor& out, const Sizes& s, std::int64_t batch) const {
-    const Matrix a = matrix_of(in[0], out, batch), b = matrix_of(in[1], out, batch), c = matrix_of(out, out, batch);
-    const bool direct = (c.column == 1 || s.n == 1) && out.dtype == dtype;
-    Matrix to = c;
-    if (!direct) to = {static_cast<char*>(scratch(2, static_cast<std::size_t>(s.m * s.n * bytes))), s.n, 1};
-    multiply(a, b, to, s);
-    if (direct && !epilogue) return;
-    const mu_tensor target = rows_view(out, c, 0, s.m, s.n);
-    mu_tensor inputs[Program::most_inputs];
-    mu_tensor product = target;
-    product.dtype = dtype, product.buffer = reinterpret_cast<mu_buffer*>(to.data), product.stride[0] = to.row,
-    product.stride[1] = to.column;
-    inputs[0] = product;
-    for (std::uint32_t i = 2; i < n_in; ++i) inputs[i - 1] = rows_view(in[i], matrix_of(in[i], out, batch), 0, s.m, s.n);
-    const Run bound(*epilogue, target, inputs, &target);
-    Room room;
-    bound.range(0, bound.size(), room);
+  // Many small products are shared out, big ones are cut inside.
+  void batches(const mu_tensor* in, const mu_tensor& out, const Sizes& s) const {
+    const std::int64_t work = most(1, s.m * s.n * s.k);
+    std::atomic<bool> no_memory{false};
+    const auto range = [&](std::int64_t b, std::int64_t e) {
+      try {
+        for (; b < e; ++b) one(in, out, s, b);
+      } catch (const std::bad_alloc&) {
+        no_memory = true;
+      }
+    };
+    if (s.batches < 4 || work > 16 * small_product)
+      range(0, s.batches);
+    else
+      parallel(s.batches, most(1, small_product / work), range);
+    if (no_memory) throw std::bad_alloc();
   }
 
-  void multiply(const Matrix& a, const Matrix& b, const Matrix& c, const Sizes& s) const {
-    Product p{c.data, a.data, b.data, s.m, s.n, s.k, c.row, a.row, a.column, b.row};
-    if (b.column != 1 && s.n > 1) {
-      char* dense = static_cast<char*>(scratch(3, static_cast<std::size_t>(s.k * s.n * bytes)));
-      take(dense, b.data, static_cast<std::size_t>(bytes), {2, {s.k, s.n}}, {{b.row, b.column}}, 0, s.k * s.n);
-      p.b = dense, p.b_row = s.n;
-    }
-    gemm_table(static_cast<int>(type)).small(p);
+  // One matrix of the batch, and what its epilogue needs.
+  struct Job {
+    const Matmul& plan;
+    const mu_tensor *in, *out;
+    std::int64_t batch;
+    Matrix product, target;
+  };
+
+  void one(const mu_tensor* in, const mu_tensor& out, const Sizes& s, std::int64_t batch) const {
+    const Matrix a = matrix_of(in[0], out, batch), b = matrix_of(in[1], out, batch), c = matrix_of(out, out, batch);
+    const bool dense = c.column == 1 || s.n == 1 || c.row == 1 || s.m == 1;
+    Job job{*this, in, &out, batch, c, c};
+    if (!dense || out.dtype != dtype)
+      job.product = {static_cast<char*>(scratch(scratch_product, static_cast<std::size_t>(s.m * s.n * bytes))), s.n, 1};
+    const Finish finish{finish_part, &job};
+    const bool in_place = job.product.data == c.data;
+    multiply(static_cast<int>(type), a, b, job.product, s.m, s.n, s.k, in_place && plain ? nullptr : &finish);
+  }
+
+  static void finish_part(const void* arg, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+    const Job& j = *static_cast<const Job*>(arg);
+    const Part part{row, rows, column, columns};
+    const mu_tensor target = part_view(j.out->dtype, j.target, part);
+    mu_tensor inputs[Program::most_inputs];
+    inputs[0] = part_view(j.plan.dtype, j.product, part);
+    for (std::uint32_t i = 2; i < j.plan.n_in; ++i) inputs[i - 1] = part_view(j.in[i].dtype, matrix_of(j.in[i], *j.out, j.batch), part);
+    const Run bound(j.plan.epilogue, target, inputs, &target);
+    Room room;
+    bound.range(0, bound.size(), room);
   }
 
   Type type;
   mu_dtype dtype;
   std::int64_t bytes;
-  std::optional<Program> epilogue;
+  Program epilogue;
+  bool plain;  // the epilogue only copies
 };
 
 Program cast_program(mu_dtype from, mu_dtype to) {
@@ -112,18 +133,16 @@ PlanPtr plan_matmul(const mu_op_matmul& op, const Views& v) {
   if (a != b) invalid(std::string("[matmul] element types differ: ") + name_of(a) + " and " + name_of(b));
   if (a == Type::b8) unsupported("[matmul] bool is not supported");
   if (op.acc != v.in[0].dtype) unsupported(std::string("[matmul] sums of ") + name_of(a) + " in another type are not supported");
-  std::optional<Program> epilogue;
+  Program epilogue = op.epilogue ? compile(*op.epilogue, Outputs::stored) : cast_program(v.in[0].dtype, v.out[0].dtype);
   if (op.epilogue) {
-    epilogue = compile(*op.epilogue, Outputs::stored);
-    if (epilogue->n_in < 1 || epilogue->n_out != 1) invalid("[matmul] an epilogue has the product as input 0 and one output");
-    if (epilogue->in_type[0] != a || epilogue->out_type[0] != out)
+    if (epilogue.n_in < 1 || epilogue.n_out != 1) invalid("[matmul] an epilogue has the product as input 0 and one output");
+    if (epilogue.in_type[0] != a || epilogue.out_type[0] != out)
       invalid("[matmul] the epilogue's types are not those of the product and output");
-    require_types(*epilogue, {v.n_in - 2, v.in + 2, v.n_out, v.out}, 1, "[matmul] epilogue:");
-  } else {
-    if (v.n_in > 2) invalid("[matmul] further inputs need an epilogue");
-    if (out != a) epilogue = cast_program(v.in[0].dtype, v.out[0].dtype);
+    require_types(epilogue, {v.n_in - 2, v.in + 2, v.n_out, v.out}, 1, "[matmul] epilogue:");
+  } else if (v.n_in > 2) {
+    invalid("[matmul] further inputs need an epilogue");
   }
-  return std::make_unique<Matmul>(a, v.in[0].dtype, std::move(epilogue));
+  return std::make_unique<Matmul>(a, v.in[0].dtype, std::move(epilogue), !op.epilogue && a == out);
 }
 
 }  // namespace mushin::builtin

@@ -245,7 +245,8 @@ struct MapReduce final : mu_plan {
   // Few results of many elements: the parts are shared out, then combined.
   void split_rows(const Run& bound, const Layout& l, const Parts& p, char* to) const {
     const std::int64_t total = l.kept.count * p.count;
-    Value* partial = static_cast<Value*>(scratch(0, static_cast<std::size_t>(total) * (sizeof(Value) + sizeof(std::int64_t))));
+    Value* partial =
+        static_cast<Value*>(scratch(scratch_partial, static_cast<std::size_t>(total) * (sizeof(Value) + sizeof(std::int64_t))));
     auto* partial_index = reinterpret_cast<std::int64_t*>(partial + total);
     parallel(total, 1, [&](std::int64_t b, std::int64_t e) {
       Workspace w;
@@ -346,7 +347,7 @@ struct MapReduce final : mu_plan {
   void split_columns(const Run& bound, const Layout& l, char* to, std::int64_t width, std::int64_t blocks) const {
     const std::int64_t n_rows = l.reduced.count, each = most(most(1, part_size / l.inner), (n_rows + 63) / 64);
     const std::int64_t parts = (n_rows + each - 1) / each, size = static_cast<std::int64_t>(bytes);
-    char* partial = static_cast<char*>(scratch(0, static_cast<std::size_t>(parts * l.kept.count * l.inner * size)));
+    char* partial = static_cast<char*>(scratch(scratch_partial, static_cast<std::size_t>(parts * l.kept.count * l.inner * size)));
     parallel(parts * l.kept.count, 1, [&](std::int64_t b, std::int64_t e) {
       Workspace w;
       for (; b < e; ++b) {

@@ -72,7 +72,7 @@ struct Softmax final : mu_plan {
     std::int64_t memory_failures = 0;
     parallel(lines, most(1, 16384 / most(1, n)), [&](std::int64_t b, std::int64_t e) {
       try {
-        T* room = static_cast<T*>(scratch(1, static_cast<std::size_t>(4 * n) * sizeof(T)));
+        T* room = static_cast<T*>(scratch(scratch_line, static_cast<std::size_t>(4 * n) * sizeof(T)));
         for (; b < e; ++b) one(in, out[0], b, n, room);
       } catch (const std::bad_alloc&) {
         __atomic_add_fetch(&memory_failures, 1, __ATOMIC_RELAXED);
