@@ -9,9 +9,10 @@
 #include "core/request.hpp"
 
 namespace mushin::core {
-namespace {
 
-std::atomic<int> eager_mode{-1};
+constinit std::atomic<int> eager_mode{-1};
+
+namespace {
 
 void become_buffer(Node* n, Block* block, std::uint64_t offset) {
   n->block = block;
@@ -58,11 +59,24 @@ bool last_reader_makes(const Program& p, unsigned k, unsigned j) {
   return true;
 }
 
-// Interior nodes that stay pending after this pass still need the inputs as they are.
-bool any_stays_pending(const Program& p, const Outputs& o) {
-  for (unsigned i = 0; i < p.n_inst; ++i)
-    if (refs_of(p.made[i]) > p.made[i]->edges && std::find(o.node, o.node + p.n_out, p.made[i]) == o.node + p.n_out) return true;
-  return false;
+// The inputs (a bit each) that interior nodes which stay pending after this pass will read again: callers often hold the
+// parts of an expression until the end of their statement.
+std::uint32_t read_again(const Program& p, const Outputs& o) {
+  std::uint32_t reads[Program::most_inst], again = 0;
+  for (unsigned i = 0; i < p.n_inst; ++i) {
+    const Node* n = p.made[i];
+    reads[i] = 0;
+    if (std::find(o.node, o.node + p.n_out, n) != o.node + p.n_out) continue;
+    for (std::uint64_t ids = p.key[Program::head_words + 2 * i + 1], k = 0; k < 3; ++k, ids >>= 16) {
+      const auto id = static_cast<std::uint16_t>(ids);
+      if (id < Program::constant_base)
+        reads[i] |= 1u << id;
+      else if (id >= Program::inst_base && id != MU_PW_NONE)
+        reads[i] |= reads[id - Program::inst_base];
+    }
+    if (refs_of(n) > n->edges) again |= reads[i];
+  }
+  return again;
 }
 
 bool fits(const Node* old, const Node* result) {
@@ -77,18 +91,18 @@ Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::
     return nullptr;
   const bool read = old->mark == p.epoch;
   if (refs_of(old) != holder + (read ? old->edges : 0u)) return nullptr;
-  if (read && (any_stays_pending(p, o) || !last_reader_makes(p, k, old->value))) return nullptr;
+  if (read && (read_again(p, o) >> old->value & 1u || !last_reader_makes(p, k, old->value))) return nullptr;
   return old->block;
 }
+
+bool only_here(const Node* n) { return refs_of(n) == n->edges && n->state.load(std::memory_order_relaxed) == State::buffer; }
 
 void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
   for (unsigned k = 0; k < p.n_out; ++k) {
     const Node* from = nullptr;
     if (k < into.size() && into[k] && reusable(p, o, k, into[k], 1)) from = into[k];
     for (unsigned j = 0; !from && j < p.n_in; ++j)
-      if (p.in[j]->edges == refs_of(p.in[j]) && p.in[j]->state.load(std::memory_order_relaxed) == State::buffer &&
-          reusable(p, o, k, p.in[j], 0))
-        from = p.in[j];
+      if (only_here(p.in[j]) && reusable(p, o, k, p.in[j], 0)) from = p.in[j];
     if (from) add_ref(from->block);
     o.block[k] = from ? from->block : allocate(o.node[k]->device, static_cast<std::size_t>(o.node[k]->count) * bytes_of(o.node[k]->type));
     o.offset[k] = from ? from->offset : 0;
@@ -96,26 +110,40 @@ void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
   }
 }
 
-void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
+// One row of all elements where every input is contiguous or one value, else a collapsed space that the (contiguous) outputs share.
+void fill_views(const Program& p, const Outputs& o, mu_tensor* view) {
   Node* shape = o.node[0];
-  add_shared(p, o);
+  mu_tensor* out = view + p.n_in;
+  if (fill_flat(p, shape->count, shape->device, view)) {
+    for (unsigned k = 0; k < p.n_out; ++k) {
+      view_head(out[k], o.node[k]->type, 1);
+      view_memory(out[k], o.block[k], o.offset[k]);
+      out[k].dim[0] = shape->count;
+      out[k].stride[0] = 1;
+    }
+    return;
+  }
+  Space space;
+  set_contiguous(shape);
+  collapse(shape->sizes, p.in, p.n_in, shape->stride, space);
+  fill_space(p, space, shape->device, view);
+  for (unsigned k = 0; k < p.n_out; ++k) {
+    view_head(out[k], o.node[k]->type, space.rank);
+    view_memory(out[k], o.block[k], o.offset[k]);
+    for (unsigned i = 0; i < space.rank; ++i) {
+      out[k].dim[i] = space.dim[i];
+      out[k].stride[i] = space.stride[p.n_in][i];
+    }
+  }
+}
+
+void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
+  const Node* shape = o.node[0];
+  if (p.n_inst > 1) add_shared(p, o);
   choose_memory(p, o, into);
   if (shape->count > 0) {
     mu_tensor view[Program::most_in + Program::most_out];
-    Space space;
-    set_contiguous(shape);
-    fill_inputs(p, shape->sizes, shape->count, shape->device, shape->stride, view, space);
-    for (unsigned k = 0; k < p.n_out; ++k) {
-      mu_tensor& v = view[p.n_in + k];
-      view_head(v, o.node[k]->type, space.rank ? space.rank : 1);
-      view_memory(v, o.block[k], o.offset[k]);
-      v.dim[0] = shape->count;
-      v.stride[0] = 1;
-      for (unsigned i = 0; i < space.rank; ++i) {
-        v.dim[i] = space.dim[i];
-        v.stride[i] = space.stride[p.n_in][i];
-      }
-    }
+    fill_views(p, o, view);
     const Plan* plan = program_plan(p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
     run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);
   }
@@ -133,20 +161,28 @@ void evaluate_parts(Node* n) {
 
 }  // namespace
 
-bool eager() {
-  int mode = eager_mode.load(std::memory_order_relaxed);
-  if (mode < 0) {
-    const char* set = secure_getenv("MUSHIN_EAGER");
-    eager_mode.store(mode = set && *set && *set != '0', std::memory_order_relaxed);
-  }
-  return mode > 0;
+bool read_eager() {
+  const char* set = secure_getenv("MUSHIN_EAGER");
+  const bool on = set && *set && *set != '0';
+  eager_mode.store(on, std::memory_order_relaxed);
+  return on;
 }
 void set_eager(bool on) { eager_mode.store(on, std::memory_order_relaxed); }
 
-bool all_flat(const Program& p, std::int64_t count) {
+bool fill_flat(const Program& p, std::int64_t count, Device* device, mu_tensor* view) {
   for (unsigned i = 0; i < p.n_in; ++i) {
-    const Node* n = p.in[i];
-    if (n->count != 1 && !(n->contiguous && n->count == count) && n->state.load(std::memory_order_relaxed) == State::buffer) return false;
+    Node* n = p.in[i];
+    mu_tensor& v = view[i];
+    view_head(v, n->type, 1);
+    v.dim[0] = count;
+    if (n->state.load(std::memory_order_relaxed) == State::buffer) {
+      if (n->count != 1 && (!n->contiguous || n->count != count)) return false;
+      view_memory(v, n->block, n->offset);
+      v.stride[0] = n->count != 1 || count == 1;
+    } else {
+      view_literal(v, n, device);
+      v.stride[0] = 0;
+    }
   }
   return true;
 }
@@ -167,39 +203,34 @@ void fill_space(const Program& p, const Space& space, Device* device, mu_tensor*
   }
 }
 
-void fill_inputs(const Program& p, const Sizes& sizes, std::int64_t count, Device* device, const std::int64_t* last, mu_tensor* view,
-                 Space& space) {
-  if (!all_flat(p, count)) {
-    collapse(sizes, p.in, p.n_in, last, space);
-    return fill_space(p, space, device, view);
+namespace {
+
+void evaluate_one(Node* n) {
+  Program p;
+  p.begin(n->device);
+  const std::uint16_t id = p.visit(n);
+  if (p.overflow) {
+    evaluate_parts(n);
+    return evaluate_one(n);
   }
-  space.rank = 0;
-  for (unsigned i = 0; i < p.n_in; ++i) {
-    Node* n = p.in[i];
-    mu_tensor& v = view[i];
-    view_head(v, n->type, 1);
-    v.dim[0] = count;
-    if (n->state.load(std::memory_order_relaxed) == State::buffer) {
-      view_memory(v, n->block, n->offset);
-      v.stride[0] = n->count != 1 || count == 1;
-    } else {
-      view_literal(v, n, device);
-      v.stride[0] = 0;
-    }
-  }
+  Outputs o;
+  o.node[0] = n;
+  p.out[0] = id;
+  p.n_out = 1;
+  run_group(p, o, {});
 }
+
+}  // namespace
 
 void force_locked(Node* n) {
   const State state = n->state.load(std::memory_order_relaxed);
-  if (state == State::pending) {
-    evaluate_group({&n, 1}, {});
-  } else if (state == State::literal && !n->floating) {
-    Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
-    n->block = std::exchange(node_of(written)->block, nullptr);
-    n->offset = 0;
-    set_contiguous(n);
-    n->state.store(State::buffer, std::memory_order_release);
-  }
+  if (state == State::pending) return evaluate_one(n);
+  if (state == State::buffer || n->floating) return;
+  Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
+  n->block = std::exchange(node_of(written)->block, nullptr);
+  n->offset = 0;
+  set_contiguous(n);
+  n->state.store(State::buffer, std::memory_order_release);
 }
 
 void force(Node* n) {

@@ -9,8 +9,13 @@
 
 namespace mushin::core {
 
+extern std::atomic<int> eager_mode;  // -1: the environment hasn't been asked
+bool read_eager();
 /// MUSHIN_EAGER=1: every op is evaluated at once.
-bool eager();
+inline bool eager() {
+  const int mode = eager_mode.load(std::memory_order_relaxed);
+  return mode < 0 ? read_eager() : mode > 0;
+}
 /// For tests that compare both.
 MUSHIN_API void set_eager(bool);
 
@@ -25,10 +30,8 @@ void force_locked(Node*);
 /// `into` (empty, or one a root; entries may be null): old values whose memory may be reused if nobody else sees them: the
 /// caller holds exactly one reference of each.
 void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into);
-/// Whether all inputs can be walked as one row of `count` elements (or are one value).
-bool all_flat(const Program&, std::int64_t count);
-/// The inputs' views: one flat row (then `space.rank` is 0), or collapsed together with one more operand of strides `last`.
-void fill_inputs(const Program&, const Sizes&, std::int64_t count, Device*, const std::int64_t* last, mu_tensor* views, Space& space);
+/// The inputs' views as one row of `count` elements. False: they can't be walked so.
+bool fill_flat(const Program&, std::int64_t count, Device*, mu_tensor* views);
 /// The inputs' views in a collapsed space.
 void fill_space(const Program&, const Space&, Device*, mu_tensor* views);
 

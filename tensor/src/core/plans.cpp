@@ -11,68 +11,33 @@
 namespace mushin::core {
 namespace {
 
-// Open addressing, at most half full. Readers take no lock: a table that became too small is left to those who may still
-// read it (all old tables together are smaller than the current one).
-struct Table {
-  explicit Table(std::size_t n) : mask(n - 1), slot(new std::atomic<const Plan*>[n] {}) {}
-  std::size_t mask;
-  std::unique_ptr<std::atomic<const Plan*>[]> slot;
-};
-std::atomic<Table*> table{nullptr};
 std::mutex table_mutex;
 std::atomic<std::size_t> entries{0};
 
-void insert(Table& t, const Plan* p) {
+constinit std::atomic<const Plan*> first_slots[64]{};
+constinit const PlanTable first_table{63, first_slots};
+
+void insert(const PlanTable& t, const Plan* p) {
   std::size_t i = p->hash & t.mask;
   while (t.slot[i].load(std::memory_order_relaxed)) i = (i + 1) & t.mask;
   t.slot[i].store(p, std::memory_order_release);
 }
 
-Table& table_with_room() {
-  Table* t = table.load(std::memory_order_relaxed);
-  if (t && 2 * entries.load(std::memory_order_relaxed) <= t->mask) return *t;
-  auto* larger = new Table(t ? 2 * (t->mask + 1) : 1024);
-  for (std::size_t i = 0; t && i <= t->mask; ++i)
+const PlanTable& table_with_room() {
+  const PlanTable* t = plan_table.load(std::memory_order_relaxed);
+  if (2 * entries.load(std::memory_order_relaxed) <= t->mask) return *t;
+  const std::size_t size = 4 * (t->mask + 1);
+  const auto* larger = new PlanTable{size - 1, new std::atomic<const Plan*>[size] {}};
+  for (std::size_t i = 0; i <= t->mask; ++i)
     if (const Plan* p = t->slot[i].load(std::memory_order_relaxed)) insert(*larger, p);
-  table.store(larger, std::memory_order_release);
+  plan_table.store(larger, std::memory_order_release);
   return *larger;
 }
 
-// Plugins' refusals may hang on anything that they see, so their keys tell everything; but a program is taken or refused
-// for its contents alone, or dynamic batch sizes would make a plan each.
-std::uint32_t first_spec(const Device* d, std::uint32_t request) {
-  if (d == builtin() || request == MU_OP_POINTWISE || request == MU_OP_MAP_REDUCE) return 0;
-  return MU_SPEC_RANK | MU_SPEC_CLASS | MU_SPEC_SHAPE | MU_SPEC_STRIDE;
-}
-constexpr std::uint32_t spec_known = 0x80;
-constexpr unsigned devices = 512, requests = 128;
-std::atomic<std::uint8_t> specs[devices][requests];
-std::atomic<std::uint8_t>& spec_of(const Device* d, std::uint32_t request) { return specs[d->index % devices][request % requests]; }
-
 }  // namespace
 
-std::uint64_t hash_of(const std::uint64_t* w, std::size_t n) {
-  std::uint64_t h = 0x9E3779B97F4A7C15u * n, g = 0x2545F4914F6CDD1Du;  // two chains: their multiplications overlap
-  for (; n >= 2; n -= 2, w += 2) {
-    h = (h ^ w[0]) * 0xBF58476D1CE4E5B9u;
-    g = (g ^ w[1]) * 0x94D049BB133111EBu;
-    h ^= h >> 29;
-    g ^= g >> 31;
-  }
-  if (n) h = (h ^ w[0]) * 0xBF58476D1CE4E5B9u;
-  h ^= g * 0x9E3779B97F4A7C15u;
-  return h ^ h >> 32;
-}
-
-const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::size_t words) {
-  const Table* t = table.load(std::memory_order_acquire);
-  if (!t) return nullptr;
-  for (std::size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
-    const Plan* p = t->slot[i].load(std::memory_order_acquire);
-    if (!p) return nullptr;
-    if (p->hash == hash && p->words == words && std::equal(key, key + words, p->key)) return p;
-  }
-}
+constinit std::atomic<const PlanTable*> plan_table{&first_table};
+constinit std::atomic<std::uint8_t> plan_specs[spec_devices][spec_requests]{};
 
 const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
   made.hash = hash_of(key, words);
@@ -86,25 +51,25 @@ const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
   std::copy(key, key + words, copy);
   made.key = copy;
   const auto* p = new Plan(made);
-  Table& t = table_with_room();
-  insert(t, p);
+  insert(table_with_room(), p);
   ++entries;
   return p;
 }
 
 std::size_t plan_count() { return entries.load(std::memory_order_relaxed); }
 
-std::uint32_t known_spec(const Device* d, std::uint32_t request) {
-  const std::uint32_t spec = spec_of(d, request).load(std::memory_order_relaxed);
-  if (spec & spec_known) return spec & ~spec_known;
-  learn_spec(d, request, first_spec(d, request));
-  return known_spec(d, request);
+// Plugins' refusals may hang on anything that they see, so their keys tell everything; but a program is taken or refused
+// for its contents alone, or dynamic batch sizes would make a plan each.
+std::uint32_t first_spec(const Device* d, std::uint32_t request) {
+  const bool contents_only = d == builtin() || request == MU_OP_POINTWISE || request == MU_OP_MAP_REDUCE;
+  const std::uint32_t spec = contents_only ? 0u : MU_SPEC_RANK | MU_SPEC_CLASS | MU_SPEC_SHAPE | MU_SPEC_STRIDE;
+  learn_spec(d, request, spec);
+  return spec;
 }
 
-bool learn_spec(const Device* d, std::uint32_t request, std::uint32_t spec) {
-  const auto bits = static_cast<std::uint8_t>((spec & 0xFu) | spec_known);
-  const std::uint8_t before = spec_of(d, request).fetch_or(bits, std::memory_order_relaxed);
-  return (before | bits) != before;
+void learn_spec(const Device* d, std::uint32_t request, std::uint32_t spec) {
+  const auto bits = static_cast<std::uint8_t>((spec & 0xFu) | spec_is_known);
+  plan_specs[d->index % spec_devices][request % spec_requests].fetch_or(bits, std::memory_order_relaxed);
 }
 
 namespace {

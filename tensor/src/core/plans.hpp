@@ -1,5 +1,6 @@
 // The plan cache: what was compiled for a key, found again in some nanoseconds.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -18,26 +19,61 @@ struct Plan {
   Device* device;  // who runs it; builtin in place of a refusing plugin in host memory
 };
 
-std::uint64_t hash_of(const std::uint64_t* key, std::size_t words);
+inline std::uint64_t hash_of(const std::uint64_t* key, std::size_t words) {
+  std::uint64_t h = words;
+  for (std::size_t i = 0; i < words; ++i) h = ((h << 5 | h >> 59) ^ key[i]) * 0x9E3779B97F4A7C15u;
+  return h ^ h >> 32;
+}
 
-/// Lock-free. Null: not there.
-const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::size_t words);
+// Open addressing, at most half full. Readers take no lock: a table that became too small is left to those who may still
+// read it (all old tables together are smaller than the current one).
+struct PlanTable {
+  std::size_t mask;
+  std::atomic<const Plan*>* slot;
+};
+extern std::atomic<const PlanTable*> plan_table;  // never null
+
+/// Null: not there.
+inline const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::size_t words) {
+  const PlanTable* t = plan_table.load(std::memory_order_acquire);
+  for (std::size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+    const Plan* p = t->slot[i].load(std::memory_order_acquire);
+    if (!p) return nullptr;
+    if (p->hash != hash || p->words != words) continue;
+    std::size_t k = 0;
+    while (k < words && p->key[k] == key[k]) ++k;
+    if (k == words) return p;
+  }
+}
 /// Keeps a plan under its key (copied). Where another thread was faster, its plan stays and is returned.
 const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words);
 /// Plans in the cache.
 MUSHIN_API std::size_t plan_count();
 
 /// The MU_SPEC_* bits that keys of this request on this device must tell: all that any plan so far has named.
-std::uint32_t known_spec(const Device*, std::uint32_t request);
-/// Adds bits. True: there were new ones, and the key has to be made again.
-bool learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
+inline constexpr unsigned spec_devices = 256, spec_requests = 128;
+extern std::atomic<std::uint8_t> plan_specs[spec_devices][spec_requests];
+constexpr std::uint32_t spec_is_known = 0x80;
+std::uint32_t first_spec(const Device*, std::uint32_t request);
+inline std::uint32_t known_spec(const Device* d, std::uint32_t request) {
+  const std::uint32_t spec = plan_specs[d->index % spec_devices][request % spec_requests].load(std::memory_order_relaxed);
+  return spec & spec_is_known ? spec & ~spec_is_known : first_spec(d, request);
+}
+/// Adds bits. Where there are more than a key told, it has to be made again.
+void learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
 
 /// A plan for an op, from the device or, in host memory, from builtin. `plan` stays null when it is refused. `spec`: what it
 /// has baked in. Throws for every other error.
 Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec);
 
+const Plan* new_program_plan(Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
 /// The plan of a program: for MU_OP_POINTWISE (kind 0) or the body of MU_OP_MAP_REDUCE. `views`: inputs, then outputs.
-const Plan* program_plan(Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
+inline const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
+  const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
+  const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), views);
+  const Plan* plan = find_plan(hash_of(p.key, words), p.key, words);
+  return plan ? plan : new_program_plan(p, d, request, kind, acc, views);
+}
 
 void run_plan(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
 

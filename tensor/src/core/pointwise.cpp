@@ -30,6 +30,7 @@ void set_broadcast_sizes(Node* r, const char* name, Node* const* arg, unsigned n
 
 // x * 1, x / 1 and x - 0 are x, bit for bit.
 bool is_identity(std::uint16_t op, const Node* a, const Node* b) {
+  if (op < MU_PW_SUB || op > MU_PW_DIV) return false;
   if (!is_literal(b) || a->sizes.rank < b->sizes.rank) return false;
   if (b->sizes.rank != 0 && !(a->sizes == b->sizes)) return false;
   if (op == MU_PW_SUB) return value_of(b->bits, b->type) == 0 && b->bits == 0;
@@ -80,7 +81,23 @@ void limit(Node* r, Node* const* arg, unsigned n) {
   r->cost = static_cast<std::uint16_t>(cost);
 }
 
-Array make(std::uint16_t op, dtype type, Node* const* arg, unsigned n) {
+Node* new_pending(std::uint16_t op, dtype type, Device* device) {
+  Node* r = new_node();
+  r->type = type;
+  r->device = device;
+  r->state.store(State::pending, std::memory_order_relaxed);
+  r->op = op;
+  r->contiguous = true;
+  r->floating = r->baked = false;
+  return r;
+}
+
+void attach(Node* r, unsigned i, Node* a) {
+  add_ref(static_cast<NodeHead*>(a));
+  r->arg[i] = a;
+}
+
+[[gnu::noinline]] Array make(std::uint16_t op, dtype type, Node* const* arg, unsigned n) {
   check_types(op, arg, n);
   bool literals = true;
   for (unsigned i = 0; i < n; ++i) literals = literals && is_literal(arg[i]);
@@ -89,36 +106,26 @@ Array make(std::uint16_t op, dtype type, Node* const* arg, unsigned n) {
     if (is_identity(op, arg[0], arg[1])) return share(arg[0]);
     if (op == MU_PW_MUL && is_identity(op, arg[1], arg[0])) return share(arg[1]);
   }
-  Device* device = arg[0]->device;
-  for (unsigned i = 0; i < n; ++i)
-    if (arg[i]->device != device || arg[i]->floating) {
-      device = common_device(opcode_name(op), arg[0], n > 1 ? arg[1] : nullptr, n > 2 ? arg[2] : nullptr);
-      break;
-    }
-  Node* r = new_node();
+  Device* device = common_device(opcode_name(op), arg[0], n > 1 ? arg[1] : nullptr, n > 2 ? arg[2] : nullptr);
+  Node* r = new_pending(op, type, device);
   Array made(r);
-  r->type = type;
-  r->device = device;
-  r->state.store(State::pending, std::memory_order_relaxed);
-  r->op = op;
-  r->contiguous = true;
-  r->floating = r->baked = false;
-  unsigned widest = 0;
-  for (unsigned i = 1; i < n; ++i)
-    if (arg[i]->sizes.rank > arg[widest]->sizes.rank) widest = i;
-  bool simple = true;
-  for (unsigned i = 0; i < n; ++i) simple = simple && (arg[i]->sizes.rank == 0 || same_sizes(arg[i], arg[widest]));
-  if (simple) {
-    r->sizes = arg[widest]->sizes;
-    r->count = arg[widest]->count;
-  } else {
-    set_broadcast_sizes(r, opcode_name(op), arg, n);
-  }
-  for (unsigned i = 0; i < n; ++i) {
-    add_ref(static_cast<NodeHead*>(arg[i]));
-    r->arg[i] = arg[i];
-  }
+  set_broadcast_sizes(r, opcode_name(op), arg, n);
+  for (unsigned i = 0; i < n; ++i) attach(r, i, arg[i]);
   limit(r, arg, n);
+  if (eager()) force(r);
+  return made;
+}
+
+unsigned cost_of(const Node* n, State s) { return s == State::pending ? n->cost : 0; }
+
+// What needs no thought: the operands are of one type, size and device, or one is a scalar literal.
+Array finish(Node* r, const Node* shape, unsigned cost, Node* const* arg, unsigned n) {
+  r->sizes = shape->sizes;
+  r->count = shape->count;
+  for (unsigned i = 0; i < n; ++i) attach(r, i, arg[i]);
+  Array made(r);
+  r->cost = static_cast<std::uint16_t>(cost);
+  if (cost > cost_limit) limit(r, arg, n);
   if (eager()) force(r);
   return made;
 }
@@ -138,12 +145,27 @@ const char* opcode_name(std::uint16_t op) {
 
 Array pointwise(std::uint16_t op, dtype type, const Array& a) {
   Node* arg[] = {node_of(a)};
-  return make(op, type, arg, 1);
+  const State s = arg[0]->state.load(std::memory_order_acquire);
+  if (s == State::literal) return make(op, type, arg, 1);
+  return finish(new_pending(op, type, arg[0]->device), arg[0], 1 + cost_of(arg[0], s), arg, 1);
 }
+
 Array pointwise(std::uint16_t op, dtype type, const Array& a, const Array& b) {
   Node* arg[] = {node_of(a), node_of(b)};
+  Node *x = arg[0], *y = arg[1];
+  const State sx = x->state.load(std::memory_order_acquire), sy = y->state.load(std::memory_order_acquire);
+  if (x->type != y->type) return make(op, type, arg, 2);
+  if (sx != State::literal && sy != State::literal) {
+    if (x->device != y->device || !same_sizes(x, y)) return make(op, type, arg, 2);
+    return finish(new_pending(op, type, x->device), x, 1 + cost_of(x, sx) + cost_of(y, sy), arg, 2);
+  }
+  if (sx != State::literal && y->floating && y->sizes.rank == 0 && !is_identity(op, x, y))
+    return finish(new_pending(op, type, x->device), x, 1 + cost_of(x, sx), arg, 2);
+  if (sy != State::literal && x->floating && x->sizes.rank == 0 && !(op == MU_PW_MUL && is_identity(op, y, x)))
+    return finish(new_pending(op, type, y->device), y, 1 + cost_of(y, sy), arg, 2);
   return make(op, type, arg, 2);
 }
+
 Array pointwise(std::uint16_t op, dtype type, const Array& a, const Array& b, const Array& c) {
   Node* arg[] = {node_of(a), node_of(b), node_of(c)};
   return make(op, type, arg, 3);

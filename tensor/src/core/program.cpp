@@ -39,13 +39,6 @@ std::uint16_t Program::add_constant(const Node* n) {
   return static_cast<std::uint16_t>(constant_base + n_const++);
 }
 
-std::uint16_t Program::add_input(Node* n) {
-  if (n_in == limit_in) return overflow = true, MU_PW_NONE;
-  in[n_in] = n;
-  in_types |= std::uint64_t{code_of(n->type)} << (4 * n_in);
-  return n_in++;
-}
-
 std::uint16_t Program::visit(Node* n) {
   if (n->mark == epoch) {
     ++n->edges;
@@ -53,19 +46,18 @@ std::uint16_t Program::visit(Node* n) {
   }
   n->mark = epoch;
   n->edges = 1;
-  const State state = n->state.load(std::memory_order_relaxed);
-  if (state == State::buffer) return n->value = add_input(n);
-  if (state == State::literal) return n->value = n->baked ? add_constant(n) : add_input(n);
-  std::uint16_t id[3] = {MU_PW_NONE, MU_PW_NONE, MU_PW_NONE};
-  for (unsigned i = 0; i < 3 && n->arg[i]; ++i) id[i] = visit(n->arg[i]);
+  std::uint64_t ids = operand(n->arg[0]);
+  ids |= std::uint64_t{n->arg[1] ? operand(n->arg[1]) : std::uint16_t{MU_PW_NONE}} << 16;
+  ids |= std::uint64_t{n->arg[2] ? operand(n->arg[2]) : std::uint16_t{MU_PW_NONE}} << 32;
   if (overflow || n_inst == limit_inst) return overflow = true, MU_PW_NONE;
   std::uint64_t* words = key + head_words + 2 * n_inst;
   words[0] = n->op | std::uint64_t{abi(n->type)} << 32;
-  words[1] = id[0] | std::uint64_t{id[1]} << 16 | std::uint64_t{id[2]} << 32;
+  words[1] = ids;
   made[n_inst] = n;
   return n->value = static_cast<std::uint16_t>(inst_base + n_inst++);
 }
 
+namespace {
 // Per operand 2 bits: inner stride 0, 1 or other, or one value everywhere. Bit 62: the space is of one element, where an
 // array looks like one value. Bits 56 to 59: the rank.
 std::uint64_t class_word(const mu_tensor* v, unsigned count) {
@@ -85,8 +77,15 @@ std::uint64_t class_word(const mu_tensor* v, unsigned count) {
   for (unsigned i = 0; i < rank; ++i) single = single && v[0].dim[i] == 1;
   return word | std::uint64_t{rank} << 56 | std::uint64_t{single} << 62;
 }
+}  // namespace
 
 std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tensor* v, unsigned count) {
+  if (spec & (MU_SPEC_CLASS | MU_SPEC_RANK)) {
+    std::uint64_t word = class_word(v, count);
+    if (!(spec & MU_SPEC_CLASS)) word &= std::uint64_t{0xF} << 56;
+    if (!(spec & MU_SPEC_RANK)) word &= ~(std::uint64_t{0xF} << 56);
+    *to++ = word;
+  }
   for (unsigned k = 0; k < count; ++k)
     for (unsigned i = 0; i < v[k].rank; ++i) {
       if (spec & MU_SPEC_SHAPE) *to++ = static_cast<std::uint64_t>(v[k].dim[i]);
@@ -100,7 +99,6 @@ std::size_t Program::finish_key(const Device* device, std::uint32_t request, std
   key[0] = std::uint64_t{device->index} | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 32 | std::uint64_t{n_const} << 37 |
            std::uint64_t{n_inst} << 42 | std::uint64_t{n_out} << 49 | std::uint64_t{extra} << 54;
   key[1] = in_types;
-  key[2] = 0;
   std::uint64_t* tail = key + head_words + 2 * n_inst;
   if (n_const) {
     std::uint64_t types = 0;
@@ -110,18 +108,16 @@ std::size_t Program::finish_key(const Device* device, std::uint32_t request, std
     }
     *tail++ = types;
   }
-  for (unsigned i = 0; i < n_out; i += 4) {
-    std::uint64_t word = 0;
-    for (unsigned k = i; k < n_out && k < i + 4; ++k) word |= std::uint64_t{out[k]} << (16 * (k - i));
-    *tail++ = word;
+  std::uint64_t outs = out[0];
+  for (unsigned k = 1; k < n_out; ++k) {
+    if (k % 4 == 0) {
+      *tail++ = outs;
+      outs = 0;
+    }
+    outs |= std::uint64_t{out[k]} << (16 * (k % 4));
   }
-  if (spec) {
-    const unsigned count = n_in + n_out;
-    key[2] = spec & (MU_SPEC_CLASS | MU_SPEC_RANK) ? class_word(views, count) : 0;
-    if (!(spec & MU_SPEC_CLASS)) key[2] &= std::uint64_t{0xF} << 56;
-    if (!(spec & MU_SPEC_RANK)) key[2] &= ~(std::uint64_t{0xF} << 56);
-    if (spec & (MU_SPEC_SHAPE | MU_SPEC_STRIDE)) tail = append_spec(tail, spec, views, count);
-  }
+  *tail++ = outs;
+  if (spec) tail = append_spec(tail, spec, views, n_in + n_out);
   return static_cast<std::size_t>(tail - key);
 }
 

@@ -11,9 +11,9 @@ struct Program {
   static constexpr unsigned most_in = 16, most_out = 16, most_const = 16, most_inst = 64;
   static constexpr std::uint16_t constant_base = 0x40, inst_base = 0x80;
 
-  // Three words that finish_key() writes, two an instruction (laid out as mu_pw_inst), and behind the last one what finish_key() adds.
-  static constexpr unsigned head_words = 3;
-  std::uint64_t key[head_words + 2 * most_inst + most_const + 2 + most_out / 4 + 2 * max_rank * (most_in + most_out)];
+  // Two words that finish_key() writes, two an instruction (laid out as mu_pw_inst), and behind the last one what finish_key() adds.
+  static constexpr unsigned head_words = 2;
+  std::uint64_t key[head_words + 2 * most_inst + most_const + 3 + most_out / 4 + 2 * max_rank * (most_in + most_out)];
 
   std::uint64_t constant[most_const];
   dtype constant_type[most_const];
@@ -27,8 +27,10 @@ struct Program {
 
   /// Begins a linearisation for a device. All of these need the evaluation lock.
   void begin(const Device*);
-  /// The value id of a node; its instructions are appended.
+  /// The value id of a pending node; its instructions are appended.
   std::uint16_t visit(Node*);
+  /// The value id of any node.
+  std::uint16_t visit_any(Node* n) { return operand(n); }
   /// Number of distinct instructions below and at `n`.
   static unsigned exact_cost(Node* n);
 
@@ -37,12 +39,27 @@ struct Program {
   std::size_t finish_key(const Device*, std::uint32_t request, std::uint32_t extra, std::uint32_t spec, const mu_tensor* views);
 
  private:
+  std::uint16_t operand(Node* n) {
+    if (n->mark == epoch) {
+      ++n->edges;
+      return n->value;
+    }
+    const State state = n->state.load(std::memory_order_relaxed);
+    if (state == State::pending) return visit(n);
+    n->mark = epoch;
+    n->edges = 1;
+    return n->value = state == State::literal && n->baked ? add_constant(n) : add_input(n);
+  }
+  std::uint16_t add_input(Node* n) {
+    if (n_in == limit_in) return overflow = true, MU_PW_NONE;
+    in[n_in] = n;
+    in_types |= std::uint64_t{code_of(n->type)} << (4 * n_in);
+    return n_in++;
+  }
   std::uint16_t add_constant(const Node*);
-  std::uint16_t add_input(Node*);
 };
 
 /// The words that MU_SPEC_* bits add to a key: classes of inner strides and rank, dims, strides.
 std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tensor* views, unsigned count);
-std::uint64_t class_word(const mu_tensor* views, unsigned count);
 
 }  // namespace mushin::core

@@ -133,12 +133,11 @@ Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, s
 
 }  // namespace
 
-const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
+const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
-  const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), views);
+  const std::uint32_t told = known_spec(d, request);
+  std::size_t words = p.finish_key(d, request, extra, told, views);
   const std::uint64_t hash = hash_of(p.key, words);
-  if (const Plan* plan = find_plan(hash, p.key, words)) return plan;
-
   const std::span in(views, p.n_in), out(views + p.n_in, p.n_out);
   const Description what{request, kind, acc};
   const Text text = text_of(p);
@@ -150,10 +149,8 @@ const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint
   if (!made.plan)
     fail<DeviceError>("[{}] device {} refuses a program of {} instructions", request == MU_OP_POINTWISE ? "pointwise" : "reduce", d->name,
                       p.n_inst);
-  if (learn_spec(d, request, spec)) {  // the key has to tell more than was known
-    const std::size_t more = p.finish_key(d, request, extra, known_spec(d, request), views);
-    return keep_plan(made, p.key, more);
-  }
+  learn_spec(d, request, spec);
+  if (spec & ~told) words = p.finish_key(d, request, extra, known_spec(d, request), views);
   return keep_plan(made, p.key, words);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 struct Key {
   std::uint64_t word[8 + 16 * (2 + 2 * max_rank)];
-  std::size_t words = 0;
+  std::size_t words;
 
   void make(const Device* d, const mu_op* op, std::span<const mu_tensor> views, std::uint32_t spec) {
     std::uint64_t types = 0, ranks = 0;
@@ -20,33 +20,34 @@ struct Key {
       types |= std::uint64_t{code_of(static_cast<dtype>(views[k].dtype))} << (4 * k);
       ranks |= std::uint64_t{views[k].rank} << (4 * k);
     }
-    const std::size_t payload = op->size - sizeof *op;
-    std::uint64_t* w = word;
-    *w++ = std::uint64_t{d->index} | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
-    *w++ = types;
-    *w++ = ranks;
-    std::memcpy(w, op + 1, payload);
-    w += payload / 8;
-    if (spec & MU_SPEC_CLASS) *w++ = class_word(views.data(), static_cast<unsigned>(views.size()));
-    if (spec & (MU_SPEC_SHAPE | MU_SPEC_STRIDE)) w = append_spec(w, spec, views.data(), static_cast<unsigned>(views.size()));
+    const std::size_t payload = (op->size - sizeof *op) / 8;
+    word[0] = std::uint64_t{d->index} | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
+    word[1] = types;
+    word[2] = ranks;
+    for (std::size_t i = 0; i < payload; ++i) std::memcpy(word + 3 + i, reinterpret_cast<const char*>(op) + sizeof *op + 8 * i, 8);
+    std::uint64_t* w = word + 3 + payload;
+    spec &= ~MU_SPEC_RANK;  // told already
+    if (spec) w = append_spec(w, spec, views.data(), static_cast<unsigned>(views.size()));
     words = static_cast<std::size_t>(w - word);
   }
 };
 
 const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
   Key key;
-  key.make(d, op, views, known_spec(d, op->id));
+  const std::uint32_t told = known_spec(d, op->id);
+  key.make(d, op, views, told);
   const std::uint64_t hash = hash_of(key.word, key.words);
   if (const Plan* plan = find_plan(hash, key.word, key.words)) return plan;
   std::uint32_t spec = 0;
   const Plan made = create_plan(name, d, op, views.first(n_in), views.subspan(n_in), spec);
-  if (learn_spec(d, op->id, spec)) key.make(d, op, views, known_spec(d, op->id));
+  learn_spec(d, op->id, spec);
+  if (spec & ~told) key.make(d, op, views, known_spec(d, op->id));
   return keep_plan(made, key.word, key.words);
 }
 
 }  // namespace
 
-bool try_request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
+[[gnu::noinline]] bool try_request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
   const Plan* plan = request_plan(name, d, op, n_in, views);
   if (!plan->plan) return false;
   run_plan(name, plan, n_in, views.data(), static_cast<std::uint32_t>(views.size() - n_in), views.data() + n_in);

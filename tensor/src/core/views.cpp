@@ -38,14 +38,7 @@ void collapse(const Sizes& sizes, const Node* const* operands, unsigned count, c
   for (unsigned k = 0; k < all; ++k) d.stride[k][0] = 1;
 }
 
-void view_literal(mu_tensor& v, Node* n, Device* device) {
-  const std::size_t bytes = bytes_of(n->type);
-  if (device->host_memory) {
-    v.buffer = reinterpret_cast<mu_buffer*>(&n->bits);
-    v.byte_offset = 0;
-    v.bytes = bytes;
-    return;
-  }
+void upload_literal(mu_tensor& v, Node* n, Device* device) {
   if (n->block && n->block->device != device) drop_ref(std::exchange(n->block, nullptr));
   if (!n->block) {
     Block* b = allocate(device, sizeof n->bits);

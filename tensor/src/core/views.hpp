@@ -1,5 +1,7 @@
 // From nodes to the views that plans take.
 #pragma once
+#include <cstring>
+
 #include "core/node.hpp"
 #include "mushin/plugin.h"
 
@@ -22,11 +24,9 @@ inline std::uint32_t abi(dtype t) { return static_cast<std::uint32_t>(t); }
 // What is the same for every view of a node. `dim` and `stride` are written only as far as the rank goes: copying or
 // clearing 176 bytes an operand would be the dearest part of a small op.
 inline void view_head(mu_tensor& v, dtype type, unsigned rank) {
-  v.size = sizeof v;
-  v.dtype = abi(type);
-  v.rank = static_cast<std::uint16_t>(rank);
-  v.layout = MU_LAYOUT_STRIDED;
-  v.flags = 0;
+  const std::uint64_t first = sizeof v | std::uint64_t{abi(type)} << 32, second = rank;  // layout: strided; flags: none
+  std::memcpy(&v.size, &first, sizeof first);
+  std::memcpy(&v.rank, &second, sizeof second);
   v.layout_id = 0;
 }
 inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
@@ -35,11 +35,19 @@ inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
   v.bytes = b->bytes - offset;
 }
 /// A literal that isn't baked: the node's own memory, or a block on a device that cannot read it. Under the evaluation lock.
-void view_literal(mu_tensor& v, Node* literal, Device* device);
+inline void view_literal(mu_tensor& v, Node* literal, Device* device);
+void upload_literal(mu_tensor& v, Node* literal, Device* device);
 
 /// A buffer in its own sizes and strides.
 void view_of(mu_tensor& v, const Node* buffer);
 /// A buffer broadcast to `sizes` (of its own rank or more).
 void view_broadcast(mu_tensor& v, const Node* buffer, const Sizes& sizes);
+
+inline void view_literal(mu_tensor& v, Node* n, Device* device) {
+  if (!device->host_memory) return upload_literal(v, n, device);
+  v.buffer = reinterpret_cast<mu_buffer*>(&n->bits);
+  v.byte_offset = 0;
+  v.bytes = sizeof n->bits;
+}
 
 }  // namespace mushin::core

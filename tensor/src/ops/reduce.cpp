@@ -48,7 +48,7 @@ bool store_shared(const Program& p) {
 void linearise(Program& p, Node* n) {
   for (int round = 0; round < 2; ++round) {
     p.begin(n->device);
-    p.out[0] = p.visit(n);
+    p.out[0] = p.visit_any(n);
     p.n_out = 1;
     if (p.overflow) {
       force_locked(n);
@@ -68,18 +68,17 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
   Program p;
   Space space;
   mu_tensor view[Program::most_in + 1];
-  std::int64_t stride[max_rank];
-  spread_strides(n->sizes, axes, stride);
   std::unique_lock lock(evaluation_lock);
   linearise(p, n);
   const unsigned all = (1u << n->sizes.rank) - 1;
   mu_tensor& out = view[p.n_in];
-  if ((axes & all) == all && all_flat(p, n->count)) {
-    fill_inputs(p, n->sizes, n->count, n->device, stride, view, space);
+  if ((axes & all) == all && fill_flat(p, n->count, n->device, view)) {
     view_head(out, result, 1);
     out.dim[0] = n->count;
     out.stride[0] = 0;
   } else {
+    std::int64_t stride[max_rank];
+    spread_strides(n->sizes, axes, stride);
     collapse(n->sizes, p.in, p.n_in, stride, space);
     fill_space(p, space, n->device, view);
     view_head(out, result, space.rank);

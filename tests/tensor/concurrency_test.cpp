@@ -1,0 +1,100 @@
+// Values are read, and expressions evaluated, from many threads at once.
+#include <atomic>
+#include <thread>
+
+#include "core/plans.hpp"
+#include "mushin/tensor/ops/matmul.hpp"
+#include "mushin/tensor/ops/random.hpp"
+#include "mushin/tensor/ops/reduce.hpp"
+#include "support.hpp"
+
+namespace mushin::core::test {
+namespace {
+
+constexpr int threads = 4;
+
+template <class F>
+void together(F f) {
+  std::atomic<int> waiting{threads};
+  std::vector<std::thread> all;
+  for (int t = 0; t < threads; ++t)
+    all.emplace_back([&, t] {
+      --waiting;
+      while (waiting.load() > 0) std::this_thread::yield();
+      f(t);
+    });
+  for (std::thread& t : all) t.join();
+}
+
+TEST(Concurrency, OnePendingArrayReadByAll) {
+  for (int round = 0; round < 200; ++round) {
+    const Array a = array({50}, Values(50, 2)), pending = mul(add(a, a), a);
+    together([&](int) { EXPECT_EQ(values(pending), Values(50, 8)); });
+  }
+}
+
+TEST(Concurrency, ExpressionsOverOnePendingArray) {
+  for (int round = 0; round < 200; ++round) {
+    const Array a = array({4, 5}, Values(20, 2)), shared = tanh(mul(a, a));
+    const double want = std::tanh(4.0);
+    together([&](int t) {
+      for (int i = 0; i < 5; ++i) {
+        if (t % 3 == 0) {
+          EXPECT_NEAR(value(add(shared, literal(t + i, dtype::f32))), want + t + i, 1e-5);
+        } else if (t % 3 == 1) {
+          EXPECT_NEAR(value(sum(mul(shared, shared), 3, false)), 20 * want * want, 1e-4);
+        } else {
+          EXPECT_NEAR(value(matmul(shared, transpose(shared))), 5 * want * want, 1e-4);
+        }
+      }
+    });
+  }
+}
+
+TEST(Concurrency, IndependentWork) {
+  together([&](int t) {
+    Array x = array({6}, Values(6, t));
+    const Array one = array({6}, Values(6, 1));
+    for (int i = 0; i < 500; ++i) {
+      Array* const to = &x;
+      const Array next = add(x, one);
+      assign(&to, &next, 1);
+    }
+    EXPECT_EQ(values(x), Values(6, t + 500));
+  });
+}
+
+TEST(Concurrency, NewPlansFromAllThreads) {
+  together([&](int t) {
+    for (int i = 0; i < 60; ++i) {
+      Array x = array({3}, {1, 2, 3});
+      for (int k = 0; k <= i % 20; ++k) x = (i >> (k % 5) & 1) ? add(x, x) : mul(x, literal(0.5, dtype::f32));
+      EXPECT_GT(value(x), 0) << t;
+    }
+  });
+}
+
+TEST(Concurrency, ArraysMadeHereAndDestroyedThere) {
+  std::vector<std::vector<Array>> made(threads);
+  for (int round = 0; round < 20; ++round) {
+    together([&](int t) {
+      auto& mine = made[static_cast<std::size_t>(t)];
+      for (int i = 0; i < 400; ++i) mine.push_back(add(array({4}, Values(4, i)), array({4}, Values(4, 1))));
+    });
+    for (auto& list : made) {
+      for (std::size_t i = 0; i < list.size(); i += 97) EXPECT_EQ(value(list[i]), double(i + 1));
+      list.clear();
+    }
+  }
+}
+
+TEST(Concurrency, RandomNumbersAreDrawnOnce) {
+  manual_seed(11);
+  std::vector<Values> drawn(threads);
+  together([&](int t) { drawn[static_cast<std::size_t>(t)] = values(randu({1000}, dtype::f32)); });
+  for (int i = 0; i < threads; ++i)
+    for (int k = 0; k < i; ++k) EXPECT_NE(drawn[static_cast<std::size_t>(i)], drawn[static_cast<std::size_t>(k)]);
+}
+
+}  // namespace
+}  // namespace mushin::core::test
