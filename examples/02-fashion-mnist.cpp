@@ -38,6 +38,7 @@ int train(const TrainingOptions& options) {
   TrainingCurve curve;
 
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
+    optimizer.lr(options.lr * (options.epochs + 1 - epoch) / options.epochs);  // smaller steps towards the end
     double total = 0;
     {
       nn::Progress progress(stderr, curve.title(epoch, options.epochs), training.size());

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/plans.hpp"
 #include "files.hpp"
 #include "mushin/nn.hpp"
 #include "support/matchers.hpp"
@@ -152,6 +153,31 @@ TEST(Optimizers, TheModuleMayMove) {
   EXPECT_NE(values(moved), before);
 }
 
+namespace {
+/// How many plans the core makes for one step after a backward pass.
+std::size_t plans_of_a_step(auto& optimizer, const mu::Variable<float, 5, 7>& w) {
+  mu::sum(w * w).backward();
+  mu::core::evaluate(w.grad().raw());
+  const auto before = mu::core::plan_count();
+  optimizer.step();
+  optimizer.zero_grad();
+  return mu::core::plan_count() - before;
+}
+}  // namespace
+
+TEST(Optimizers, AStepIsOnePassAndItsScalarsMakeNoNewPlans) {
+  const nn::Linear<7, 5> fc;
+  auto all = nn::parameters(fc);
+  all.pop_back();
+  nn::Adam adam{std::move(all), {.lr = 0.0123}};
+  EXPECT_EQ(plans_of_a_step(adam, fc.weight), 1u);  // without m and v to read
+  EXPECT_EQ(plans_of_a_step(adam, fc.weight), 1u);
+  for (int t = 3; t < 8; ++t) {
+    adam.lr(0.0123 / t);
+    EXPECT_EQ(plans_of_a_step(adam, fc.weight), 0u) << "step " << t;
+  }
+}
+
 TEST(Optimizers, OptionsThatMakeNoSense) {
   const Pair net;
   const auto sgd = [&](nn::SGDOptions o) { return text_of_error<mu::Error>([&] { nn::SGD opt(nn::parameters(net), o); }); };
@@ -164,7 +190,6 @@ TEST(Optimizers, OptionsThatMakeNoSense) {
 }
 
 TEST(Optimizers, FloatParametersFollowTheDoubleOnes) {
-  mu::Variable<float, 3> w{mu::tensor<3>({1, -2, 3})};
   nn::Linear<3, 1> fc;
   nn::Adam opt{nn::parameters(fc), {.lr = 0.01}};
   const auto x = mu::from<8, 3>(uniform(5, 24));

@@ -1,0 +1,85 @@
+"""examples_test.py SEED FASHION-MNIST: the example programs do what their first lines say, on a small made-up dataset."""
+import gzip
+import json
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SEED, FASHION = sys.argv[1:3]
+
+
+def idx(sizes, values):
+    return struct.pack(">BBBB", 0, 0, 8, len(sizes)) + struct.pack(f">{len(sizes)}I", *sizes) + bytes(values)
+
+
+def write_dataset(folder, name, count):
+    """Images of class k are bright in rows 2k and 2k + 1 and dark elsewhere, with some noise."""
+    source = random.Random(count)
+    labels = [source.randrange(10) for _ in range(count)]
+    pixels = [source.randrange(200, 256) if row // 2 == k else source.randrange(60) for k in labels for row in range(28) for _ in range(28)]
+    (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx([count, 28, 28], pixels), 1))
+    (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx([count], labels), 1))
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+class Examples(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="mushin-examples-")
+        cls.data = Path(cls.folder.name)
+        write_dataset(cls.data, "train", 600)
+        write_dataset(cls.data, "t10k", 100)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_seed_prints_both_gradients(self):
+        result = run(SEED)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("dw = [[3. 3.]", result.stdout)
+        self.assertIn("db = [[1. 1. 1.]", result.stdout)
+
+    def test_training_learns_saves_and_records(self):
+        curve, model = self.data / "curve.json", self.data / "net.safetensors"
+        result = run(FASHION, "--data", str(self.data), "--epochs", "3", "--batch", "50", "--save", str(model), "--curve", str(curve))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        epochs = json.loads(curve.read_text())
+        self.assertEqual([e["epoch"] for e in epochs], [1, 2, 3])
+        self.assertLess(epochs[2]["train_loss"], epochs[0]["train_loss"])
+        self.assertGreater(epochs[2]["test_accuracy"], 0.9)
+        self.assertEqual(len(result.stdout.splitlines()), 3)
+        self.assertEqual(len(result.stderr.splitlines()), 3 * 10)
+        self.assertTrue(all(c == "\n" or c.isprintable() for c in result.stdout + result.stderr))
+        with model.open("rb") as file:
+            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        self.assertEqual(header["fc1.weight"]["shape"], [512, 784])
+        self.assertEqual(set(header), {f"fc{i}.{what}" for i in (1, 2, 3) for what in ("weight", "bias")})
+
+    def test_the_same_seed_gives_the_same_training(self):
+        runs = [run(FASHION, "--data", str(self.data), "--epochs", "1", "--limit", "200", "--seed", "7").stdout.split(",")[0] for _ in range(2)]
+        self.assertIn("loss", runs[0])
+        self.assertEqual(runs[0], runs[1])
+
+    def test_bad_input_is_one_sentence(self):
+        for arguments, parts in (
+            (["--data", "/no/such/folder"], ["[read_idx] cannot open: /no/such/folder/train-images-idx3-ubyte.gz", "No such file"]),
+            (["--data", str(self.data), "--device", "abacus"], ["abacus"]),
+            (["--data", str(self.data), "--limit", "60", "--epochs", "0", "--save", "/no/such/folder/x"], ["[save_safetensors] cannot create"]),
+        ):
+            result = run(FASHION, *arguments)
+            self.assertEqual(result.returncode, 1, arguments)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            for part in parts:
+                self.assertIn(part, result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
