@@ -1,9 +1,22 @@
 #pragma once
 #include <mutex>
+#include <thread>
 
 #include "graph/node.hpp"
 
 namespace mushin::core {
+
+/// Held for the time of one addition, nearly always by nobody else: a mutex would cost more than what it guards.
+class Gate {
+ public:
+  void lock() noexcept {
+    while (taken_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
+  }
+  void unlock() noexcept { taken_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> taken_{false};
+};
 
 /// A graph's beginning. `handle` refers to its own node without owning it, so that reading a leaf counts nothing.
 struct LeafNode : GraphNode {
@@ -13,8 +26,8 @@ struct LeafNode : GraphNode {
   void clear_gradient() noexcept;
 
   Traced handle;
-  Array gradient;   // empty: zeros
-  std::mutex gate;  // of `gradient`: backward passes of several threads may end in one leaf
+  Array gradient;  // empty: zeros
+  Gate gate;       // of `gradient`: backward passes of several threads may end in one leaf
 };
 
 }  // namespace mushin::core

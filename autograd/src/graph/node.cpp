@@ -2,34 +2,12 @@
 
 #include <algorithm>
 
-#include "graph/free_list.hpp"
 #include "graph/leaf.hpp"
 #include "graph/record.hpp"
-#include "mushin/autograd/core/graph.hpp"
+#include "graph/thread_state.hpp"
 
 namespace mushin::core {
 namespace {
-
-struct ThreadState {
-  FreeList<sizeof(GraphNode), 8192> nodes;
-  FreeList<sizeof(Sizes), 2048> sizes;
-  std::uint64_t clock;
-  std::int64_t alive;
-  bool silent;
-};
-constinit thread_local ThreadState state{};
-
-struct Closer {
-  ~Closer() {
-    state.nodes.close();
-    state.sizes.close();
-  }
-};
-void close_at_thread_end() {
-  thread_local Closer closer;
-  static_cast<void>(closer);
-}
-
 bool is_last(GraphNode* n) noexcept {
   return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
@@ -40,28 +18,27 @@ void give_back(GraphNode* n) noexcept {
     return;
   }
   for (const Sizes* s : n->sizes)
-    if (s && state.sizes.give(const_cast<Sizes*>(s))) close_at_thread_end();
+    if (s && thread_state.sizes.give(const_cast<Sizes*>(s))) close_at_thread_end();
   n->~GraphNode();
-  if (state.nodes.give(n)) close_at_thread_end();
-  --state.alive;
+  if (thread_state.nodes.give(n)) close_at_thread_end();
+  --thread_state.alive;
 }
 
 }  // namespace
 
 std::uint64_t next_sequence(std::uint64_t newest) noexcept {
   // A Lamport clock: the order holds across threads although they share nothing.
-  return state.clock = (newest > state.clock ? newest : state.clock) + 1;
+  return thread_state.clock = (newest > thread_state.clock ? newest : thread_state.clock) + 1;
 }
 
 void release_kept(GraphNode& n) noexcept {
   for (Array& a : n.kept) a = Array();
 }
 
-bool recording() noexcept { return !state.silent; }
-
 Traced record_node(const Rule& rule, Array&& value, const Traced* const* operands, unsigned count, Parameters parameters) {
-  auto* n = new (state.nodes.take()) GraphNode{};
-  ++state.alive;
+  if (thread_state.silent) return std::move(value);
+  auto* n = new (thread_state.nodes.take()) GraphNode{};
+  ++thread_state.alive;
   n->refs = 1;
   n->rule = &rule;
   Traced result(std::move(value), n);
@@ -77,7 +54,7 @@ Traced record_node(const Rule& rule, Array&& value, const Traced* const* operand
     add_ref(in);
     n->operand[i] = in;
     newest = std::max(newest, in->sequence);
-    if (!(operands[i]->sizes() == result.sizes())) n->sizes[i] = new (state.sizes.take()) Sizes(operands[i]->sizes());
+    if (!(operands[i]->sizes() == result.sizes())) n->sizes[i] = new (thread_state.sizes.take()) Sizes(operands[i]->sizes());
   }
   n->sequence = next_sequence(newest);
   for (unsigned i = 0; i < count; ++i)
@@ -97,10 +74,5 @@ void destroy(GraphHead* head) noexcept {
     give_back(n);
   }
 }
-
-NoRecording::NoRecording() noexcept : before_(state.silent) { state.silent = true; }
-NoRecording::~NoRecording() { state.silent = before_; }
-
-std::int64_t graph_node_count() noexcept { return state.alive; }
 
 }  // namespace mushin::core

@@ -4,24 +4,24 @@
 
 #include <algorithm>
 
+#include "graph/thread_state.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
 namespace {
-/// Memory that the next pass of this thread takes over; a pass inside of a pass finds it empty.
-thread_local std::vector<Pass::Entry> spare;
-constexpr std::size_t spare_limit = 1u << 16;
+constexpr std::size_t most_entries_kept = 1u << 16;
 }  // namespace
 
 Pass::Pass(const char* op, const Traced& root) : Pass() {
   if (!root.node())
     throw GraphError(fmt::format("[{}] the value was made from no variable while recording: there is no graph", op).c_str());
-  entries_.swap(spare);
+  entries_.reset(std::exchange(thread_state.entries, nullptr));
+  if (!entries_) entries_ = std::make_unique<std::vector<Entry>>();
   visit(static_cast<GraphNode*>(root.node()));
   // The list is its own queue.
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    GraphNode* n = entries_[i].node;
+  for (std::size_t i = 0; i < entries_->size(); ++i) {
+    GraphNode* n = (*entries_)[i].node;
     for (unsigned k = 0; k < n->operands; ++k)
       if (n->operand[k]) visit(n->operand[k]);
   }
@@ -29,22 +29,25 @@ Pass::Pass(const char* op, const Traced& root) : Pass() {
 }
 
 Pass::~Pass() {
-  for (Entry& e : entries_)
+  if (!entries_) return;
+  for (Entry& e : *entries_)
     if (e.node->claim.load(std::memory_order_relaxed) == this) e.node->claim.store(nullptr, std::memory_order_release);
-  entries_.clear();
-  if (entries_.capacity() > spare.capacity() && entries_.capacity() <= spare_limit) entries_.swap(spare);
+  entries_->clear();
+  if (thread_state.entries || entries_->capacity() > most_entries_kept) return;
+  thread_state.entries = entries_.release();
+  close_at_thread_end();
 }
 
 void Pass::visit(GraphNode* n) {
   if (!elsewhere_.empty() && elsewhere_.contains(n)) return;
-  const auto at = static_cast<std::uint32_t>(entries_.size());
+  const auto at = static_cast<std::uint32_t>(entries_->size());
   Pass* holder = n->claim.load(std::memory_order_relaxed);
   if (holder == this) return;
   if (!holder && n->claim.compare_exchange_strong(holder, this, std::memory_order_acq_rel))
     n->slot = at;
   else
     elsewhere_.emplace(n, at);
-  entries_.push_back({n, {}});
+  entries_->push_back({n, {}});
 }
 
 std::uint32_t* Pass::position(const GraphNode* n) {
@@ -56,19 +59,19 @@ std::uint32_t* Pass::position(const GraphNode* n) {
 
 void Pass::sort() {
   auto newer = [](const Entry& a, const Entry& b) { return a.node->sequence > b.node->sequence; };
-  if (std::is_sorted(entries_.begin(), entries_.end(), newer)) return;
-  std::sort(entries_.begin(), entries_.end(), newer);
-  for (std::uint32_t i = 0; i < entries_.size(); ++i) *position(entries_[i].node) = i;
+  if (std::is_sorted(entries_->begin(), entries_->end(), newer)) return;
+  std::sort(entries_->begin(), entries_->end(), newer);
+  for (std::uint32_t i = 0; i < entries_->size(); ++i) *position((*entries_)[i].node) = i;
 }
 
 Pass::Entry* Pass::find(const GraphNode* n) {
   std::uint32_t* at = position(n);
-  return at ? &entries_[*at] : nullptr;
+  return at ? &(*entries_)[*at] : nullptr;
 }
 
 void Pass::want_paths() {
   // Oldest first: operands are decided before what was made from them.
-  for (auto e = entries_.rbegin(); e != entries_.rend(); ++e) {
+  for (auto e = entries_->rbegin(); e != entries_->rend(); ++e) {
     e->pulled = false;
     for (unsigned k = 0; k < e->node->operands && !e->pulled; ++k)
       if (e->node->operand[k]) e->pulled = find(e->node->operand[k])->wanted;
@@ -77,7 +80,7 @@ void Pass::want_paths() {
 }
 
 void Pass::check_usable(const char* op) const {
-  for (const Entry& e : entries_)
+  for (const Entry& e : *entries_)
     if (e.pulled && e.node->released.load(std::memory_order_relaxed))
       throw GraphError(fmt::format("[{}] an earlier backward() freed the graph ({}): keep it with backward(mushin::retain_graph)", op,
                                    e.node->rule->name)

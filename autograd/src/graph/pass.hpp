@@ -1,5 +1,6 @@
 // One walk over a graph, from a result back to its leaves.
 #pragma once
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -26,7 +27,7 @@ class Pass {
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  std::vector<Entry>& entries() { return entries_; }
+  std::vector<Entry>& entries() { return *entries_; }
   /// Null when the node isn't part of this pass.
   Entry* find(const GraphNode*);
   /// From now on, only what leads to an entry that is `asked` is wanted.
@@ -40,7 +41,7 @@ class Pass {
   void sort();
   std::uint32_t* position(const GraphNode*);
 
-  std::vector<Entry> entries_;
+  std::unique_ptr<std::vector<Entry>> entries_;
   std::unordered_map<const GraphNode*, std::uint32_t> elsewhere_;
 };
 

@@ -29,8 +29,19 @@ Traced lifted(const Traced& g, bool row_dropped, bool column_dropped) {
   return reshape(g, s);
 }
 
-/// dA = dC B^T, dB = A^T dC, with 1-D operands seen as matrices.
-void pull(Pullback& p) {
+/// dA = dC B^T, dB = A^T dC of matrices and stacks of them.
+void pull_matrices(Pullback& p) {
+  const Traced& g = p.cotangent();
+  if (p.wants(0)) p.give(0, matmul(g, transpose(p.operand(1))));
+  if (!p.wants(1)) return;
+  const Traced a = p.operand(0);
+  // Where one matrix met a stack: one product over all of it, instead of one for each and a sum.
+  const bool flat = p.sizes(1).rank == 2 && a.rank() > 2;
+  p.give(1, flat ? matmul(transpose(rows(a)), rows(g)) : matmul(transpose(a), g));
+}
+
+/// The same with a 1-D operand seen as a row (left) or a column (right).
+void pull_vectors(Pullback& p) {
   // An operand's shape is known from its value where the other's gradient keeps it, else from the graph.
   const bool to_a = p.wants(0), to_b = p.wants(1);
   const Traced a = to_b ? p.operand(0) : Traced(), b = to_a ? p.operand(1) : Traced();
@@ -42,18 +53,15 @@ void pull(Pullback& p) {
   }
   if (!to_b) return;
   const Traced left = shaped(a, as_row(a_sizes));
-  // One product over all batches, instead of one for each and a sum.
-  if (b_sizes.rank <= 2)
-    p.give(1, shaped(matmul(transpose(rows(left)), rows(g)), b_sizes));
-  else
-    p.give(1, shaped(sum_to(matmul(transpose(left), g), as_column(b_sizes)), b_sizes));
+  const Traced d = b_sizes.rank == 1 ? matmul(transpose(rows(left)), rows(g)) : sum_to(matmul(transpose(left), g), b_sizes);
+  p.give(1, shaped(d, b_sizes));
 }
 
 }  // namespace
 
 Traced matmul(const Traced& a, const Traced& b) {
-  static constexpr Rule rule{"matmul", {{2, 1}}, pull};
-  return record(rule, matmul(a.value(), b.value()), a, b);
+  static constexpr Rule matrices{"matmul", {{2, 1}}, pull_matrices}, vectors{"matmul", {{2, 1}}, pull_vectors};
+  return record(a.rank() >= 2 && b.rank() >= 2 ? matrices : vectors, matmul(a.value(), b.value()), a, b);
 }
 
 }  // namespace mushin::core

@@ -1,0 +1,26 @@
+#include "graph/thread_state.hpp"
+
+#include "mushin/autograd/core/graph.hpp"
+
+namespace mushin::core {
+
+constinit thread_local ThreadState thread_state{};
+
+void close_at_thread_end() {
+  struct Closer {
+    ~Closer() {
+      thread_state.nodes.close();
+      thread_state.sizes.close();
+      delete std::exchange(thread_state.entries, nullptr);
+    }
+  };
+  thread_local Closer closer;
+  static_cast<void>(closer);
+}
+
+NoRecording::NoRecording() noexcept : before_(thread_state.silent) { thread_state.silent = true; }
+NoRecording::~NoRecording() { thread_state.silent = before_; }
+
+std::int64_t graph_node_count() noexcept { return thread_state.alive; }
+
+}  // namespace mushin::core
