@@ -184,10 +184,14 @@ TEST(LoaderTables, JudgesTexts) {
   EXPECT_CONTAINS(t.wrong(), "plugin ABI 0.7");
 }
 
+// Devices are never destroyed; the loader keeps them, and so does this.
 core::OpenedDevices open_tables(const Tables& t, std::uint32_t kinds = 1u << MU_KIND_CPU) {
+  static auto* const kept = new std::vector<core::Device*>;
   Backend b;
   EXPECT_EQ(core::read_tables(&t.plugin, "t", b), "");
-  return core::open_devices(b, kinds);
+  auto opened = core::open_devices(b, kinds);
+  kept->insert(kept->end(), opened.devices.begin(), opened.devices.end());
+  return opened;
 }
 
 TEST(LoaderDevices, OpensThemAndNamesThem) {

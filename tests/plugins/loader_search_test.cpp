@@ -17,7 +17,7 @@ TEST(LoaderSearch, FindsAPluginAndOpensNothing) {
   EXPECT_EQ(r.reason, "");
   EXPECT_EQ(r.name, "good");
   EXPECT_STREQ(r.note.version, "1.2.3");
-  EXPECT_EQ(read_file("/proc/self/maps").find("mushin-good"), std::string::npos);
+  EXPECT_EQ(read_file("/proc/self/maps").find(folder.path()), std::string::npos);
 }
 
 TEST(LoaderSearch, MissingAndEmptyFoldersHoldNothing) {

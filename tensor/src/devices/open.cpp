@@ -6,8 +6,6 @@
 #include <atomic>
 #include <cstring>
 
-#include "loader/record.hpp"
-
 namespace mushin::core {
 namespace {
 
@@ -46,8 +44,8 @@ std::string open_one(const Backend& b, std::uint32_t kinds, std::uint32_t i, std
     opened.code = code;
     return "device_open: " + describe(code, error);
   }
-  auto* d = new Device{};  // for the life of the process
-  d->plugin_name = keep_text(b.plugin.name);
+  auto* d = new Device{};          // for the life of the process
+  d->plugin_name = b.plugin.name;  // static in a library that stays mapped
   d->handle = handle;
   d->device = b.device, d->memory = b.memory, d->stream = b.stream, d->compute = b.compute;
   std::string wrong = read_info(*d, kinds);
