@@ -1,0 +1,76 @@
+// A piece of work that backends are compared by. One file of workloads/ is one group.
+#pragma once
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "mushin/nn.hpp"
+
+namespace bench {
+
+namespace mu = mushin;
+
+/// A workload whose data are made, on the default device.
+struct Work {
+  std::function<void()> step;                  // computes everything, reads nothing back
+  std::function<double()> value;               // the loss of the step before, or the mean of |result|
+  std::function<std::vector<float>()> result;  // what the backends' results are compared by
+};
+
+/// Other frameworks' value from the same data: of the first step, and of a training step's tenth.
+struct Expected {
+  double first;
+  double tenth = 0;
+};
+
+struct Workload {
+  const char* name;
+  const char* what;
+  bool training;  // `value` is a loss that falls from step to step
+  double flop;    // of one step; 0: memory decides
+  double bytes;   // that one step must at least move; 0: arithmetic decides
+  Expected expected;
+  Work (*make)();
+};
+
+std::span<const Workload> product_workloads();
+std::span<const Workload> pointwise_workloads();
+std::span<const Workload> reduction_workloads();
+std::span<const Workload> small_workloads();
+std::span<const Workload> training_workloads();
+
+/// All of them, in the order of the report.
+std::vector<Workload> all_workloads();
+
+/// `State` has `void step()`, `double value()` and `std::vector<float> result()`.
+template <class State>
+Work work() {
+  auto state = std::make_shared<State>();
+  return {[state] { state->step(); }, [state] { return state->value(); }, [state] { return state->result(); }};
+}
+
+inline double mean_abs(const std::vector<float>& values) {
+  double sum = 0;
+  for (float v : values) sum += std::abs(static_cast<double>(v));
+  return sum / static_cast<double>(values.size());
+}
+
+/// A workload that is one expression, `compute()`, of a tensor.
+template <class Inputs>
+struct Expression : Inputs {
+  using Result = decltype(std::declval<Inputs&>().compute());
+  std::optional<Result> last;
+
+  void step() {
+    auto y = this->compute();
+    mu::core::evaluate(y.raw());
+    last = std::move(y);
+  }
+  std::vector<float> result() const { return last->to_vector(); }
+  double value() const { return mean_abs(result()); }
+};
+
+}  // namespace bench

@@ -1,0 +1,12 @@
+#include "../workload.hpp"
+
+namespace bench {
+
+std::vector<Workload> all_workloads() {
+  std::vector<Workload> all;
+  for (const auto group : {product_workloads(), pointwise_workloads(), reduction_workloads(), small_workloads(), training_workloads()})
+    all.insert(all.end(), group.begin(), group.end());
+  return all;
+}
+
+}  // namespace bench

@@ -1,0 +1,103 @@
+#include "../data.hpp"
+#include "../workload.hpp"
+
+namespace bench {
+
+namespace nn = mu::nn;
+
+struct TinyNet {
+  nn::Linear<4, 32> fc1;
+  nn::Linear<32, 32> fc2;
+  nn::Linear<32, 1> fc3;
+  auto operator()(const auto& x) const { return fc3(nn::tanh(fc2(nn::tanh(fc1(x))))); }
+  MUSHIN_MODULE(TinyNet, fc1, fc2, fc3)
+};
+
+struct MnistNet {
+  nn::Linear<784, 512> fc1;
+  nn::Linear<512, 256> fc2;
+  nn::Linear<256, 10> fc3;
+  auto operator()(const auto& x) const { return fc3(nn::relu(fc2(nn::relu(fc1(x))))); }
+  MUSHIN_MODULE(MnistNet, fc1, fc2, fc3)
+};
+
+namespace {
+
+template <class Net>
+Net initialised(std::uint64_t stream) {
+  Net net;
+  initialise(net.fc1, stream);
+  initialise(net.fc2, stream + 2);
+  initialise(net.fc3, stream + 4);
+  return net;
+}
+
+/// `Problem` has `net`, `optimizer` and `loss()`.
+template <class Problem>
+struct Training : Problem {
+  mu::Tensor<float> last = mu::zeros<>();
+
+  void step() {
+    this->optimizer.zero_grad();
+    const auto loss = this->loss();
+    mu::core::evaluate(loss.value().raw());
+    loss.backward();
+    this->optimizer.step();
+    last = loss.value();
+  }
+  double value() const { return static_cast<double>(last.item()); }
+  std::vector<float> result() const { return this->net.fc1.weight.value().to_vector(); }
+};
+
+struct TinyProblem {
+  mu::Tensor<float, 32, 4> x = uniform<32, 4>(500);
+  mu::Tensor<float, 32, 1> y = uniform<32, 1>(501);
+  TinyNet net = initialised<TinyNet>(510);
+  nn::SGD optimizer{nn::parameters(net), {.lr = 0.01}};
+  auto loss() const { return nn::mse(net(x), y); }
+};
+
+struct MnistProblem {
+  mu::Tensor<float, 128, 784> x = uniform<128, 784>(600, 0, 1);
+  mu::Tensor<std::int64_t, 128> y = integers<128>(601, 10);
+  MnistNet net = initialised<MnistNet>(610);
+  nn::Adam optimizer{nn::parameters(net), {.lr = 1e-3}};
+  auto loss() const { return nn::cross_entropy(net(x), y); }
+};
+
+constexpr mu::extent adam_length{10'000'000};
+
+struct One {
+  mu::Variable<float, adam_length> p{uniform<adam_length>(1201)};
+  MUSHIN_MODULE(One, p)
+};
+
+/// The gradient is the same in every step.
+struct AdamAlone {
+  One one;
+  nn::Adam optimizer{nn::parameters(one), {.lr = 1e-3}};
+
+  AdamAlone() { (one.p * 1.0f).backward(uniform<adam_length>(1200)); }
+  void step() { optimizer.step(); }
+  std::vector<float> result() const { return one.p.value().to_vector(); }
+  double value() const { return mean_abs(result()); }
+};
+
+constexpr double mnist_flop = 2.0 * 128 * (2 * (784 * 512 + 512 * 256 + 256 * 10) + 512 * 256 + 256 * 10);
+constexpr Workload list[] = {
+    {"mlp_tiny_step", "training step, 4-32-32-1, tanh, batch 32, SGD", true, 0, 0, {0.34052, 0.31004}, work<Training<TinyProblem>>},
+    {"mlp_mnist_step",
+     "training step, 784-512-256-10, relu, batch 128, Adam",
+     true,
+     mnist_flop,
+     0,
+     {2.30192, 1.55987},
+     work<Training<MnistProblem>>},
+    {"adam_10M", "Adam on one tensor of 10 million", false, 0, 28.0 * adam_length.size, {0.500119}, work<AdamAlone>},
+};
+
+}  // namespace
+
+std::span<const Workload> training_workloads() { return list; }
+
+}  // namespace bench
