@@ -45,7 +45,7 @@ nlohmann::json Result::json() const {
 
 double Row::largest_difference() const {
   double worst = -1, scale = 1;
-  for (const auto& [name, r] : by_backend)
+  for (const auto& [backend, r] : by_backend)
     for (float v : r.sample) scale = std::max(scale, std::abs(static_cast<double>(v)));
   for (auto a = by_backend.begin(); a != by_backend.end(); ++a)
     for (auto b = std::next(a); b != by_backend.end(); ++b) {
@@ -61,7 +61,7 @@ double Row::largest_difference() const {
 
 double Row::best() const {
   double best = 0;
-  for (const auto& [name, r] : by_backend)
+  for (const auto& [backend, r] : by_backend)
     if (r.min_s > 0 && (best == 0 || r.min_s < best)) best = r.min_s;
   return best;
 }

@@ -1,0 +1,165 @@
+#pragma once
+// What every op is held to: the oracle's values on each device, and gradients of both orders against central differences.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mushin/autograd.hpp"
+#include "mushin/tensor/device.hpp"
+#include "support/matchers.hpp"
+#include "support/oracle.hpp"
+#include "support/splitmix.hpp"
+
+namespace mushin::test {
+
+/// An array of element type `type` on the default device, each element converted as C++ does.
+inline core::Array array(const Ref& r, dtype type) {
+  core::Sizes sizes;
+  for (auto n : r.shape) sizes.push(n);
+  const auto make = [&]<class T>(T) {
+    std::vector<T> values;
+    for (double v : r.values) values.push_back(static_cast<T>(v));
+    values.push_back(T{});  // so that there is an address
+    return core::from_values(sizes, type, values.data());
+  };
+  switch (type) {
+    case dtype::f32:
+      return make(float{});
+    case dtype::f64:
+      return make(double{});
+    case dtype::i64:
+      return make(std::int64_t{});
+    case dtype::b8:
+      return make(static_cast<unsigned char>(0));
+  }
+  return {};
+}
+
+/// Random values that float represents.
+inline Ref random(const Index& shape, std::uint64_t stream, double low = -1, double high = 1) {
+  return {shape, uniform<double>(stream, count(shape), low, high)};
+}
+inline Ref random_integers(const Index& shape, std::uint64_t stream, std::int64_t below) {
+  Ref out{shape, {}};
+  for (auto v : integers(stream, count(shape), below)) out.values.push_back(static_cast<double>(v));
+  return out;
+}
+
+/// Calls `f()` with each loadable device as the default one.
+template <class F>
+void on_every_device(F f) {
+  const Device before = default_device();
+  for (const Device& d : devices()) {
+    SCOPED_TRACE(d.name());
+    set_default_device(d);
+    f();
+  }
+  set_default_device(before);
+}
+
+/// The relative tolerance of a few roundings in that type.
+inline double tolerance(dtype type, double ulp = 4) { return type == dtype::f32 ? ulp * 0x1p-23 : type == dtype::f64 ? ulp * 0x1p-52 : 0; }
+
+using Function = std::function<core::Traced(const std::vector<core::Traced>&)>;
+
+/// sum(f(x) c) with fixed c, and its gradients: recorded operations on float64.
+class Differentiated {
+ public:
+  Differentiated(Function f, const std::vector<Ref>& at) : f_(std::move(f)), at_(at) {}
+
+  double value(const std::vector<Ref>& x) const { return scalar(weighted(traced(x))); }
+
+  std::vector<Ref> gradients() const {
+    const auto leaves = make_leaves(at_);
+    return refs(gradients_of(weighted(operands(leaves)), leaves, false));
+  }
+
+  /// sum over the operands of sum(gradient v) with fixed v, at x: what the second order differentiates.
+  double slope(const std::vector<Ref>& x) const {
+    const auto leaves = make_leaves(x);
+    return scalar(projected(gradients_of(weighted(operands(leaves)), leaves, false)));
+  }
+  std::vector<Ref> second_gradients() const {
+    const auto leaves = make_leaves(at_);
+    return refs(gradients_of(projected(gradients_of(weighted(operands(leaves)), leaves, true)), leaves, false));
+  }
+
+ private:
+  static std::vector<core::Leaf> make_leaves(const std::vector<Ref>& x) {
+    std::vector<core::Leaf> out;
+    for (const Ref& r : x) out.emplace_back(array(r, dtype::f64));
+    return out;
+  }
+  static std::vector<core::Traced> operands(const std::vector<core::Leaf>& leaves) {
+    std::vector<core::Traced> out;
+    for (const auto& leaf : leaves) out.push_back(leaf.traced());
+    return out;
+  }
+  static std::vector<core::Traced> traced(const std::vector<Ref>& x) {
+    std::vector<core::Traced> out;
+    for (const Ref& r : x) out.emplace_back(array(r, dtype::f64));
+    return out;
+  }
+  static std::vector<core::Traced> gradients_of(const core::Traced& z, const std::vector<core::Leaf>& leaves, bool create_graph) {
+    const auto with = operands(leaves);
+    std::vector<core::Traced> out(with.size());
+    core::gradients(z, with.data(), out.data(), static_cast<unsigned>(with.size()), create_graph);
+    return out;
+  }
+  static std::vector<Ref> refs(const std::vector<core::Traced>& list) {
+    std::vector<Ref> out;
+    for (const auto& t : list) out.push_back(ref(t.value()));
+    return out;
+  }
+  static double scalar(const core::Traced& t) {
+    double sum = 0;
+    for (double v : ref(t.value()).values) sum += v;
+    return sum;
+  }
+  core::Traced weighted(const std::vector<core::Traced>& x) const {
+    const core::Traced y = f_(x);
+    return core::mul(y, core::Traced(array(random(sizes_of(y.sizes()), 901, 0.5, 1.5), dtype::f64)));
+  }
+  core::Traced projected(const std::vector<core::Traced>& gradients) const {
+    core::Traced out;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const core::Traced v = array(random(sizes_of(gradients[i].sizes()), 910 + i, 0.5, 1.5), dtype::f64);
+      const core::Traced part = core::sum(core::mul(gradients[i], v), (1u << gradients[i].rank()) - 1, false);
+      out = i == 0 ? part : core::add(out, part);
+    }
+    return out;
+  }
+
+  Function f_;
+  std::vector<Ref> at_;
+};
+
+/// Central differences of `f` in each element of each operand.
+inline std::vector<Ref> differences(std::vector<Ref> x, const std::function<double(const std::vector<Ref>&)>& f) {
+  constexpr double h = 1e-5;
+  std::vector<Ref> out = x;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    for (std::size_t k = 0; k < x[i].values.size(); ++k) {
+      const double here = x[i].values[k];
+      x[i].values[k] = here + h;
+      const double above = f(x);
+      x[i].values[k] = here - h;
+      out[i].values[k] = (above - f(x)) / (2 * h);
+      x[i].values[k] = here;
+    }
+  return out;
+}
+
+/// Gradients of first and second order of `f` at `x`, in float64, on every device.
+inline void check_gradients(const Function& f, const std::vector<Ref>& x, bool second_order = true) {
+  on_every_device([&] {
+    const Differentiated d(f, x);
+    const auto got = d.gradients(), want = differences(x, [&](const auto&at) { return d.value(at); });
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(close(got[i], want[i], 1e-6, 1e-7)) << "gradient of operand " << i;
+    if (!second_order) return;
+    const auto second = d.second_gradients(), wanted = differences(x, [&](const auto&at) { return d.slope(at); });
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(close(second[i], wanted[i], 1e-6, 1e-7)) << "second gradient of operand " << i;
+  });
+}
+
+}  // namespace mushin::test

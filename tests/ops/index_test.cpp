@@ -1,0 +1,107 @@
+#include "check.hpp"
+
+namespace mushin::test {
+namespace {
+
+using core::Array;
+
+constexpr dtype types[] = {dtype::f32, dtype::f64, dtype::i64, dtype::b8};
+
+struct Case {
+  Index data;
+  unsigned axis;
+  std::int64_t taken;
+};
+const Case cases[] = {{{5}, 0, 3},       {{5}, 0, 9},       {{4, 6}, 0, 2}, {{4, 6}, 1, 8},
+                      {{3, 4, 5}, 1, 6}, {{128, 10}, 1, 1}, {{4, 6}, 1, 0}, {{1000, 3}, 0, 500}};
+
+Ref indices_for(const Case& c) {
+  Index shape = c.data;
+  shape[c.axis] = c.taken;
+  return random_integers(shape, 110, c.data[c.axis]);
+}
+Ref values(const Index& shape, dtype type, std::uint64_t stream) { return random_integers(shape, stream, type == dtype::b8 ? 2 : 1000); }
+
+TEST(Gather, EqualsTheOracle) {
+  on_every_device([&] {
+    for (dtype type : types)
+      for (const Case& c : cases) {
+        const Ref x = values(c.data, type, 111), i = indices_for(c);
+        EXPECT_TRUE(equal(core::gather(array(x, type), c.axis, array(i, dtype::i64)), gather(x, c.axis, i)))
+            << name_of(type) << " " << text_of(c.data);
+      }
+  });
+}
+
+TEST(Gather, OfViews) {
+  const Ref x = random({6, 8}, 112), i = random_integers({8, 2}, 113, 6);
+  on_every_device([&] {
+    EXPECT_TRUE(equal(core::gather(core::transpose(array(x, dtype::f32)), 1, array(i, dtype::i64)), gather(permute(x, {1, 0}), 1, i)));
+    const Ref j = random_integers({1, 8}, 114, 6);
+    EXPECT_TRUE(equal(core::gather(array(x, dtype::f32), 0, core::broadcast_to(array(j, dtype::i64), {3, 8})),
+                      gather(x, 0, broadcast_to(j, {3, 8}))));
+  });
+}
+
+TEST(ScatterAdd, EqualsTheOracle) {
+  on_every_device([&] {
+    for (dtype type : {dtype::f32, dtype::f64, dtype::i64})
+      for (const Case& c : cases) {
+        const Ref base = values(c.data, type, 115), i = indices_for(c), updates = values(i.shape, type, 116);
+        Ref want = base;
+        for_each_index(i.shape, [&](Index p) {
+          const double u = updates.at(p);
+          p[c.axis] = static_cast<std::int64_t>(i.at(p));
+          want.at(p) += u;
+        });
+        const Array before = array(base, type);
+        EXPECT_TRUE(equal(core::scatter_add(before, c.axis, array(i, dtype::i64), array(updates, type)), want))
+            << name_of(type) << " " << text_of(c.data);
+        EXPECT_TRUE(equal(before, base)) << "arrays don't change";
+      }
+  });
+}
+
+TEST(OneHot, EqualsTheOracle) {
+  on_every_device([&] {
+    for (dtype type : types)
+      for (const Index& shape : {Index{}, Index{7}, Index{2, 3}, Index{0}}) {
+        const Ref i = random_integers(shape, 117, 5);
+        Index wide = shape;
+        wide.push_back(5);
+        EXPECT_TRUE(equal(core::one_hot(array(i, dtype::i64), 5, type), generate(wide,
+                                                                                 [&](Index p) {
+                                                                                   const auto k = static_cast<double>(p.back());
+                                                                                   p.pop_back();
+                                                                                   return i.at(p) == k ? 1.0 : 0.0;
+                                                                                 })))
+            << name_of(type) << " " << text_of(shape);
+      }
+  });
+}
+
+TEST(Index, OutsideIsAnErrorWithTheValues) {
+  on_every_device([&] {
+    const Array x = array(random({4}, 118), dtype::f32);
+    for (double wrong : {4.0, -1.0, 1e9}) {
+      const Array i = array(Ref{{2}, {0, wrong}}, dtype::i64);
+      const std::string value = std::to_string(static_cast<std::int64_t>(wrong));
+      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::gather(x, 0, i)); }, value));
+      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::scatter_add(x, 0, i, array(random({2}, 119), dtype::f32))); }, value));
+      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::one_hot(i, 4, dtype::f32)); }, value));
+    }
+    EXPECT_TRUE(equal(core::gather(x, 0, array(Ref{{1}, {3}}, dtype::i64)), slice(ref(x), 0, 3, 4))) << "afterwards all is well";
+  });
+}
+
+TEST(Index, Gradients) {
+  const Case c{{3, 4}, 1, 5};
+  const Ref i = indices_for(c);
+  check_gradients([&](const auto& in) { return core::gather(core::mul(in[0], in[0]), 1, array(i, dtype::i64)); }, {random(c.data, 120)});
+  check_gradients(
+      [&](const auto& in) { return core::scatter_add(core::mul(in[0], in[0]), 1, array(i, dtype::i64), core::mul(in[1], in[1])); },
+      {random(c.data, 121), random(i.shape, 122)});
+}
+
+}  // namespace
+}  // namespace mushin::test
