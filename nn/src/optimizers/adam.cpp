@@ -35,7 +35,8 @@ void Adam::update(Slot& slot, double rate, double root) const {
   const core::Array g = decayed_gradient(slot.leaf, options_.weight_decay);
   const core::Array m = blend(slot.m, options_.beta1, g), v = blend(slot.v, options_.beta2, core::mul(g, g));
   const core::Array divisor = core::add(scaled(core::sqrt(v), root), core::literal(options_.eps, p.type()));
-  store({&slot.m, &slot.v, &p}, {m, v, core::sub(p, core::div(scaled(m, rate), divisor))});
+  // In this order, as PyTorch rounds.
+  store({&slot.m, &slot.v, &p}, {m, v, core::sub(p, scaled(core::div(m, divisor), rate))});
 }
 
 void Adam::zero_grad() {
