@@ -36,7 +36,12 @@ TEST(LoaderOpen, NamesAMissingEntry) { EXPECT_EQ(open_fake("noentry").reason, "u
 TEST(LoaderOpen, NamesAnUndefinedSymbol) { EXPECT_CONTAINS(open_fake("undefined").reason, "undefined symbol: nobody_defines_this"); }
 
 TEST(LoaderOpen, NamesALibraryThatIsNotThere) {
-  EXPECT_CONTAINS(open_fake("dependent").reason, "libfakedependency.so: cannot open shared object file");
+  const Folder folder;
+  std::string bytes = read_file(fake("dependent"));
+  const std::string needed = "libfakedependency.so";
+  bytes.replace(bytes.find(needed), needed.size(), "libnobodyhasthisx.so");
+  write_file(folder / "mushin-dependent.so", bytes);
+  EXPECT_CONTAINS(open_fake(folder).reason, "libnobodyhasthisx.so: cannot open shared object file");
 }
 
 TEST(LoaderOpen, AnEntryOfADependencyIsNotThePluginsOwn) {

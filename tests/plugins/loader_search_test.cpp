@@ -161,7 +161,7 @@ TEST(LoaderSearch, RefusesWhatAnyoneMayWrite) {
   EXPECT_REFUSED(only_record(folder), "the file can be written by anyone");
   ASSERT_EQ(chmod(file.c_str(), 0664), 0);
   EXPECT_EQ(only_record(folder).state, plugin_state::found);
-  for (mode_t mode : {0777, 01777}) {
+  for (mode_t mode : {0777u, 01777u}) {
     ASSERT_EQ(chmod(folder.path().c_str(), mode), 0);
     EXPECT_REFUSED(only_record(folder), "its directory " + folder.path() + " can be written by anyone");
   }
