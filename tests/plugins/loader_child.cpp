@@ -16,6 +16,7 @@
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
+#include "mushin/tensor/ops/shape.hpp"
 
 namespace {
 
@@ -87,14 +88,22 @@ int choose(const char* name) {
   return show(mushin::default_device());
 }
 
+// Sums over views of many kinds, so that a plan made for one of them would be seen where it doesn't belong.
 int add_on(const char* name) {
+  namespace core = mushin::core;
   mushin::set_default_device(name);
-  const std::vector<float> a{1, 2, 3, 4}, b{10, 20, 30, 40};
-  const auto x = mushin::core::from_values({4}, mushin::dtype::f32, a.data()),
-             y = mushin::core::from_values({4}, mushin::dtype::f32, b.data());
-  std::vector<float> sum(4);
-  mushin::core::read_all(mushin::core::add(x, y), sum.data());
-  return std::printf("%g %g %g %g\n", sum[0], sum[1], sum[2], sum[3]), 0;
+  const std::vector<float> a{1, 2, 3, 4, 5, 6}, b{10, 20, 30, 40, 50, 60};
+  const auto x = core::from_values({2, 3}, mushin::dtype::f32, a.data()), y = core::from_values({2, 3}, mushin::dtype::f32, b.data());
+  const auto row = core::from_values({3}, mushin::dtype::f32, b.data());
+  const auto turned = core::from_values({3, 2}, mushin::dtype::f32, a.data());
+  const auto doubles = core::cast(x, mushin::dtype::f64);
+  for (const auto& sum : {core::add(x, y), core::add(x, row), core::add(core::transpose(turned), y), core::add(row, row),
+                          core::cast(core::add(doubles, doubles), mushin::dtype::f32), core::add(x, y)}) {
+    float out[6];
+    core::read_all(sum, out);
+    for (std::int64_t i = 0; i < sum.sizes().count(); ++i) std::printf("%g ", out[i]);
+  }
+  return std::puts(""), 0;
 }
 
 constexpr struct {

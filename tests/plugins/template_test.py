@@ -32,7 +32,8 @@ class Template(unittest.TestCase):
         shutil.copy(f"{BUILD}/meson-private/mushin-plugin.pc", pc)
         shutil.copytree(f"{SOURCE}/plugins/template", root / "template", ignore=shutil.ignore_patterns("build*"))
         cls.plugins = root / "template/build"
-        run("meson", "setup", "--werror", cls.plugins, root / "template", PKG_CONFIG_PATH=str(pc), PKG_CONFIG_SYSROOT_DIR=str(root))
+        cls.pkg = {"PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": str(root)}
+        run("meson", "setup", "--werror", cls.plugins, root / "template", **cls.pkg)
         run("meson", "compile", "-C", cls.plugins)
         cls.environment = {"MUSHIN_PLUGIN_PATH": str(cls.plugins), "MUSHIN_PLUGIN_PATH_ONLY": "1"}
 
@@ -55,8 +56,23 @@ class Template(unittest.TestCase):
         self.assertEqual(ops.pop("pointwise"), "native")
         self.assertEqual(set(ops.values()), {"inherited from builtin"}, ops)
 
-    def test_computes(self):
-        self.assertEqual(run(CHILD, "add", "template", **self.environment), "11 22 33 44\n")
+    def sums(self, device, folder=None):
+        return run(CHILD, "add", device, **{**self.environment, "MUSHIN_PLUGIN_PATH": str(folder or self.plugins)}).split()
+
+    def test_computes_what_builtin_computes(self):
+        self.assertEqual(self.sums("template"), self.sums("builtin"))
+
+    # A kernel that is wrong on purpose shows where it runs: for contiguous float32, and nowhere else.
+    def test_its_kernel_runs_where_it_said_and_nowhere_else(self):
+        wrong = self.plugins.parent.parent / "wrong"
+        shutil.copytree(self.plugins.parent, wrong, ignore=shutil.ignore_patterns("build"))
+        text = (wrong / "template.c").read_text()
+        self.assertIn("o->a[i] + o->b[i]", text)
+        (wrong / "template.c").write_text(text.replace("o->a[i] + o->b[i]", "o->a[i] + o->b[i] + 1000"))
+        run("meson", "setup", wrong / "build", wrong, **self.pkg)
+        run("meson", "compile", "-C", wrong / "build")
+        changed = [a != b for a, b in zip(self.sums("template", wrong / "build"), self.sums("builtin"))]
+        self.assertEqual(changed, [True] * 6 + [False] * 21 + [True] * 6)
 
 
 if __name__ == "__main__":
