@@ -1,4 +1,4 @@
-"""info_test.py INFO FAKES: what mushin-info says about good and bad plugins."""
+"""info_test.py INFO FAKES LIBRARY: what mushin-info says about good and bad plugins."""
 import json
 import os
 import shutil
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-INFO, FAKES = sys.argv[1:]
+INFO, FAKES, LIBRARY = sys.argv[1:]
 
 
 def info(folder, *arguments, **environment):
@@ -69,6 +69,17 @@ class Info(unittest.TestCase):
         done = subprocess.run([INFO, "--json"], env={**os.environ, "MUSHIN_PLUGIN_PATH": b"/\xff:\xfe"}, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         json.loads(done.stdout)
+
+    def test_a_library_that_was_moved_finds_the_plugins_beside_it(self):
+        beside = self.folder / "mushin/plugins-0"
+        beside.mkdir(parents=True)
+        shutil.move(self.folder / "mushin-good.so", beside)
+        soname = next(Path(LIBRARY).parent.glob("libmushin-tensor.so.0"))
+        shutil.copy(soname, self.folder)
+        done = info("", "--json", MUSHIN_PLUGIN_PATH_ONLY="", LD_LIBRARY_PATH=str(self.folder))
+        report = json.loads(done.stdout)
+        self.assertEqual(report["search"][0], {"path": str(beside), "origin": "beside libmushin"})
+        self.assertEqual((report["plugins"][0]["name"], report["plugins"][0]["state"]), ("good", "loaded"))
 
 
 if __name__ == "__main__":
