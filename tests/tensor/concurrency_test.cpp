@@ -51,6 +51,22 @@ TEST(Concurrency, ExpressionsOverOnePendingArray) {
   }
 }
 
+TEST(Concurrency, OneProductNeededByAll) {
+  for (int round = 0; round < 200; ++round) {
+    const Array a = array({4, 5}, Values(20, 2)), bias = array({4}, Values(4, 1));
+    const Array product = matmul(a, transpose(a)), biased = add(product, bias);
+    Array alone;
+    {
+      const Array unseen = matmul(a, transpose(a));
+      alone = relu(add(unseen, bias));
+    }
+    together([&](int t) {
+      EXPECT_EQ(values(t % 2 ? product : biased), Values(16, t % 2 ? 20 : 21));
+      EXPECT_EQ(values(alone), Values(16, 21));
+    });
+  }
+}
+
 TEST(Concurrency, IndependentWork) {
   together([&](int t) {
     Array x = array({6}, Values(6, t));

@@ -90,6 +90,61 @@ TEST(Matmul, BiasAndActivationFollow) {
     EXPECT_FLOAT_EQ(static_cast<float>(got[i]), static_cast<float>(std::max(0.0, plain[i] - double(i % 4 + 1))));
 }
 
+// Each as a statement of its own, so that no temporary holds the product when the value is needed.
+const struct {
+  const char* name;
+  Array (*make)(const Array& product, const Array& bias, const Array& other);
+} epilogues[] = {
+    {"bias", [](const Array& p, const Array& bias, const Array&) { return add(p, bias); }},
+    {"bias first", [](const Array& p, const Array& bias, const Array&) { return sub(bias, p); }},
+    {"activation", [](const Array& p, const Array& bias, const Array&) { return relu(add(p, bias)); }},
+    {"residual", [](const Array& p, const Array& bias, const Array& other) { return add(other, tanh(add(p, bias))); }},
+    {"product twice", [](const Array& p, const Array&, const Array& other) { return mul(sigmoid(p), sub(p, other)); }},
+    {"scalars", [](const Array& p, const Array&, const Array&) { return add(mul(literal(0.3, p.type()), p), literal(1, p.type())); }},
+    {"compare", [](const Array& p, const Array&, const Array& other) { return less(p, other); }},
+    {"where", [](const Array& p, const Array& bias, const Array& other) { return where(greater(other, bias), p, neg(p)); }},
+};
+
+TEST(Matmul, EpiloguesHaveTheBitsOfSeparateSteps) {
+  for (dtype t : {dtype::f32, dtype::f64})
+    for (const auto& e : epilogues)
+      for (std::int64_t batch : {0, 1, 3}) {
+        Sizes sa{5, 7}, sr{5, 6};
+        if (batch) sa = {batch, 5, 7}, sr = {batch, 5, 6};
+        auto random = [&](const Sizes& s, unsigned seed) {
+          return array(s, random_values(static_cast<std::size_t>(s.count()), -1, 1, t, seed), t);
+        };
+        const Array b = random({7, 6}, 2), bias = random({6}, 3);
+        for (const Array& a : {random(sa, 1), scattered(random(sa, 1))})
+          for (const Array& other : {random(sr, 4), scattered(random(sr, 4))}) {
+            const Array together = e.make(matmul(a, b), bias, other);
+            const Array product = matmul(a, b);
+            evaluate(product);
+            const Array apart = e.make(product, bias, other);
+            ASSERT_TRUE(bytes_from(together) == bytes_from(apart)) << e.name << ", batch " << batch << ", " << name_of(t);
+          }
+      }
+}
+
+TEST(Matmul, AProductThatOthersHoldIsComputedOnce) {
+  const Array a = array({2, 2}, {1, 2, 3, 4}), bias = array({2}, {10, 20});
+  const Array product = matmul(a, a);
+  const Array sum_of_both = add(product, bias), later = neg(product);
+  EXPECT_EQ(values(sum_of_both), (Values{17, 30, 25, 42}));
+  EXPECT_EQ(values(later), (Values{-7, -10, -15, -22}));
+  EXPECT_EQ(values(product), (Values{7, 10, 15, 22}));
+}
+
+TEST(Matmul, OperandsMayBeAssignedBeforeTheProductIsNeeded) {
+  Array w = array({2, 2}, {1, 2, 3, 4});
+  const Array product = matmul(w, w);
+  Array* const to = &w;
+  const Array doubled = add(w, w);
+  assign(&to, &doubled, 1);
+  EXPECT_EQ(values(product), (Values{7, 10, 15, 22}));
+  EXPECT_EQ(values(w), (Values{2, 4, 6, 8}));
+}
+
 TEST(Matmul, EmptyProducts) {
   EXPECT_EQ(values(matmul(array({2, 0}, {}), array({0, 3}, {}))), Values(6, 0));
   EXPECT_EQ(values(matmul(array({0, 2}, {}), array({2, 3}, Values(6, 1)))), Values{});

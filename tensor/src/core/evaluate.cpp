@@ -6,6 +6,7 @@
 
 #include "core/fail.hpp"
 #include "core/plans.hpp"
+#include "core/product.hpp"
 #include "core/request.hpp"
 
 namespace mushin::core {
@@ -13,19 +14,6 @@ namespace mushin::core {
 constinit std::atomic<int> eager_mode{-1};
 
 namespace {
-
-void become_buffer(Node* n, Block* block, std::uint64_t offset) {
-  n->block = block;
-  n->offset = offset;
-  set_contiguous(n);
-  Node* arg[3];
-  for (unsigned i = 0; i < 3; ++i) arg[i] = std::exchange(n->arg[i], nullptr);
-  n->state.store(State::buffer, std::memory_order_release);
-  for (Node* a : arg)
-    if (a) drop_ref(static_cast<NodeHead*>(a));
-}
-
-std::uint32_t refs_of(const Node* n) { return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE); }
 
 // The outputs of one pass, and where each is written.
 struct Outputs {
@@ -59,26 +47,6 @@ bool last_reader_makes(const Program& p, unsigned k, unsigned j) {
   return true;
 }
 
-// The inputs (a bit each) that interior nodes which stay pending after this pass will read again: callers often hold the
-// parts of an expression until the end of their statement.
-std::uint32_t read_again(const Program& p, const Outputs& o) {
-  std::uint32_t reads[Program::most_inst], again = 0;
-  for (unsigned i = 0; i < p.n_inst; ++i) {
-    const Node* n = p.made[i];
-    reads[i] = 0;
-    if (std::find(o.node, o.node + p.n_out, n) != o.node + p.n_out) continue;
-    for (std::uint64_t ids = p.key[Program::head_words + 2 * i + 1], k = 0; k < 3; ++k, ids >>= 16) {
-      const auto id = static_cast<std::uint16_t>(ids);
-      if (id < Program::constant_base)
-        reads[i] |= 1u << id;
-      else if (id >= Program::inst_base && id != MU_PW_NONE)
-        reads[i] |= reads[id - Program::inst_base];
-    }
-    if (refs_of(n) > n->edges) again |= reads[i];
-  }
-  return again;
-}
-
 bool fits(const Node* old, const Node* result) {
   return old->type == result->type && old->contiguous && old->sizes == result->sizes && old->device == result->device;
 }
@@ -91,7 +59,7 @@ Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::
     return nullptr;
   const bool read = old->mark == p.epoch;
   if (refs_of(old) != holder + (read ? old->edges : 0u)) return nullptr;
-  if (read && (read_again(p, o) >> old->value & 1u || !last_reader_makes(p, k, old->value))) return nullptr;
+  if (read && (p.read_again(o.node) >> old->value & 1u || !last_reader_makes(p, k, old->value))) return nullptr;
   return old->block;
 }
 
@@ -217,6 +185,10 @@ void evaluate_one(Node* n) {
   o.node[0] = n;
   p.out[0] = id;
   p.n_out = 1;
+  if (p.products) {
+    if (run_as_epilogue(p, n)) return;
+    force_products(p);
+  }
   run_group(p, o, {});
 }
 
@@ -225,6 +197,7 @@ void evaluate_one(Node* n) {
 void force_locked(Node* n) {
   const State state = n->state.load(std::memory_order_relaxed);
   if (state == State::pending) return evaluate_one(n);
+  if (state == State::product) return force_product(n);
   if (state == State::buffer || n->floating) return;
   Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
   n->block = std::exchange(node_of(written)->block, nullptr);
@@ -234,7 +207,9 @@ void force_locked(Node* n) {
 }
 
 void force(Node* n) {
-  if (is_buffer(n)) return;
+  const State state = n->state.load(std::memory_order_acquire);
+  if (state == State::buffer) return;
+  if (state == State::product) return force_product(n);  // needs no lock, and may take long
   std::lock_guard lock(evaluation_lock);
   force_locked(n);
 }
@@ -263,6 +238,7 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
       }
       evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
     } else if (p.n_out) {
+      force_products(p);
       run_group(p, o, {old, p.n_out});
     }
     done = next;

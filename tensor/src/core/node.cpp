@@ -1,6 +1,7 @@
 #include "core/node.hpp"
 
 #include <mutex>
+#include <utility>
 
 namespace mushin::core {
 namespace {
@@ -124,6 +125,17 @@ Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t c
   set_contiguous(n);
   n->state.store(State::buffer, std::memory_order_relaxed);
   return Array(n);
+}
+
+void become_buffer(Node* n, Block* block, std::uint64_t offset) {
+  n->block = block;
+  n->offset = offset;
+  set_contiguous(n);
+  Node* arg[3];
+  for (unsigned i = 0; i < 3; ++i) arg[i] = std::exchange(n->arg[i], nullptr);
+  n->state.store(State::buffer, std::memory_order_release);
+  for (Node* a : arg)
+    if (a) drop_ref(static_cast<NodeHead*>(a));
 }
 
 Node* new_view(const Node* from) {

@@ -1,4 +1,5 @@
-// What an untyped array is: a view of a block, a literal, or a pointwise expression that nobody has needed yet.
+// What an untyped array is: a view of a block, a literal, a pointwise expression that nobody has needed yet, or a matrix
+// product that waits for what is done with it.
 #pragma once
 #include <atomic>
 #include <cassert>
@@ -8,31 +9,33 @@
 
 namespace mushin::core {
 
-enum class State : std::uint8_t { buffer, literal, pending };
+enum class State : std::uint8_t { buffer, literal, pending, product };
 
-// A node's value never changes. Its state does, from pending (or literal) to buffer, once, under the evaluation lock;
-// whoever loads `buffer` with acquire may read block, offset and stride without it.
+// A node's value never changes. Its state does, to buffer, once: under the evaluation lock, or (a product) by whoever claims
+// it. Whoever loads `buffer` with acquire may read block, offset and stride without a lock.
 struct Node : NodeHead {
   std::atomic<State> state;
-  bool contiguous;      // row-major without gaps; true of all that is no buffer
-  bool floating;        // literal: of rank 0, and on whatever device the other operand is
-  bool baked;           // literal: part of the program's text
-  std::uint16_t op;     // pending: opcode
-  std::uint16_t cost;   // pending: an upper bound of the instructions here and below, and so of the depth
-  std::uint16_t value;  // the next three: of the linearisation `mark`, under the evaluation lock
-  std::uint16_t edges;  // references seen by it
+  bool contiguous;            // row-major without gaps; true of all that is no buffer
+  bool floating;              // literal: of rank 0, and on whatever device the other operand is
+  bool baked;                 // literal: part of the program's text
+  std::atomic<bool> claimed;  // product: somebody computes it
+  std::uint16_t op;           // pending: opcode
+  std::uint16_t cost;         // pending: an upper bound of the instructions here and below, and so of the depth
+  std::uint16_t value;        // the next three: of the linearisation `mark`, under the evaluation lock
+  std::uint16_t edges;        // references seen by it
   std::uint64_t mark;
   std::int64_t count;
   Block* block;
-  std::uint64_t offset;  // bytes into the block
-  std::uint64_t bits;    // literal: the value, in the low bytes; host devices read it here
-  Node* arg[3];
+  std::uint64_t offset;           // bytes into the block
+  std::uint64_t bits;             // literal: the value, in the low bytes; host devices read it here
+  Node* arg[3];                   // pending: operands; product: two buffers
   std::int64_t stride[max_rank];  // elements; buffers only
 };
 
 inline Node* node_of(const Array& a) { return static_cast<Node*>(a.node()); }
 inline bool is_buffer(const Node* n) { return n->state.load(std::memory_order_acquire) == State::buffer; }
 inline bool is_literal(const Node* n) { return n->state.load(std::memory_order_acquire) == State::literal; }
+inline std::uint32_t refs_of(const Node* n) { return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE); }
 inline Array share(Node* n) {
   add_ref(n);
   return Array(n);
@@ -70,6 +73,9 @@ Array fresh_array(Device*, dtype, const Sizes&, std::int64_t count);
 Node* new_view(const Node*);
 /// After changing a view's sizes and strides.
 void finish_view(Node*);
+
+/// The value has memory now: block, offset, row-major strides. Lets go of the operands.
+void become_buffer(Node*, Block*, std::uint64_t offset);
 
 /// The operand as a buffer: evaluates what is pending, writes a literal out on `device` (null: its own).
 Array buffer_of(const Array&, Device* device = nullptr);

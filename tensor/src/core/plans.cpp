@@ -116,12 +116,13 @@ bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, s
 }  // namespace
 
 Plan create_plan(const char* op, Device* d, const mu_op* desc, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
-                 std::uint32_t& spec) {
+                 std::uint32_t& spec, bool elsewhere) {
   const Blank blank_in(in), blank_out(out);
   Plan made{};
   made.device = d;
   if (try_create(op, d, desc, blank_in, in.size(), blank_out, out.size(), made, spec)) return made;
-  if (d->host_memory && d != builtin()) try_create(op, builtin(), desc, blank_in, in.size(), blank_out, out.size(), made, spec);
+  if (elsewhere && d->host_memory && d != builtin())
+    try_create(op, builtin(), desc, blank_in, in.size(), blank_out, out.size(), made, spec);
   return made;
 }
 

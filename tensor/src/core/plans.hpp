@@ -62,18 +62,23 @@ inline std::uint32_t known_spec(const Device* d, std::uint32_t request) {
 /// Adds bits. Where there are more than a key told, it has to be made again.
 void learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
 
-/// A plan for an op, from the device or, in host memory, from builtin. `plan` stays null when it is refused. `spec`: what it
-/// has baked in. Throws for every other error.
-Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec);
+/// A plan for an op, from the device or, in host memory and where `elsewhere`, from builtin. `plan` stays null when it is refused. `spec`:
+/// what it has baked in. Throws for every other error.
+Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec,
+                 bool elsewhere = true);
 
 const Plan* new_program_plan(Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
 /// The plan of a program: for MU_OP_POINTWISE (kind 0) or the body of MU_OP_MAP_REDUCE. `views`: inputs, then outputs.
 inline const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
-  const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), views);
+  const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), {views, std::size_t{p.n_in} + p.n_out});
   const Plan* plan = find_plan(hash_of(p.key, words), p.key, words);
   return plan ? plan : new_program_plan(p, d, request, kind, acc, views);
 }
+
+/// The plan of a matrix product whose epilogue is the program, with its input `product` in the product's place. `views`: the two
+/// matrices, the program's other inputs, the output. `Plan::plan` is null where product and program had better be two plans.
+const Plan* epilogue_plan(Program&, Device*, unsigned product, std::span<const mu_tensor> views);
 
 void run_plan(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
 

@@ -21,6 +21,7 @@ unsigned count_new(Node* n, std::uint64_t epoch) {
 void Program::begin(const Device* d) {
   n_in = n_const = n_inst = n_out = 0;
   in_types = 0;
+  products = 0;
   overflow = false;
   limit_in = static_cast<std::uint16_t>(std::min(most_in, d->info.pw_max_in));
   limit_inst = static_cast<std::uint16_t>(std::min(most_inst, d->info.pw_max_inst));
@@ -55,6 +56,24 @@ std::uint16_t Program::visit(Node* n) {
   words[1] = ids;
   made[n_inst] = n;
   return n->value = static_cast<std::uint16_t>(inst_base + n_inst++);
+}
+
+std::uint32_t Program::read_again(Node* const* outputs) const {
+  std::uint32_t reads[most_inst], again = 0;
+  for (unsigned i = 0; i < n_inst; ++i) {
+    const Node* n = made[i];
+    reads[i] = 0;
+    if (std::find(outputs, outputs + n_out, n) != outputs + n_out) continue;
+    for (std::uint64_t ids = key[head_words + 2 * i + 1], k = 0; k < 3; ++k, ids >>= 16) {
+      const auto id = static_cast<std::uint16_t>(ids);
+      if (id < constant_base)
+        reads[i] |= 1u << id;
+      else if (id >= inst_base && id != MU_PW_NONE)
+        reads[i] |= reads[id - inst_base];
+    }
+    if (refs_of(n) > n->edges) again |= reads[i];
+  }
+  return again;
 }
 
 namespace {
@@ -95,7 +114,7 @@ std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tenso
 }
 
 std::size_t Program::finish_key(const Device* device, std::uint32_t request, std::uint32_t extra, std::uint32_t spec,
-                                const mu_tensor* views) {
+                                std::span<const mu_tensor> views) {
   key[0] = std::uint64_t{device->index} | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 32 | std::uint64_t{n_const} << 37 |
            std::uint64_t{n_inst} << 42 | std::uint64_t{n_out} << 49 | std::uint64_t{extra} << 54;
   key[1] = in_types;
@@ -117,7 +136,7 @@ std::size_t Program::finish_key(const Device* device, std::uint32_t request, std
     outs |= std::uint64_t{out[k]} << (16 * (k % 4));
   }
   *tail++ = outs;
-  if (spec) tail = append_spec(tail, spec, views, n_in + n_out);
+  if (spec) tail = append_spec(tail, spec, views.data(), static_cast<unsigned>(views.size()));
   return static_cast<std::size_t>(tail - key);
 }
 

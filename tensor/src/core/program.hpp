@@ -1,6 +1,8 @@
 // A pointwise program in construction. Value ids are provisional (input i, constant 0x40 + i, instruction 0x80 + i): as
 // they stand they are the key of the plan cache, and become the boundary's numbering only when a plan is made.
 #pragma once
+#include <span>
+
 #include "core/node.hpp"
 #include "core/views.hpp"
 #include "mushin/plugin.h"
@@ -22,7 +24,8 @@ struct Program {
   std::uint64_t in_types;
   std::uint16_t n_in, n_const, n_inst, n_out, out[most_out];
   std::uint16_t limit_in, limit_inst, limit_out;
-  bool overflow;  // a limit was met; what was visited since is of no use
+  std::uint32_t products;  // inputs (a bit each) that are products and have no memory yet
+  bool overflow;           // a limit was met; what was visited since is of no use
   std::uint64_t epoch;
 
   /// Begins a linearisation for a device. All of these need the evaluation lock.
@@ -31,12 +34,15 @@ struct Program {
   std::uint16_t visit(Node*);
   /// The value id of any node.
   std::uint16_t visit_any(Node* n) { return operand(n); }
+  /// The inputs (a bit each) that interior nodes which stay pending after this pass will read again: callers often hold the parts
+  /// of an expression until the end of their statement. `outputs`: the nodes that become buffers, `n_out` of them.
+  std::uint32_t read_again(Node* const* outputs) const;
   /// Number of distinct instructions below and at `n`.
   static unsigned exact_cost(Node* n);
 
   /// Completes the key and returns the number of its words. `spec`: which MU_SPEC_* the key has to tell of
-  /// `views`: the inputs', then the outputs'.
-  std::size_t finish_key(const Device*, std::uint32_t request, std::uint32_t extra, std::uint32_t spec, const mu_tensor* views);
+  /// `views`.
+  std::size_t finish_key(const Device*, std::uint32_t request, std::uint32_t extra, std::uint32_t spec, std::span<const mu_tensor> views);
 
  private:
   std::uint16_t operand(Node* n) {
@@ -44,11 +50,13 @@ struct Program {
       ++n->edges;
       return n->value;
     }
-    const State state = n->state.load(std::memory_order_relaxed);
+    const State state = n->state.load(std::memory_order_acquire);
     if (state == State::pending) return visit(n);
     n->mark = epoch;
     n->edges = 1;
-    return n->value = state == State::literal && n->baked ? add_constant(n) : add_input(n);
+    if (state == State::literal && n->baked) return n->value = add_constant(n);
+    if (state == State::product) products |= 1u << n_in;
+    return n->value = add_input(n);
   }
   std::uint16_t add_input(Node* n) {
     if (n_in == limit_in) return overflow = true, MU_PW_NONE;

@@ -1,5 +1,5 @@
 // From a linearised program to the boundary's text, and to a plan.
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -135,8 +135,9 @@ Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, s
 
 const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
+  const std::span all(views, std::size_t{p.n_in} + p.n_out);
   const std::uint32_t told = known_spec(d, request);
-  std::size_t words = p.finish_key(d, request, extra, told, views);
+  std::size_t words = p.finish_key(d, request, extra, told, all);
   const std::uint64_t hash = hash_of(p.key, words);
   const std::span in(views, p.n_in), out(views + p.n_in, p.n_out);
   const Description what{request, kind, acc};
@@ -150,7 +151,56 @@ const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::
     fail<DeviceError>("[{}] device {} refuses a program of {} instructions", request == MU_OP_POINTWISE ? "pointwise" : "reduce", d->name,
                       p.n_inst);
   learn_spec(d, request, spec);
-  if (spec & ~told) words = p.finish_key(d, request, extra, known_spec(d, request), views);
+  if (spec & ~told) words = p.finish_key(d, request, extra, known_spec(d, request), all);
+  return keep_plan(made, p.key, words);
+}
+
+namespace {
+
+// The product becomes input 0, as the boundary wants it.
+void move_to_front(Text& t, unsigned product) {
+  std::rotate(t.in_type.begin(), t.in_type.begin() + product, t.in_type.begin() + product + 1);
+  auto id = [&](std::uint16_t v) -> std::uint16_t {
+    if (v > product) return v;
+    return static_cast<std::uint16_t>(v == product ? 0 : v + 1);
+  };
+  for (mu_pw_inst& i : t.inst) i.a = id(i.a), i.b = id(i.b), i.c = id(i.c);
+}
+
+Plan create_product(Device* d, const Text& from, std::uint32_t hash, std::span<const mu_tensor> views, bool elsewhere,
+                    std::uint32_t& spec) {
+  Text text = from;
+  const mu_pw_program program = finish(text, hash);
+  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, views[0].dtype, MU_MATH_EXACT, &program};
+  return create_plan("matmul", d, &op.h, views.first(views.size() - 1), views.last(1), spec, elsewhere);
+}
+
+}  // namespace
+
+const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<const mu_tensor> views) {
+  const std::uint32_t extra = product | std::uint32_t{views[0].rank} << 4;
+  const std::uint32_t told = known_spec(d, MU_OP_MATMUL);
+  std::size_t words = p.finish_key(d, MU_OP_MATMUL, extra, told, views);
+  const std::uint64_t hash = hash_of(p.key, words);
+  if (const Plan* plan = find_plan(hash, p.key, words)) return plan;
+  Text text = text_of(p), plain;
+  move_to_front(text, product);
+  std::uint32_t spec = 0;
+  Plan made = create_product(d, text, static_cast<std::uint32_t>(hash), views, false, spec);
+  if (!made.plan && write_out(text, plain)) made = create_product(d, plain, static_cast<std::uint32_t>(hash), views, false, spec);
+  // A plugin that takes the bare product computes it, and the program is a plan of its own; builtin's products are for sizes that it
+  // declines.
+  if (!made.plan && d->host_memory && d != builtin()) {
+    const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, views[0].dtype, MU_MATH_EXACT, nullptr};
+    std::uint32_t unused = 0;
+    const Plan own = create_plan("matmul", d, &bare.h, views.first(2), views.last(1), unused, false);
+    if (own.plan)
+      d->compute.plan_destroy(own.plan);
+    else
+      made = create_product(builtin(), text, static_cast<std::uint32_t>(hash), views, false, spec);
+  }
+  learn_spec(d, MU_OP_MATMUL, spec);
+  if (spec & ~told) words = p.finish_key(d, MU_OP_MATMUL, extra, known_spec(d, MU_OP_MATMUL), views);
   return keep_plan(made, p.key, words);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/fail.hpp"
+#include "core/product.hpp"
 #include "core/request.hpp"
 
 namespace mushin::core {
@@ -24,68 +25,23 @@ Sizes batch_sizes(const Sizes& a, const Sizes& b) {
   return r;
 }
 
-// The operand as a matrix in the batch's axes: `rows`, `columns` with their strides are its own last axes.
-struct Matrix {
-  std::int64_t rows, columns, row_stride, column_stride;
-};
-Matrix left(const Node* n) {
-  const unsigned r = n->sizes.rank;
-  if (r == 1) return {1, n->sizes.at[0], n->sizes.at[0] * n->stride[0], n->stride[0]};
-  return {n->sizes.at[r - 2], n->sizes.at[r - 1], n->stride[r - 2], n->stride[r - 1]};
-}
-Matrix right(const Node* n) {
-  if (n->sizes.rank == 1) return {n->sizes.at[0], 1, n->stride[0], 1};
-  return left(n);
-}
-
-void view_matrix(mu_tensor& v, const Node* n, const Matrix& m, const Sizes& batch) {
-  view_head(v, n->type, batch.rank + 2);
-  view_memory(v, n->block, n->offset);
-  const unsigned own = n->sizes.rank < 2 ? 0 : n->sizes.rank - 2;
-  for (unsigned i = 0; i < batch.rank; ++i) {
-    const unsigned missing = batch.rank - own;
-    v.dim[i] = batch.at[i];
-    v.stride[i] = i < missing || n->sizes.at[i - missing] == 1 ? 0 : n->stride[i - missing];
-  }
-  v.dim[batch.rank] = m.rows;
-  v.dim[batch.rank + 1] = m.columns;
-  v.stride[batch.rank] = m.row_stride;
-  v.stride[batch.rank + 1] = m.column_stride;
-}
-
 }  // namespace
 
 Array matmul(const Array& a, const Array& b) {
   const Sizes &sa = a.sizes(), &sb = b.sizes();
   if (sa.rank == 0 || sb.rank == 0) fail<ShapeError>("[matmul] needs an axis on both sides: {} and {}", text_of(sa), text_of(sb));
-  if (sa.at[sa.rank - 1] != sb.at[sb.rank < 2 ? 0 : sb.rank - 2]) inner_differ(sa, sb);
+  const std::int64_t inner = sa.at[sa.rank - 1];
+  if (inner != sb.at[sb.rank < 2 ? 0 : sb.rank - 2]) inner_differ(sa, sb);
   if (a.type() != b.type()) fail<Error>("[matmul] element types differ: {} and {}", name_of(a.type()), name_of(b.type()));
   Device* device = common_device("matmul", node_of(a), node_of(b));
-  const Array x = buffer_of(a, device), y = buffer_of(b, device);
-  const Node *nx = node_of(x), *ny = node_of(y);
-  const Matrix mx = left(nx), my = right(ny);
-  const Sizes batch = batch_sizes(sa, sb);
-  Sizes to = batch;
-  if (sa.rank > 1) to.push(mx.rows);
-  if (sb.rank > 1) to.push(my.columns);
+  Sizes to;
+  if (sa.rank > 2 || sb.rank > 2) to = batch_sizes(sa, sb);
+  if (sa.rank > 1) to.push(sa.at[sa.rank - 2]);
+  if (sb.rank > 1) to.push(sb.at[sb.rank - 1]);
   const std::int64_t count = checked_count("matmul", to);
-  if (mx.columns == 0 || count == 0) return filled("matmul", device, a.type(), to, count, 0, true);
-  Array made = fresh_array(device, a.type(), to, count);
-  mu_tensor view[3];
-  view_matrix(view[0], nx, mx, batch);
-  view_matrix(view[1], ny, my, batch);
-  mu_tensor& out = view[2];
-  view_head(out, a.type(), batch.rank + 2);
-  view_memory(out, node_of(made)->block, 0);
-  std::int64_t step = 1;
-  for (unsigned i = batch.rank + 2; i-- > 0;) {
-    out.dim[i] = i < batch.rank ? batch.at[i] : i == batch.rank ? mx.rows : my.columns;
-    out.stride[i] = step;
-    step *= out.dim[i];
-  }
-  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, abi(a.type()), MU_MATH_EXACT, nullptr};
-  request("matmul", device, &op.h, 2, view);
-  return made;
+  if (inner == 0 || count == 0) return filled("matmul", device, a.type(), to, count, 0, true);
+  const Array x = buffer_of(a, device), y = buffer_of(b, device);
+  return new_product(node_of(x), node_of(y), device, to, count);
 }
 
 }  // namespace mushin::core

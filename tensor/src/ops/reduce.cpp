@@ -6,6 +6,7 @@
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/plans.hpp"
+#include "core/product.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 namespace mushin::core {
@@ -55,6 +56,7 @@ void linearise(Program& p, Node* n) {
       continue;
     }
     if (round == 0 && p.n_inst && store_shared(p)) continue;
+    force_products(p);
     return;
   }
   if (p.overflow) fail<PluginError>("[reduce] {} takes no program of one input", n->device->name);

@@ -1,0 +1,20 @@
+// Matrix products that wait: where a pointwise expression is all that reads one, both are one plan (bias, activation, residual).
+#pragma once
+#include "core/node.hpp"
+#include "core/program.hpp"
+
+namespace mushin::core {
+
+/// The product of two buffers whose sizes fit, to be computed when its value is needed, or now.
+Array new_product(Node* a, Node* b, Device*, const Sizes&, std::int64_t count);
+
+/// Computes a product, or waits for the thread that does. With or without the evaluation lock.
+void force_product(Node*);
+/// All products among a program's inputs.
+void force_products(const Program&);
+
+/// Computes the pending node `root`, which `program` ends with, as a product's epilogue. False: nothing is done, because other
+/// values need the product as well, or because the device refuses. Under the evaluation lock.
+bool run_as_epilogue(Program& program, Node* root);
+
+}  // namespace mushin::core
