@@ -73,6 +73,8 @@ TEST(Idx, KeepsTheFirst) {
   EXPECT_EQ(set.size(), 2);
   set.keep_first(100);
   EXPECT_EQ(set.size(), 2);
+  const std::int64_t third[] = {2};
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)set.get({third, 1}); }), {"[Idx]", "2, there are 2"}));
 }
 
 TEST(Idx, MissingFile) {

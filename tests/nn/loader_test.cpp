@@ -189,6 +189,18 @@ TEST(Loader, ServesTensorsOfSeveralTypes) {
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Tensors(x, shorter); }), {"[Tensors]", "first has 3, another 2"}));
 }
 
+TEST(Loader, ADatasetKnowsItsSamples) {
+  const auto x = mu::zeros<3, 2>();
+  const data::Tensors set{x};
+  for (const std::int64_t wrong : {-1, 3}) {
+    const std::int64_t which[] = {0, wrong};
+    EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] {
+                      (void)set.get({which, 2});
+                    }),
+                    {"[Tensors]", std::to_string(wrong) + ", there are 3"}));
+  }
+}
+
 TEST(Loader, ManyLoadersAtOnce) {
   const Numbers set{200};
   std::vector<std::thread> threads;

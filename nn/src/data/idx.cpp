@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "data/indices.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::data {
@@ -124,6 +125,7 @@ void IdxImages::keep_first(std::int64_t count) {
 }
 
 core::Array IdxImages::images(Indices which) const {
+  check_indices("Idx", which, size());
   const auto pixels = static_cast<std::size_t>(sample_.count());
   std::vector<float> values(static_cast<std::size_t>(which.size()) * pixels);
   float* out = values.data();
@@ -138,6 +140,7 @@ core::Array IdxImages::images(Indices which) const {
 }
 
 core::Array IdxImages::labels(Indices which) const {
+  check_indices("Idx", which, size());
   std::vector<std::int64_t> values;
   values.reserve(static_cast<std::size_t>(which.size()));
   for (const auto i : which) values.push_back(labels_.bytes[static_cast<std::size_t>(i)]);

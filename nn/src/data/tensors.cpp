@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "data/indices.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::data::detail {
@@ -14,6 +15,7 @@ Rows::Rows(const core::Array& a) : sizes_(a.sizes()), type_(a.type()) {
 }
 
 core::Array Rows::get(Indices which) const {
+  check_indices("Tensors", which, size());
   core::Sizes sizes = sizes_;
   sizes.at[0] = which.size();
   const std::size_t row = sizes_[0] ? bytes_.size() / static_cast<std::size_t>(sizes_[0]) : 0;
