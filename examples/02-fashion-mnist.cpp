@@ -12,7 +12,10 @@ struct Net {
   nn::Linear<784, 512> fc1;
   nn::Linear<512, 256> fc2;
   nn::Linear<256, 10> fc3;
-  auto operator()(const auto& x) const { return fc3(nn::relu(fc2(nn::relu(fc1(x))))); }
+  auto operator()(const auto& pixels) const {
+    const auto x = (pixels - 0.286f) / 0.353f;  // mean and spread of the training images
+    return fc3(nn::relu(fc2(nn::relu(fc1(x)))));
+  }
   MUSHIN_MODULE(Net, fc1, fc2, fc3)
 };
 
@@ -25,6 +28,25 @@ double accuracy(const Net& net, const data::Idx<784>& images) {
   return right / static_cast<double>(images.size());
 }
 
+/// One pass over all images. Returns the mean loss.
+double train_epoch(const Net& net, nn::Adam& optimizer, data::Loader<data::Idx<784>>& batches, nn::Progress progress) {
+  double total = 0;
+  std::int64_t seen = 0;
+  for (auto [x, y] : batches) {
+    auto loss = nn::cross_entropy(net(x), y);
+    loss.backward();
+    optimizer.step();
+    optimizer.zero_grad();
+
+    const std::int64_t count = x.size(mu::batch);  // the last batch is smaller
+    const double value = static_cast<double>(loss.value().item());
+    total += value * static_cast<double>(count);
+    seen += count;
+    progress.advance(count, value);
+  }
+  return total / static_cast<double>(seen);
+}
+
 int train(const TrainingOptions& options) {
   if (!options.device.empty()) mu::set_default_device(options.device.c_str());
   mu::manual_seed(options.seed);
@@ -35,25 +57,13 @@ int train(const TrainingOptions& options) {
   Net net;
   nn::Adam optimizer{nn::parameters(net), {.lr = options.lr}};
   data::Loader batches(training, {.batch = options.batch, .shuffle = true});
-  TrainingCurve curve;
 
+  TrainingCurve curve;
+  std::printf("training on %s\n", mu::default_device().name());
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
     optimizer.lr(options.lr * (options.epochs + 1 - epoch) / options.epochs);  // smaller steps towards the end
-    double total = 0;
-    {
-      nn::Progress progress(stderr, curve.title(epoch, options.epochs), training.size());
-      for (auto [x, y] : batches) {
-        auto loss = nn::cross_entropy(net(x), y);
-        loss.backward();
-        optimizer.step();
-        optimizer.zero_grad();
-
-        const double value = static_cast<double>(loss.value().item());
-        total += value * static_cast<double>(x.size(mu::batch));
-        progress.advance(x.size(mu::batch), value);
-      }
-    }
-    curve.add(total / static_cast<double>(training.size()), accuracy(net, test));
+    const double loss = train_epoch(net, optimizer, batches, nn::Progress(stderr, curve.title(epoch, options.epochs), training.size()));
+    curve.add(loss, accuracy(net, test));
   }
 
   if (!options.save.empty()) nn::save(net, options.save);
