@@ -9,19 +9,19 @@
 namespace mushin::core {
 namespace {
 
-/// Pulls each wanted cotangent through its op's rule, newest first; `done` is called with each entry thereafter.
-/// Cotangents that were asked for stay, those of leaves too.
-template <class Done>
-void sweep(Pass& pass, const Array& seed, bool linked, Done done) {
+/// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
+void sweep(Pass& pass, const Array& seed, KeptValues values) {
   pass.entries().front().cotangent = seed;
   for (Pass::Entry& e : pass.entries()) {
     if (!e.node->rule) continue;
+    // Before the rule is called: if it fails, what it took is gone.
+    if (values == KeptValues::moved) e.node->released.store(true, std::memory_order_relaxed);
     if (e.pulled && e.cotangent) {
-      Pullback pullback(pass, *e.node, e.cotangent, linked);
+      Pullback pullback(pass, *e.node, e.cotangent, values);
       e.node->rule->pull(pullback);
     }
     if (!e.asked) e.cotangent = Traced();
-    done(*e.node);
+    if (values == KeptValues::moved) release_kept(*e.node);
   }
 }
 
@@ -31,11 +31,7 @@ void backward(const Traced& z, const Array& cotangent, bool retain) {
   Pass pass("backward", z);
   pass.check_usable("backward");
   check_same_sizes("backward", "the cotangent has the result's shape", z.sizes(), cotangent.sizes());
-  sweep(pass, cotangent, false, [retain](GraphNode& n) {
-    if (retain) return;
-    n.released.store(true, std::memory_order_relaxed);
-    release_kept(n);
-  });
+  sweep(pass, cotangent, retain ? KeptValues::copied : KeptValues::moved);
   for (Pass::Entry& e : pass.entries())
     if (!e.node->rule && e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());
 }
@@ -57,7 +53,7 @@ void gradients(const Traced& z, const Traced* with, Traced* grads, unsigned coun
     if (auto* e = entry(with[i])) e->asked = true;
   pass.want_paths();
   pass.check_usable("grad");
-  sweep(pass, filled(z.value(), 1), create_graph, [](GraphNode&) {});
+  sweep(pass, filled(z.value(), 1), create_graph ? KeptValues::linked : KeptValues::copied);
   for (unsigned i = 0; i < count; ++i) {
     auto* e = entry(with[i]);
     grads[i] = e && e->cotangent ? e->cotangent : Traced(filled(with[i].value(), 0));

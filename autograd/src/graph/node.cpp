@@ -32,7 +32,8 @@ std::uint64_t next_sequence(std::uint64_t newest) noexcept {
 }
 
 void release_kept(GraphNode& n) noexcept {
-  for (Array& a : n.kept) a = Array();
+  for (Array& a : n.kept)
+    if (a) a = Array();
 }
 
 Traced record_node(const Rule& rule, Array&& value, const Traced* const* operands, unsigned count, Parameters parameters) {

@@ -1,5 +1,7 @@
 #include "graph/pullback.hpp"
 
+#include <cassert>
+
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/shape.hpp"
 
@@ -15,8 +17,10 @@ void Pullback::give(unsigned i, Traced g) {
 }
 
 Traced Pullback::kept(unsigned slot, GraphNode* maker) const {
+  assert(node_.kept[slot]);
+  if (values_ == KeptValues::moved) return std::move(node_.kept[slot]);
   Array value = node_.kept[slot];
-  if (!linked_ || !maker) return value;
+  if (values_ == KeptValues::copied || !maker) return value;
   add_ref(maker);
   return Traced(std::move(value), maker);
 }

@@ -4,17 +4,23 @@
 
 namespace mushin::core {
 
+/// What becomes of the values a node kept.
+enum class KeptValues {
+  moved,   // out of the node: the rule's results may take over their memory
+  copied,  // the graph stays as it is
+  linked,  // copied with the memory of how they were made, so that what the rule computes is recorded
+};
+
 class Pullback {
  public:
-  /// `linked`: kept values remember how they were made, so that what the rule computes is recorded.
-  Pullback(Pass& pass, GraphNode& node, const Traced& cotangent, bool linked)
-      : pass_(pass), node_(node), cotangent_(cotangent), linked_(linked) {}
+  Pullback(Pass& pass, GraphNode& node, const Traced& cotangent, KeptValues values)
+      : pass_(pass), node_(node), cotangent_(cotangent), values_(values) {}
 
   /// Has the result's shape.
   const Traced& cotangent() const { return cotangent_; }
   /// Whether operand i's gradient is asked for.
   bool wants(unsigned i) const { return node_.operand[i] && pass_.find(node_.operand[i])->wanted; }
-  /// Operand i's value; the rule's Keeps must list it.
+  /// Operand i's value; the rule's Keeps must list it. To be read once, and so is `result`.
   Traced operand(unsigned i) const { return kept(i, node_.operand[i]); }
   Traced result() const { return kept(result_slot, &node_); }
   /// Operand i's shape; of traced operands alone.
@@ -30,7 +36,7 @@ class Pullback {
   Pass& pass_;
   GraphNode& node_;
   const Traced& cotangent_;
-  bool linked_;
+  KeptValues values_;
 };
 
 }  // namespace mushin::core
