@@ -208,12 +208,23 @@ TEST(Backward, GraphsOutliveTheirVariables) {
 
 TEST(Backward, FreesWhatTheGraphKept) {
   auto w = variable(ones<2>());
-  auto big = exp(w);
-  core::NodeHead* kept = big.raw().value().node();
-  auto z = sum(big);
-  const auto owners = kept->refs;
+  auto kept = exp(w);
+  core::NodeHead* value = kept.raw().value().node();
+  auto z = sum(kept);
+  const auto owners = value->refs;
   z.backward();
-  EXPECT_LT(kept->refs, owners);
+  EXPECT_LT(value->refs, owners);
+}
+
+TEST(Backward, FreesAlsoWhatNoCotangentReached) {
+  auto w = variable(ones<2>());
+  auto kept = exp(w);
+  core::NodeHead* value = kept.raw().value().node();
+  auto constant = grad<create_graph>(kept * 3, kept);
+  const auto owners = value->refs;
+  constant.backward();
+  EXPECT_LT(value->refs, owners);
+  EXPECT_TRUE(equal(w.grad(), vector_of({0, 0})));
 }
 
 TEST(Reset, ZeroesTheGradientOfEveryVariableBelow) {
@@ -280,7 +291,11 @@ TEST(Grad, GradientPenaltyReachesTheWeights) {
 TEST(NoGrad, RecordsNothingAndGivesConstants) {
   auto w = variable(tensor<2>({1, 2}));
   const auto before = core::graph_node_count();
-  auto y = no_grad([&] { return exp(w * w) + w; });
+  auto y = no_grad([&] {
+    auto inside = exp(w * w) + w;
+    EXPECT_EQ(core::graph_node_count(), before);
+    return inside;
+  });
   static_assert(std::same_as<decltype(y), Tensor<float, 2>>);
   auto [a, b] = no_grad([&] { return std::tuple{w * w, w.value()}; });
   static_assert(std::same_as<decltype(a), Tensor<float, 2>> && std::same_as<decltype(b), Tensor<float, 2>>);
