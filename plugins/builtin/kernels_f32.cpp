@@ -14,6 +14,15 @@ HWY_BEFORE_NAMESPACE();
 namespace mushin::builtin {
 namespace HWY_NAMESPACE {
 
+// The portable vectors lose the sign of zero when they round.
+HWY_INLINE V whole(V rounded, [[maybe_unused]] V a) {
+#if MUSHIN_PORTABLE
+  return hn::CopySign(rounded, a);
+#else
+  return rounded;
+#endif
+}
+
 #define MUSHIN_OP(name, expression)                                                                                \
   struct name {                                                                                                    \
     static HWY_INLINE V f([[maybe_unused]] V a, [[maybe_unused]] V b, [[maybe_unused]] V c) { return expression; } \
@@ -33,10 +42,10 @@ MUSHIN_OP(Sin, sine<0>(a));
 MUSHIN_OP(Cos, sine<1>(a));
 MUSHIN_OP(Tanh, tanh_v(a));
 MUSHIN_OP(Erf, erf_v(a));
-MUSHIN_OP(Floor, hn::Floor(a));
-MUSHIN_OP(Ceil, hn::Ceil(a));
-MUSHIN_OP(Trunc, hn::Trunc(a));
-MUSHIN_OP(Rint, hn::Round(a));
+MUSHIN_OP(Floor, whole(hn::Floor(a), a));
+MUSHIN_OP(Ceil, whole(hn::Ceil(a), a));
+MUSHIN_OP(Trunc, whole(hn::Trunc(a), a));
+MUSHIN_OP(Rint, whole(hn::Round(a), a));
 MUSHIN_OP(Sigmoid, sigmoid_v(a));
 MUSHIN_OP(Expm1, expm1_v(a));
 MUSHIN_OP(Log1p, log1p_v(a));
