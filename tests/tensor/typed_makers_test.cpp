@@ -41,6 +41,7 @@ TEST(Makers, EyeRampsAndRows) {
   EXPECT_TRUE((equal(mu::eye<double, 2, 2>(), Ref{{2, 2}, {1, 0, 0, 1}})));
   EXPECT_TRUE((equal(mu::arange<4>(), Ref{{4}, {0, 1, 2, 3}})));
   EXPECT_TRUE((equal(mu::arange<int64_t, 3>(5, -2), Ref{{3}, {5, 3, 1}})));
+  EXPECT_TRUE((equal(mu::arange<int64_t, 3>(), Ref{{3}, {0, 1, 2}})));
   EXPECT_TRUE((equal(mu::arange<batch>(batch = 2), Ref{{2}, {0, 1}})));
   EXPECT_TRUE((close(mu::linspace<5>(0, 1), Ref{{5}, {0, 0.25, 0.5, 0.75, 1}})));
   EXPECT_TRUE((equal(mu::linspace<1>(7, 9), Ref{{1}, {7}})));

@@ -83,6 +83,7 @@ TEST(Names, BroadcastToTakesNewNames) {
   EXPECT_TRUE((equal(mu::broadcast_to<4, batch, 3>(two_rows()), full({4, 2, 3}, 1))));
   EXPECT_TRUE(refuses([&] { return mu::broadcast_to<batch, 3>(row, batch = -2); }, "batch = -2"));
   EXPECT_TRUE(refuses([] { return mu::broadcast_to<batch, 3>(mu::slice<0>(four_rows(), 0, 2), batch = 4); }, "[broadcast_to]"));
+  EXPECT_TRUE(refuses([] { return mu::broadcast_to<batch, 3>(mu::slice<0>(four_rows(), 0, 1), batch = 4); }, "[broadcast_to]"));
 }
 
 TEST(Names, SlicesAreCheckedAtRunTime) {

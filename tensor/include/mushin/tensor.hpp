@@ -10,6 +10,7 @@
 #include "mushin/tensor/ops/reduce.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
+#include "mushin/tensor/ops/transfer.hpp"
 #include "mushin/tensor/print.hpp"
 #include "mushin/tensor/tensor.hpp"
 #ifdef FMT_VERSION

@@ -10,6 +10,9 @@ namespace mushin {
 /// `a` with each element converted; see ops/pointwise.hpp.
 template <class U, TensorLike A>
 auto to(const A& a);
+/// `a` on another device; see ops/transfer.hpp.
+template <TensorLike A>
+auto to(const A& a, Device device);
 
 /// What Tensor, Variable and Traced have in common: an untyped handle, and what its type and its sizes tell.
 template <class Raw, class T, extent... E>
@@ -42,6 +45,9 @@ class Shaped {
   auto to() const {
     return mushin::to<U>(*this);
   }
+
+  /// The same value on another device, as mu::to.
+  auto to(Device device) const { return mushin::to(*this, device); }
 
  protected:
   explicit Shaped(Raw raw) : raw_(std::move(raw)) { assert(detail::describes<E...>(raw_.sizes())); }
