@@ -25,8 +25,6 @@ inline constexpr bool range_within = false;
 template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
 template <text A>
-inline constexpr bool has_rank_for_this = false;
-template <text A>
 inline constexpr bool axis_is_one = false;
 template <text Shape>
 inline constexpr bool names_have_sizes = false;

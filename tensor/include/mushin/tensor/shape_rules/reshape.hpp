@@ -3,12 +3,6 @@
 
 namespace mushin::rules {
 
-constexpr extent count(Shape a) {
-  extent n{1};
-  for (unsigned i = 0; i < a.rank; ++i) n = n * a[i];
-  return n;
-}
-
 namespace detail {
 constexpr int occurrences(Shape s, extent e) {
   int n = 0;
@@ -66,13 +60,6 @@ constexpr Shape unsqueeze(Shape a, unsigned axis) {
     if (i == axis) out.push(extent{1});
     if (i < a.rank) out.push(a[i]);
   }
-  return out;
-}
-
-/// `n` in front: what vmap and stack add.
-constexpr Shape prepend(extent n, Shape a) {
-  Shape out{n};
-  for (unsigned i = 0; i < a.rank; ++i) out.push(a[i]);
   return out;
 }
 
