@@ -137,6 +137,11 @@ TEST(Matmul, Gradients) {
     SCOPED_TRACE(text_of(c.a) + " " + text_of(c.b));
     check_gradients([](const auto& in) { return core::matmul(in[0], in[1]); }, {random(c.a, 73), random(c.b, 74)});
   }
+  for (const Case& c : {Case{{3, 2}, {4, 3}}, Case{{2, 3, 2}, {2, 4, 3}}, Case{{5, 3, 2}, {4, 3}}}) {
+    SCOPED_TRACE("transposed " + text_of(c.a) + " " + text_of(c.b));
+    check_gradients([](const auto& in) { return core::matmul(core::transpose(in[0]), core::transpose(in[1])); },
+                    {random(c.a, 77), random(c.b, 78)});
+  }
   check_gradients([](const auto& in) { return core::matmul(in[0], in[0]); }, {random({3, 3}, 75)});
   check_gradients([](const auto& in) { return core::matmul(core::transpose(in[0]), core::tanh(in[0])); }, {random({3, 2}, 76)});
 }

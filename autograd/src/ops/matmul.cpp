@@ -29,15 +29,22 @@ Traced lifted(const Traced& g, bool row_dropped, bool column_dropped) {
   return reshape(g, s);
 }
 
-/// dA = dC B^T, dB = A^T dC of matrices and stacks of them.
+/// a b; computed as (b^T a^T)^T where the result shall lie transposed in memory.
+Traced product(const Traced& a, const Traced& b, bool transposed) {
+  return transposed ? transpose(matmul(transpose(b), transpose(a))) : matmul(a, b);
+}
+
+/// dA = dC B^T, dB = A^T dC of matrices and stacks of them. A gradient lies in memory as its operand does: what then goes through
+/// an operand's transpose is contiguous again.
+template <bool TurnedA, bool TurnedB>
 void pull_matrices(Pullback& p) {
   const Traced& g = p.cotangent();
-  if (p.wants(0)) p.give(0, matmul(g, transpose(p.operand(1))));
+  if (p.wants(0)) p.give(0, product(g, transpose(p.operand(1)), TurnedA));
   if (!p.wants(1)) return;
   const Traced a = p.operand(0);
   // Where one matrix met a stack: one product over all of it, instead of one for each and a sum.
   const bool flat = p.sizes(1).rank == 2 && a.rank() > 2;
-  p.give(1, flat ? matmul(transpose(rows(a)), rows(g)) : matmul(transpose(a), g));
+  p.give(1, flat ? product(transpose(rows(a)), rows(g), TurnedB) : product(transpose(a), g, TurnedB));
 }
 
 /// The same with a 1-D operand seen as a row (left) or a column (right).
@@ -60,8 +67,13 @@ void pull_vectors(Pullback& p) {
 }  // namespace
 
 Traced matmul(const Traced& a, const Traced& b) {
-  static constexpr Rule matrices{"matmul", {{2, 1}}, pull_matrices}, vectors{"matmul", {{2, 1}}, pull_vectors};
-  return record(a.rank() >= 2 && b.rank() >= 2 ? matrices : vectors, matmul(a.value(), b.value()), a, b);
+  static constexpr Rule vectors{"matmul", {{2, 1}}, pull_vectors};
+  static constexpr Rule matrices[2][2] = {
+      {{"matmul", {{2, 1}}, pull_matrices<false, false>}, {"matmul", {{2, 1}}, pull_matrices<false, true>}},
+      {{"matmul", {{2, 1}}, pull_matrices<true, false>}, {"matmul", {{2, 1}}, pull_matrices<true, true>}}};
+  const bool flat = a.rank() < 2 || b.rank() < 2;
+  const Rule& rule = flat ? vectors : matrices[lies_transposed(a.value())][lies_transposed(b.value())];
+  return record(rule, matmul(a.value(), b.value()), a, b);
 }
 
 }  // namespace mushin::core

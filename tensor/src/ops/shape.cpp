@@ -115,6 +115,12 @@ Array transpose(const Array& a) {
   return permute(a, order);
 }
 
+bool lies_transposed(const Array& a) noexcept {
+  const Node* n = node_of(a);
+  const unsigned rank = n->sizes.rank;
+  return rank >= 2 && is_buffer(n) && n->stride[rank - 2] == 1 && n->stride[rank - 1] > 1;
+}
+
 Array broadcast_to(const Array& a, const Sizes& to) {
   const Sizes& s = a.sizes();
   if (to == s) return a;

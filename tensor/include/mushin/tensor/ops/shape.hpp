@@ -13,6 +13,8 @@ MUSHIN_API Array reshape(const Array&, const Sizes& to);
 MUSHIN_API Array permute(const Array&, const unsigned* order);
 /// The last two axes swapped. A view.
 MUSHIN_API Array transpose(const Array&);
+/// Whether it lies in memory transposed: the second last axis is the contiguous one. False for what isn't in memory yet.
+MUSHIN_API bool lies_transposed(const Array&) noexcept;
 /// A view with stride 0 in the new and stretched axes.
 MUSHIN_API Array broadcast_to(const Array&, const Sizes& to);
 /// [begin, end) of one axis. A view. ShapeError unless 0 <= begin <= end <= size.
