@@ -9,7 +9,7 @@ constexpr std::uint8_t once = 7;
 }  // namespace
 
 Run::Run(const Program& p, const mu_tensor& space, const mu_tensor* in, const mu_tensor* out)
-    : p_(p), n_(count_of(space)), width_(0), space_(space) {
+    : p_(p), n_(count_of(space)), width_(0), turned_(false), space_(space) {
   bool simple = true;
   for (int i = 0; i < p.n_in; ++i) simple = bind_simple(in[i], in_[i]) && simple;
   for (int k = 0; k < p.n_out; ++k) simple = bind_simple(out[k], out_[k]) && out_[k].mode == Mode::direct && simple;
@@ -37,6 +37,14 @@ void Run::bind_strided(const mu_tensor& space, const mu_tensor* in, const mu_ten
     if (out_[k].mode != Mode::direct && !unit) out_[k].staged = true;
     if (out_[k].mode == Mode::one) out_[k].mode = Mode::strided;
   }
+  turned_ = width_ && axes_.rank > 1 && is_turned();
+}
+
+bool Run::is_turned() const {
+  const int last = axes_.rank - 1;
+  for (int i = 0; i < p_.n_in + p_.n_out; ++i)
+    if (strides_[i].of[last] > 1 && strides_[i].of[last - 1] < strides_[i].of[last]) return true;
+  return false;
 }
 
 // An instruction whose operands are all one value runs once a tile, and its result is one value again.
@@ -156,19 +164,36 @@ void Run::store(char* const* slot, std::int64_t begin, std::int64_t n) const {
   }
 }
 
+struct Run::Slots {
+  char* at[Program::most_slots];
+  char *inputs, *outputs;  // room for those that do not stay where they are
+};
+
+void Run::tile_of(Slots& slot, std::int64_t begin, std::int64_t n) const {
+  set_inputs(slot.at, begin, n, slot.inputs);
+  set_outputs(slot.at, begin, slot.outputs);
+  run_steps(slot.at, begin, n);
+  store(slot.at, begin, n);
+}
+
 void Run::range(std::int64_t begin, std::int64_t end, Room& room) const {
-  char* slot[Program::most_slots];
-  set_fixed(slot, room);
-  char* const inputs = room.bytes + p_.n_temp * p_.slot_bytes;
-  char* const outputs = inputs + p_.n_in * p_.slot_bytes;
-  while (begin < end) {
-    const std::int64_t n = length(begin, end);
-    set_inputs(slot, begin, n, inputs);
-    set_outputs(slot, begin, outputs);
-    run_steps(slot, begin, n);
-    store(slot, begin, n);
-    begin += n;
+  Slots slot;
+  set_fixed(slot.at, room);
+  slot.inputs = room.bytes + p_.n_temp * p_.slot_bytes;
+  slot.outputs = slot.inputs + p_.n_in * p_.slot_bytes;
+  if (!turned_) {
+    while (begin < end) {
+      const std::int64_t n = length(begin, end);
+      tile_of(slot, begin, n);
+      begin += n;
+    }
+    return;
   }
+  const std::int64_t piece = least(piece_columns, p_.tile);
+  for (std::int64_t group = begin; group < end; group += group_rows * width_)
+    for (std::int64_t column = 0; column < width_; column += piece)
+      for (std::int64_t row = group; row < least(end, group + group_rows * width_); row += width_)
+        tile_of(slot, row + column, least(piece, width_ - column));
 }
 
 Run::Values Run::tile(std::int64_t begin, std::int64_t n, Room& room) const {

@@ -23,6 +23,11 @@ class Run {
   std::int64_t size() const { return n_; }
   /// Length of the row that tiles must stay in; 0: there are no rows.
   std::int64_t row() const { return width_; }
+  /// A chunk of about `grain` elements that `range` does well: whole groups of rows where a view is turned.
+  std::int64_t chunk(std::int64_t grain) const {
+    const std::int64_t group = group_rows * width_;
+    return turned_ ? (grain + group - 1) / group * group : grain;
+  }
   /// Input 0 lies dense in the space's order.
   bool direct(int input) const { return in_[input].mode == Mode::direct; }
   const char* base(int input) const { return in_[input].base; }
@@ -54,6 +59,12 @@ class Run {
   void bind_strided(const mu_tensor& space, const mu_tensor* in, const mu_tensor* out);
   void find_scalars();
   void find_hazards();
+  // Where a view's rows lie side by side (a transposed operand), pieces of several rows are done before the next pieces, so that what one
+  // row fetched is still in cache for the next.
+  static constexpr std::int64_t group_rows = 16, piece_columns = 128;
+  struct Slots;
+  void tile_of(Slots&, std::int64_t begin, std::int64_t n) const;
+  bool is_turned() const;
   std::int64_t offset(int operand, std::int64_t begin) const;
   void set_fixed(char** slot, Room& room) const;
   void set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room) const;
@@ -64,6 +75,7 @@ class Run {
 
   const Program& p_;
   std::int64_t n_, width_;
+  bool turned_;
   Operand in_[Program::most_inputs], out_[Program::most_outputs];
   std::uint8_t scalars_[Program::most_instructions];  // which variant of the kernel; once: all operands are one value
   std::uint8_t one_[Program::most_slots];             // slots that hold one value

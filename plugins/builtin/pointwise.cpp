@@ -18,7 +18,7 @@ struct Pointwise final : mu_plan {
       Room room;
       bound.range(0, bound.size(), room);
     } else {
-      parallel(bound.size(), grain, [&](std::int64_t b, std::int64_t e) {
+      parallel(bound.size(), bound.chunk(grain), [&](std::int64_t b, std::int64_t e) {
         Room room;
         bound.range(b, e, room);
       });

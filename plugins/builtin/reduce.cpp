@@ -94,18 +94,49 @@ struct MapReduce final : mu_plan {
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     try {
-      const Run bound(program, out[0], in, nullptr);
-      const Layout l = layout_of(out[0]);
-      char* to = address(out[0]);
-      if (l.kept.count == 0 || (l.inner_kept && l.inner == 0)) return MU_OK;
-      if (l.inner_kept)
-        columns(bound, l, to);
-      else
-        rows(bound, l, to);
-      return MU_OK;
+      Reordered views;
+      const bool turned = reorder(in, out[0], views);
+      return run_views(turned ? views.in : in, turned ? views.out : out[0]);
     } catch (const std::bad_alloc&) {
       return mu_fail(error, MU_OUT_OF_MEMORY, 0, "[map_reduce] no memory for partial results");
     }
+  }
+
+  struct Reordered {
+    mu_tensor in[Program::most_inputs], out;
+  };
+  // Axes in the order of the first input's strides, so that it is read as it lies. False where they are, or where the order matters.
+  bool reorder(const mu_tensor* in, const mu_tensor& out, Reordered& to) const {
+    if (program.has_iota || program.n_in == 0 || out.rank < 2 || is_contiguous(in[0])) return false;
+    int order[MU_MAX_RANK], reduced = 0;
+    bool turned = false;
+    for (int i = 0; i < out.rank; ++i) {
+      reduced += out.dim[i] != 1 && out.stride[i] == 0;
+      int at = i;
+      for (; at > 0 && in[0].stride[order[at - 1]] < in[0].stride[i] && in[0].stride[order[at - 1]] != 0; --at) order[at] = order[at - 1];
+      turned = turned || at != i;
+      order[at] = i;
+    }
+    if (!turned || (is_arg && reduced > 1)) return false;
+    const auto turn = [&](const mu_tensor& from, mu_tensor& v) {
+      v = from;
+      for (int i = 0; i < out.rank; ++i) v.dim[i] = from.dim[order[i]], v.stride[i] = from.stride[order[i]];
+    };
+    for (int i = 0; i < program.n_in; ++i) turn(in[i], to.in[i]);
+    turn(out, to.out);
+    return true;
+  }
+
+  mu_code run_views(const mu_tensor* in, const mu_tensor& out) const {
+    const Run bound(program, out, in, nullptr);
+    const Layout l = layout_of(out);
+    char* to = address(out);
+    if (l.kept.count == 0 || (l.inner_kept && l.inner == 0)) return MU_OK;
+    if (l.inner_kept)
+      columns(bound, l, to);
+    else
+      rows(bound, l, to);
+    return MU_OK;
   }
 
   // Elements [begin, begin + n) in the accumulator's type; n at most a tile within a row, or anything where the input is read in place.

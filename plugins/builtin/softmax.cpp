@@ -1,8 +1,10 @@
 // SOFTMAX and its relatives, line by line along one axis.
+#include <atomic>
 #include <new>
 
 #include "kernels.hpp"
 #include "reduce_kernels.hpp"
+#include "softmax_kernels.hpp"
 #include "strided.hpp"
 
 namespace mushin::builtin {
@@ -63,52 +65,89 @@ struct Line {
   }
 };
 
-template <class T>
+// float32 has kernels of its own.
+struct FloatLine {
+  SoftmaxLine line;
+  void run(std::uint32_t, float* y, const float* in0, const float* in1, float*, std::int64_t n) const { line(y, in0, in1, n); }
+};
+
+template <class T, class Kernels>
 struct Softmax final : mu_plan {
-  Softmax(std::uint32_t k, std::uint32_t a, const OpTable& o, int type) : kind(k), axis(a), line{o, fold_table(type)} {}
+  Softmax(std::uint32_t k, std::uint32_t a, const Kernels& kernels) : kind(k), axis(static_cast<int>(a)), line(kernels) {}
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
-    const std::int64_t n = out[0].dim[axis], lines = n == 0 ? 0 : count_of(out[0]) / n;
-    std::int64_t memory_failures = 0;
-    parallel(lines, most(1, 16384 / most(1, n)), [&](std::int64_t b, std::int64_t e) {
+    const Geometry g = geometry(out[0]);
+    std::atomic<bool> no_memory{false};
+    const std::int64_t blocks = (g.inner + block_lines - 1) / block_lines * g.outer;
+    parallel(blocks, most(1, 16384 / most(1, g.n * least(g.inner, block_lines))), [&](std::int64_t b, std::int64_t e) {
       try {
-        T* room = static_cast<T*>(scratch(scratch_line, static_cast<std::size_t>(4 * n) * sizeof(T)));
-        for (; b < e; ++b) one(in, out[0], b, n, room);
+        T* room = static_cast<T*>(scratch(scratch_line, static_cast<std::size_t>((3 * block_lines + 1) * g.n) * sizeof(T)));
+        for (; b < e; ++b) block(in, out[0], g, b, room);
       } catch (const std::bad_alloc&) {
-        __atomic_add_fetch(&memory_failures, 1, __ATOMIC_RELAXED);
+        no_memory = true;
       }
     });
-    return memory_failures ? mu_fail(error, MU_OUT_OF_MEMORY, 0, "[softmax] no memory for a line") : MU_OK;
+    return no_memory ? mu_fail(error, MU_OUT_OF_MEMORY, 0, "[softmax] no memory for a line") : MU_OK;
   }
 
-  std::int64_t offset(const mu_tensor& v, std::int64_t number) const {
-    std::int64_t at = 0;
+  // Lines lie along `axis`. Those side by side along the innermost other axis are brought to dense memory together, a cache line of
+  // each row at a time.
+  static constexpr std::int64_t block_lines = 16;
+  struct Geometry {
+    std::int64_t n, inner, outer;
+    int side;  // the innermost other axis, or -1
+  };
+  Geometry geometry(const mu_tensor& out) const {
+    Geometry g{out.dim[axis], 1, 1, -1};
+    for (int i = out.rank - 1; i >= 0; --i) {
+      if (i == axis) continue;
+      if (g.side < 0)
+        g.side = i, g.inner = out.dim[i];
+      else
+        g.outer *= out.dim[i];
+    }
+    if (g.n == 0) g.inner = g.outer = 0;
+    return g;
+  }
+
+  struct Lines {
+    T* first;
+    std::int64_t step, side;  // along a line, and to the next line
+  };
+  Lines lines_at(const mu_tensor& v, const Geometry& g, std::int64_t number, std::int64_t first) const {
+    std::int64_t at = g.side >= 0 ? first * v.stride[g.side] : 0;
     for (int i = v.rank - 1; i >= 0; --i) {
-      if (i == static_cast<int>(axis)) continue;
+      if (i == axis || i == g.side) continue;
       at += number % v.dim[i] * v.stride[i], number /= v.dim[i];
     }
-    return at;
+    return {reinterpret_cast<T*>(address(v)) + at, g.n == 1 ? 1 : v.stride[axis], g.side >= 0 ? v.stride[g.side] : 0};
   }
-  // The line where it lies, or a dense copy.
-  const T* read(const mu_tensor& v, std::int64_t number, std::int64_t n, T* room) const {
-    const T* p = reinterpret_cast<const T*>(address(v)) + offset(v, number);
-    const std::int64_t stride = v.stride[axis];
-    if (stride == 1 || n == 1) return p;
-    for (std::int64_t i = 0; i < n; ++i) room[i] = p[i * stride];
-    return room;
-  }
-  void one(const mu_tensor* in, const mu_tensor& out, std::int64_t number, std::int64_t n, T* room) const {
-    const T* in0 = read(in[0], number, n, room);
-    const T* in1 = n_in > 1 ? read(in[1], number, n, room + n) : nullptr;
-    T* y = reinterpret_cast<T*>(address(out)) + offset(out, number);
-    const std::int64_t stride = out.stride[axis];
-    if (stride == 1 || n == 1) return line.run(kind, y, in0, in1, room + 2 * n, n);
-    line.run(kind, room + 3 * n, in0, in1, room + 2 * n, n);
-    for (std::int64_t i = 0; i < n; ++i) y[i * stride] = room[3 * n + i];
+  // The lines where they lie, or dense copies in `room`.
+  static Lines dense(const Lines& l, std::int64_t count, std::int64_t n, T* room) {
+    if (l.step == 1) return l;
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::int64_t k = 0; k < count; ++k) room[k * n + i] = l.first[i * l.step + k * l.side];
+    return {room, 1, n};
   }
 
-  std::uint32_t kind, axis;
-  Line<T> line;
+  void block(const mu_tensor* in, const mu_tensor& out, const Geometry& g, std::int64_t number, T* room) const {
+    const std::int64_t per_row = (g.inner + block_lines - 1) / block_lines, first = number % per_row * block_lines;
+    const std::int64_t count = least(block_lines, g.inner - first), n = g.n, size = block_lines * n;
+    Lines source[2] = {};
+    for (std::uint32_t k = 0; k < n_in; ++k) source[k] = dense(lines_at(in[k], g, number / per_row, first), count, n, room + k * size);
+    const Lines target = lines_at(out, g, number / per_row, first);
+    const Lines to = target.step == 1 ? target : Lines{room + 2 * size, 1, n};
+    for (std::int64_t k = 0; k < count; ++k)
+      line.run(kind, to.first + k * to.side, source[0].first + k * source[0].side, source[1].first + k * source[1].side, room + 3 * size,
+               n);
+    if (target.step == 1) return;
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::int64_t k = 0; k < count; ++k) target.first[i * target.step + k * target.side] = to.first[k * n + i];
+  }
+
+  std::uint32_t kind;
+  int axis;
+  Kernels line;
 };
 
 }  // namespace
@@ -122,8 +161,8 @@ PlanPtr plan_softmax(const mu_op_softmax& op, const Views& v) {
     if (checked_type(v.in[i], "[softmax] input") != t) invalid("[softmax] element types differ");
     require_equal_dims(v.in[i], v.out[0], "[softmax] input and output");
   }
-  if (t == Type::f32) return std::make_unique<Softmax<float>>(op.kind, op.axis, f32_table(), 0);
-  if (t == Type::f64) return std::make_unique<Softmax<double>>(op.kind, op.axis, f64_table(), 1);
+  if (t == Type::f32) return std::make_unique<Softmax<float, FloatLine>>(op.kind, op.axis, FloatLine{softmax_line(op.kind)});
+  if (t == Type::f64) return std::make_unique<Softmax<double, Line<double>>>(op.kind, op.axis, Line<double>{f64_table(), fold_table(1)});
   unsupported("[softmax] float types only");
 }
 
