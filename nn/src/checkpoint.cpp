@@ -4,6 +4,7 @@
 
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/io/safetensors.hpp"
+#include "mushin/tensor/ops/transfer.hpp"
 
 namespace mushin::nn::detail {
 namespace {
@@ -48,7 +49,7 @@ void load(Parameters parameters, FileName path) {
   if (const auto wrong = differences(file, parameters); !wrong.empty())
     throw FileError(fmt::format("[load] the file must hold exactly the module's parameters: {}: {}", path.text, wrong).c_str());
   std::vector<core::Array> values;
-  for (const auto& p : parameters) values.push_back(file.read(p.name.c_str()));
+  for (const auto& p : parameters) values.push_back(core::to_device(file.read(p.name.c_str()), p.leaf.traced().device()));
   for (std::size_t i = 0; i < values.size(); ++i) parameters[i].leaf.value() = std::move(values[i]);
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "mushin/tensor/error.hpp"
+#include "mushin/tensor/ops/transfer.hpp"
 
 namespace mushin::nn::detail {
 
@@ -24,6 +25,15 @@ void FindParameters::leave() {
   name_.resize(lengths_.back());
   lengths_.pop_back();
 }
+void to(Parameters parameters, Device device) {
+  std::vector<core::Array> moved;
+  for (const auto& p : parameters) moved.push_back(core::to_device(p.leaf.traced().value(), device.raw()));
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    parameters[i].leaf.set(std::move(moved[i]));
+    parameters[i].leaf.zero_grad();
+  }
+}
+
 void FindParameters::found(const core::Leaf& leaf) { parameters_.push_back({name_, leaf.alias()}); }
 
 }  // namespace mushin::nn::detail

@@ -160,6 +160,21 @@ TEST(Module, TrainAndEvalReachEveryLayer) {
   EXPECT_TRUE(deep.head.drop.training);
 }
 
+TEST(Module, MovesToEveryDevice) {
+  mu::manual_seed(3);
+  Net net;
+  nn::eval(net);
+  const auto x = mu::randn<batch, 4>(batch = 6);
+  const auto want = mu::test::ref(nn::freeze(net)(x));
+  for (const auto device : mu::devices()) {
+    mu::sum(net.fc1.bias * net.fc1.bias).backward();
+    nn::to(net, device);
+    for (const auto& p : nn::parameters(net)) EXPECT_EQ(p.leaf.traced().device(), device.raw()) << p.name;
+    EXPECT_TRUE(mu::test::equal(net.fc1.bias.grad(), mu::test::full({8}, 0)));
+    EXPECT_TRUE(mu::test::close(nn::freeze(net)(mu::to(x, device)), want)) << device.name();
+  }
+}
+
 TEST(Module, ANetOfMixedMembersTrains) {
   mu::manual_seed(2);
   Deep deep;

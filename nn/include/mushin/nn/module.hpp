@@ -187,6 +187,17 @@ void eval(M& net) {
   detail::walk(set, net);
 }
 
+namespace detail {
+MUSHIN_API void to(Parameters, Device);
+}  // namespace detail
+
+/// Moves the parameters to another device, before an optimiser is made of them; their gradients are zero then. DeviceError when a copy
+/// fails.
+template <Module M>
+void to(M& net, Device device) {
+  detail::to(parameters(net), device);
+}
+
 /// An independent copy: variables are cloned (without gradients), other members copied.
 template <class M>
 M clone(const M& m) {
