@@ -4,8 +4,11 @@
 
 namespace mushin::core {
 
+/// One turn of waiting, the `n`-th in a row: spins briefly, then yields, then sleeps in short turns, because whoever is waited for may
+/// run a long kernel on every core.
+void wait_a_turn(int n) noexcept;
+
 // Held for one evaluation, mostly some tens of nanoseconds: one locked instruction to take it, none to give it back.
-// Whoever waits spins briefly, then sleeps in short turns, because the holder may run a long kernel on every core.
 class EvaluationLock {
  public:
   void lock() noexcept {

@@ -1,7 +1,5 @@
 #include "core/product.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -102,9 +100,9 @@ Array new_product(Node* a, Node* b, Device* device, const Sizes& sizes, std::int
 }
 
 void force_product(Node* n) {
-  while (!is_buffer(n)) {
+  for (int turns = 0; !is_buffer(n); ++turns) {
     if (n->claimed.exchange(true, std::memory_order_acquire)) {
-      sched_yield();
+      wait_a_turn(turns);
       continue;
     }
     Claim claim{n};

@@ -33,13 +33,15 @@ void spread_strides(const Sizes& s, unsigned axes, std::int64_t* stride) {
   }
 }
 
-// Values that others hold too and that are dear are wanted in memory anyway: they are stored before the pass.
+// Values that others hold too are stored before the pass: interior ones where they are dear, the operand itself always, because a gradient
+// that is summed for a bias is next multiplied for a weight.
 bool store_shared(const Program& p) {
   Node* shared[Program::most_inst];
   unsigned n = 0;
   for (unsigned i = 0; i < p.n_inst; ++i) {
     Node* m = p.made[i];
-    if (m->cost > recompute_limit && __atomic_load_n(&m->refs, __ATOMIC_RELAXED) > m->edges) shared[n++] = m;
+    const bool worth = m->cost > recompute_limit || i + 1 == p.n_inst;
+    if (worth && refs_of(m) > m->edges) shared[n++] = m;
   }
   if (n == 0) return false;
   evaluate_group({shared, n}, {});
