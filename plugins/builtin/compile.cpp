@@ -46,6 +46,8 @@ class Compiler {
     assign_slots();
     place_outputs();
     size_tiles();
+    find_clashes();
+    find_constants();
     return std::move(out_);
   }
 
@@ -157,6 +159,22 @@ class Compiler {
       } else if (!kept_) {
         out_.copy.push_back({static_cast<std::uint8_t>(slot_[at(v)]), static_cast<std::uint8_t>(k)});
       }
+    }
+  }
+
+  void find_clashes() {
+    out_.may_clash = out_.copy.size() > 1;
+    for (int k = 0; k < out_.n_out; ++k)
+      for (int i = 0; i < out_.n_in; ++i) out_.may_clash = out_.may_clash || out_.last_read[i] > out_.made[k];
+  }
+
+  void find_constants() {
+    out_.plain = out_.n_step > 0 && out_.copy.empty() && !out_.has_iota && !kept_;
+    for (const Step& s : out_.step) {
+      int mask = 0;
+      for (int k = 0; k < s.arity; ++k) mask |= (s.arg[k] >= out_.n_in && s.arg[k] < first_) << k;
+      if (mask == (1 << s.arity) - 1) out_.plain = false;
+      out_.scalars.push_back(static_cast<std::uint8_t>(mask));
     }
   }
 

@@ -8,6 +8,56 @@ constexpr std::int64_t long_row = 64;
 constexpr std::uint8_t once = 7;
 }  // namespace
 
+namespace {
+// Dense with n elements; the common ranks first.
+inline bool dense(const mu_tensor& v, std::int64_t n) {
+  if (v.rank == 1) return v.dim[0] == n && (v.stride[0] == 1 || n == 1);
+  if (v.rank == 2 && v.stride[1] == 1 && v.stride[0] == v.dim[1]) return true;
+  return is_contiguous(v);
+}
+
+// Which operands of each step are one value. False where all operands of a step are.
+bool find_variants(const Program& p, std::uint32_t ones, std::uint8_t* variants) {
+  for (const Step& s : p.step) {
+    int mask = 0;
+    for (int k = 0; k < s.arity; ++k) {
+      const int slot = s.arg[k];
+      mask |= (slot < p.n_in ? static_cast<int>(ones >> slot & 1u) : static_cast<int>(slot < p.first_temp)) << k;
+    }
+    if (mask == (1 << s.arity) - 1) return false;
+    *variants++ = static_cast<std::uint8_t>(mask);
+  }
+  return true;
+}
+}  // namespace
+
+bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
+  const std::int64_t n = count_of(out[0]);
+  if (!p.plain || p.may_clash || n > p.tile || n == 0) return false;
+  char* slot[Program::most_slots];
+  alignas(64) char room[room_bytes];
+  std::uint32_t ones = 0;  // inputs that are one value
+  for (int i = 0; i < p.n_in; ++i) {
+    if (!dense(in[i], n)) {
+      if (!is_scalar(in[i])) return false;
+      ones |= 1u << i;
+    }
+    slot[i] = address(in[i]);
+  }
+  for (int k = 0; k < p.n_out; ++k) {
+    if (!dense(out[k], n)) return false;
+    slot[p.first_out + k] = address(out[k]);
+  }
+  std::uint8_t variants[Program::most_instructions];
+  if (ones && !find_variants(p, ones, variants)) return false;
+  for (int i = 0; i < p.n_const; ++i) slot[p.n_in + i] = const_cast<char*>(reinterpret_cast<const char*>(p.constant.data() + i));
+  for (int i = 0; i < p.n_temp; ++i) slot[p.first_temp + i] = room + i * p.slot_bytes;
+  const std::uint8_t* variant = ones ? variants : p.scalars.data();
+  for (const Step& s : p.step)
+    s.kernel->with_scalars[*variant++](slot[s.d], slot[s.arg[0]], slot[s.arg[1]], slot[s.arg[2]], static_cast<std::size_t>(n));
+  return true;
+}
+
 Run::Run(const Program& p, const mu_tensor& space, const mu_tensor* in, const mu_tensor* out)
     : p_(p), n_(count_of(space)), width_(0), turned_(false), space_(space) {
   bool simple = true;
@@ -15,7 +65,7 @@ Run::Run(const Program& p, const mu_tensor& space, const mu_tensor* in, const mu
   for (int k = 0; k < p.n_out; ++k) simple = bind_simple(out[k], out_[k]) && out_[k].mode == Mode::direct && simple;
   if (!simple && n_ > 0) bind_strided(space, in, out);
   find_scalars();
-  if (p.n_out) find_hazards();
+  if (p.may_clash) find_hazards();
 }
 
 bool Run::bind_simple(const mu_tensor& v, Operand& o) const {

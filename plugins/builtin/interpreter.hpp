@@ -10,6 +10,9 @@ struct Room {
   alignas(64) char bytes[room_bytes];
 };
 
+/// The shortest way for small dense views, whose cost is that of getting there. False, with nothing done, where it does not apply.
+bool run_small(const Program&, const mu_tensor* in, const mu_tensor* out);
+
 /// A program bound to views. Lives on the stack of one run; threads share it.
 ///
 /// Where all views are dense or one value, the space is flat. Else axes are collapsed, and long rows are walked one by one: an operand

@@ -13,6 +13,12 @@ struct Pointwise final : mu_plan {
   }
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error*) noexcept override {
+    if (run_small(program, in, out)) return MU_OK;
+    return run_any(in, out);
+  }
+
+  // Apart from `run`, which has little on its stack.
+  [[gnu::noinline]] mu_code run_any(const mu_tensor* in, const mu_tensor* out) const {
     const Run bound(program, out[0], in, out);
     if (bound.size() <= grain) {
       Room room;

@@ -31,8 +31,11 @@ struct Program {
   std::vector<Copy> copy;  // outputs that no step writes: inputs, constants, and values that are two outputs
   std::vector<std::uint64_t> constant;
   Type in_type[most_inputs], out_type[most_outputs];
-  int last_read[most_inputs];  // the last step that reads an input, or -1
-  int made[most_outputs];      // the step that makes an output; n_step for a copy
+  int last_read[most_inputs];         // the last step that reads an input, or -1
+  int made[most_outputs];             // the step that makes an output; n_step for a copy
+  bool may_clash;                     // an output could overwrite an input that is still to be read
+  bool plain;                         // on dense views, every step runs over all elements and makes what is stored
+  std::vector<std::uint8_t> scalars;  // then: of every step, the operands that are constants
 };
 
 /// Scratch memory of one interpreter; what a program's tile size is fitted to.

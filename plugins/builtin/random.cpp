@@ -10,22 +10,25 @@ namespace {
 
 constexpr std::int64_t blocks_at_once = 512, chunk_blocks = 4096;
 
-using Convert = void (*)(void* to, const std::uint64_t* words, std::int64_t n);
+using Convert = void (*)(void* to, const std::uint32_t* words, std::int64_t n);
 
-void uniform_f32(void* to, const std::uint64_t* words, std::int64_t n) {
+void uniform_f32(void* to, const std::uint32_t* words, std::int64_t n) {
   float* d = static_cast<float*>(to);
-  const auto uniform = [](std::uint64_t word) { return static_cast<float>(static_cast<std::int32_t>(word >> 8)) * 0x1p-24f; };
-  for (std::int64_t i = 0; i + 1 < n; i += 2) {
-    const std::uint64_t pair = words[i / 2];
-    d[i] = uniform(pair & 0xFFFFFFFFu), d[i + 1] = uniform(pair >> 32);
-  }
-  if (n % 2) d[n - 1] = uniform(words[n / 2] & 0xFFFFFFFFu);
+  for (std::int64_t i = 0; i < n; ++i) d[i] = static_cast<float>(static_cast<std::int32_t>(words[i] >> 8)) * 0x1p-24f;
 }
-void uniform_f64(void* to, const std::uint64_t* words, std::int64_t n) {
+// Low word first.
+std::uint64_t word64(const std::uint32_t* words, std::int64_t i) {
+  std::uint64_t w;
+  std::memcpy(&w, words + 2 * i, sizeof w);
+  return w;
+}
+void uniform_f64(void* to, const std::uint32_t* words, std::int64_t n) {
   double* d = static_cast<double*>(to);
-  for (std::int64_t i = 0; i < n; ++i) d[i] = static_cast<double>(static_cast<std::int64_t>(words[i] >> 11)) * 0x1p-53;
+  for (std::int64_t i = 0; i < n; ++i) d[i] = static_cast<double>(static_cast<std::int64_t>(word64(words, i) >> 11)) * 0x1p-53;
 }
-void bits_i64(void* to, const std::uint64_t* words, std::int64_t n) { std::memcpy(to, words, static_cast<std::size_t>(n) * sizeof *words); }
+void bits_i64(void* to, const std::uint32_t* words, std::int64_t n) {
+  std::memcpy(to, words, static_cast<std::size_t>(n) * sizeof(std::int64_t));
+}
 
 struct Random final : mu_plan {
   Random(Convert c, std::size_t b) : convert(c), bytes(static_cast<std::int64_t>(b)), per_block(16 / bytes) {}
@@ -39,7 +42,7 @@ struct Random final : mu_plan {
     const std::int64_t n = count_of(out[0]);
     char* to = address(out[0]);
     parallel((n + per_block - 1) / per_block, chunk_blocks, [&](std::int64_t b, std::int64_t e) {
-      std::uint64_t words[2 * blocks_at_once];
+      alignas(64) std::uint32_t words[4 * blocks_at_once];
       for (; b < e; b += blocks_at_once) {
         const std::int64_t blocks = least(blocks_at_once, e - b);
         philox(words, key, counter + static_cast<std::uint64_t>(b), static_cast<std::size_t>(blocks));

@@ -5,7 +5,7 @@
 
 namespace mushin::builtin {
 
-/// words[2 i], words[2 i + 1]: block first + i, its four 32-bit words from the lowest bits on; i < blocks.
-void philox(std::uint64_t* words, std::uint64_t key, std::uint64_t first, std::size_t blocks);
+/// words[4 i] to words[4 i + 3]: block first + i, for i < blocks.
+void philox(std::uint32_t* words, std::uint64_t key, std::uint64_t first, std::size_t blocks);
 
 }  // namespace mushin::builtin

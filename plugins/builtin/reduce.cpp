@@ -244,11 +244,13 @@ struct MapReduce final : mu_plan {
     std::int64_t space, at;
     if (in_place(bound)) {
       if (kind != 0 || is_arg || !fold->sum4) return b;
+      const bool straight = out_type == acc_type && l.kept.rank == 1 && l.kept.out[0] == 1;
       for (; b + 4 <= e; b += 4) {
-        alignas(16) char sums[32];
+        alignas(16) char buffer[32];
+        char* const sums = straight ? to + b * static_cast<std::int64_t>(bytes) : buffer;
         fold->sum4(sums, bound.base(0) + b * n * static_cast<std::int64_t>(bytes), static_cast<std::size_t>(n),
                    static_cast<std::size_t>(n));
-        for (std::int64_t i = 0; i < 4; ++i) {
+        for (std::int64_t i = 0; i < 4 && !straight; ++i) {
           Value v;
           std::memcpy(&v, sums + i * static_cast<std::int64_t>(bytes), bytes);
           l.kept.at(b + i, space, at);

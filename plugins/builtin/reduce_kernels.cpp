@@ -15,8 +15,23 @@ namespace HWY_NAMESPACE {
 namespace folding {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Each kind: on vectors and on single values.
+// Lane by lane, for what has no instruction of its own.
+template <class F, class T, class D, class V>
+HWY_INLINE T over_lanes(D t, V v) {
+  const size_t L = hn::Lanes(t);
+  HWY_ALIGN T lane[HWY_MAX_BYTES / sizeof(T)];
+  hn::Store(v, t, lane);
+  for (size_t half = L / 2; half > 0; half /= 2)
+    for (size_t j = 0; j < half; ++j) lane[j] = F::s(lane[j], lane[j + half]);
+  return lane[0];
+}
+
+// Each kind: on vectors and on single values, and over the lanes of a vector.
 struct Sum {
+  template <class D, class V>
+  static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
+    return hn::GetLane(hn::SumOfLanes(t, v));
+  }
   template <class V>
   static HWY_INLINE V v(V a, V b) {
     return hn::Add(a, b);
@@ -27,6 +42,10 @@ struct Sum {
   }
 };
 struct Prod {
+  template <class D, class V>
+  static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
+    return over_lanes<Prod, hn::TFromD<D>>(t, v);
+  }
   template <class V>
   static HWY_INLINE V v(V a, V b) {
     return hn::Mul(a, b);
@@ -37,6 +56,11 @@ struct Prod {
   }
 };
 struct Max {
+  template <class D, class V>
+  static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
+    if (HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MaxOfLanes(t, v));
+    return over_lanes<Max, hn::TFromD<D>>(t, v);
+  }
   template <class V>
   static HWY_INLINE V v(V a, V b) {
     return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
@@ -47,6 +71,11 @@ struct Max {
   }
 };
 struct Min {
+  template <class D, class V>
+  static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
+    if (HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MinOfLanes(t, v));
+    return over_lanes<Min, hn::TFromD<D>>(t, v);
+  }
   template <class V>
   static HWY_INLINE V v(V a, V b) {
     return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b);
@@ -86,11 +115,7 @@ void fold(void* accv, const void* pv, size_t n) {
       s0 = F::v(F::v(s0, s1), F::v(s2, s3));
     }
     for (; i + L <= n; i += L) s0 = F::v(s0, hn::LoadU(t, p + i));
-    HWY_ALIGN T lane[HWY_MAX_BYTES / sizeof(T)];
-    hn::Store(s0, t, lane);
-    for (size_t half = L / 2; half > 0; half /= 2)
-      for (size_t j = 0; j < half; ++j) lane[j] = F::s(lane[j], lane[j + half]);
-    *acc = F::s(*acc, lane[0]);
+    *acc = F::s(*acc, F::lanes(t, s0));
   }
   for (; i < n; ++i) *acc = F::s(*acc, p[i]);
 }
@@ -161,6 +186,21 @@ template <class T, class F>
 HWY_INLINE bool better(T a, T b) {  // NaN is better than all but NaN
   return b == b && (a != a || (a != b && F::s(a, b) == a));
 }
+// Where the first value is that equals `wanted`, or is NaN as it is. There is one.
+template <class T>
+HWY_INLINE size_t find(const T* p, size_t n, T wanted) {
+  const auto is_it = [wanted](T x) HWY_ATTR { return x == wanted || (wanted != wanted && x != x); };
+  constexpr size_t some = 64;
+  size_t i = 0;
+  for (; i + some <= n; i += some) {
+    unsigned any = 0;
+    for (size_t j = 0; j < some; ++j) any |= is_it(p[i + j]);
+    if (any) break;
+  }
+  while (!is_it(p[i])) ++i;
+  return i;
+}
+
 template <class T, class F, void (*fold_all)(void*, const void*, size_t)>
 void arg(void* bestv, int64_t* index, const void* pv, size_t n, int64_t first) {
   const T* p = static_cast<const T*>(pv);
@@ -170,8 +210,7 @@ void arg(void* bestv, int64_t* index, const void* pv, size_t n, int64_t first) {
   fold_all(&top, p, n);
   if (!better<T, F>(top, best)) return;
   best = top;
-  size_t i = 0;
-  while (!(p[i] == top || (top != top && p[i] != p[i]))) ++i;
+  const size_t i = find(p, n, top);
   *index = first + static_cast<int64_t>(i);
 }
 template <class T, class F>

@@ -81,7 +81,7 @@ struct Softmax final : mu_plan {
     const std::int64_t blocks = (g.inner + block_lines - 1) / block_lines * g.outer;
     parallel(blocks, most(1, 16384 / most(1, g.n * least(g.inner, block_lines))), [&](std::int64_t b, std::int64_t e) {
       try {
-        T* room = static_cast<T*>(scratch(scratch_line, static_cast<std::size_t>((3 * block_lines + 1) * g.n) * sizeof(T)));
+        T* room = static_cast<T*>(scratch(scratch_line, static_cast<std::size_t>((3 * block_lines + 1) * pitch(g.n)) * sizeof(T)));
         for (; b < e; ++b) block(in, out[0], g, b, room);
       } catch (const std::bad_alloc&) {
         no_memory = true;
@@ -92,7 +92,7 @@ struct Softmax final : mu_plan {
 
   // Lines lie along `axis`. Those side by side along the innermost other axis are brought to dense memory together, a cache line of
   // each row at a time.
-  static constexpr std::int64_t block_lines = 16;
+  static constexpr std::int64_t block_lines = 32;
   struct Geometry {
     std::int64_t n, inner, outer;
     int side;  // the innermost other axis, or -1
@@ -122,27 +122,29 @@ struct Softmax final : mu_plan {
     }
     return {reinterpret_cast<T*>(address(v)) + at, g.n == 1 ? 1 : v.stride[axis], g.side >= 0 ? v.stride[g.side] : 0};
   }
+  // From one dense copy to the next: never a multiple of a page, whose lines would share one place in the cache.
+  static std::int64_t pitch(std::int64_t n) { return n + 64 / static_cast<std::int64_t>(sizeof(T)); }
   // The lines where they lie, or dense copies in `room`.
   static Lines dense(const Lines& l, std::int64_t count, std::int64_t n, T* room) {
     if (l.step == 1) return l;
     for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t k = 0; k < count; ++k) room[k * n + i] = l.first[i * l.step + k * l.side];
-    return {room, 1, n};
+      for (std::int64_t k = 0; k < count; ++k) room[k * pitch(n) + i] = l.first[i * l.step + k * l.side];
+    return {room, 1, pitch(n)};
   }
 
   void block(const mu_tensor* in, const mu_tensor& out, const Geometry& g, std::int64_t number, T* room) const {
     const std::int64_t per_row = (g.inner + block_lines - 1) / block_lines, first = number % per_row * block_lines;
-    const std::int64_t count = least(block_lines, g.inner - first), n = g.n, size = block_lines * n;
+    const std::int64_t count = least(block_lines, g.inner - first), n = g.n, size = block_lines * pitch(n);
     Lines source[2] = {};
     for (std::uint32_t k = 0; k < n_in; ++k) source[k] = dense(lines_at(in[k], g, number / per_row, first), count, n, room + k * size);
     const Lines target = lines_at(out, g, number / per_row, first);
-    const Lines to = target.step == 1 ? target : Lines{room + 2 * size, 1, n};
+    const Lines to = target.step == 1 ? target : Lines{room + 2 * size, 1, pitch(n)};
     for (std::int64_t k = 0; k < count; ++k)
       line.run(kind, to.first + k * to.side, source[0].first + k * source[0].side, source[1].first + k * source[1].side, room + 3 * size,
                n);
     if (target.step == 1) return;
     for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t k = 0; k < count; ++k) target.first[i * target.step + k * target.side] = to.first[k * n + i];
+      for (std::int64_t k = 0; k < count; ++k) target.first[i * target.step + k * target.side] = to.first[k * pitch(n) + i];
   }
 
   std::uint32_t kind;
