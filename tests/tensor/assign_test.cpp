@@ -73,9 +73,12 @@ TEST(Assign, AnInteriorValueThatStaysPendingKeepsTheOldValue) {
 TEST(Assign, ALaterInstructionStillReadsTheOldValue) {
   // b's new value is computed after a's and reads the old a, and the other way round.
   Array a = array({3}, {1, 2, 3}), b = array({3}, {10, 20, 30});
+  const std::byte *first = memory(a), *second = memory(b);
   Array* const to[] = {&a, &b};
   Array from[] = {add(a, b), sub(a, b)};
   assign(to, from, 2);
+  EXPECT_NE(memory(a), first);
+  EXPECT_EQ(memory(b), second);
   EXPECT_EQ(values(a), (Values{11, 22, 33}));
   EXPECT_EQ(values(b), (Values{-9, -18, -27}));
 }

@@ -1,5 +1,7 @@
 #include "mushin/tensor/ops/matmul.hpp"
 
+#include <cstdlib>
+#include "core/plans.hpp"
 #include "mushin/tensor/core/makers.hpp"
 #include "support.hpp"
 
@@ -126,11 +128,30 @@ TEST(Matmul, EpiloguesHaveTheBitsOfSeparateSteps) {
       }
 }
 
+TEST(Matmul, AnEpilogueIsNoPlanOfItsOwn) {
+  if (std::getenv("MUSHIN_EAGER")) GTEST_SKIP() << "every op is evaluated at once";
+  const Array a = array({2, 2}, {1, 2, 3, 4}), bias = array({2}, {10, 20});
+  auto rare = [&](const Array& p) { return sub(mul(p, bias), add(tanh(p), mul(bias, bias))); };
+  evaluate(matmul(a, a));
+  evaluate(mul(bias, bias));
+  std::size_t before = plan_count();
+  const Array together = rare(matmul(a, a));
+  evaluate(together);
+  EXPECT_EQ(plan_count(), before + 1);
+  const Array product = matmul(a, a);
+  evaluate(product);
+  before = plan_count();
+  const Array apart = rare(product);
+  evaluate(apart);
+  EXPECT_EQ(plan_count(), before + 1);  // the program alone
+}
+
 TEST(Matmul, AProductThatOthersHoldIsComputedOnce) {
   const Array a = array({2, 2}, {1, 2, 3, 4}), bias = array({2}, {10, 20});
   const Array product = matmul(a, a);
   const Array sum_of_both = add(product, bias), later = neg(product);
   EXPECT_EQ(values(sum_of_both), (Values{17, 30, 25, 42}));
+  EXPECT_TRUE(is_buffer(node_of(product)));
   EXPECT_EQ(values(later), (Values{-7, -10, -15, -22}));
   EXPECT_EQ(values(product), (Values{7, 10, 15, 22}));
 }

@@ -15,7 +15,7 @@ std::mutex table_mutex;
 std::atomic<std::size_t> entries{0};
 
 constinit std::atomic<const Plan*> first_slots[64]{};
-constinit const PlanTable first_table{63, first_slots};
+constinit const PlanTable first_table{63, first_slots, nullptr};
 
 void insert(const PlanTable& t, const Plan* p) {
   std::size_t i = p->hash & t.mask;

@@ -30,6 +30,7 @@ inline std::uint64_t hash_of(const std::uint64_t* key, std::size_t words) {
 struct PlanTable {
   std::size_t mask;
   std::atomic<const Plan*>* slot;
+  const PlanTable* smaller;  // the one before
 };
 extern std::atomic<const PlanTable*> plan_table;  // never null
 
