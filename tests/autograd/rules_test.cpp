@@ -143,6 +143,14 @@ TEST(Matmul, MatricesAndVectors) {
   EXPECT_TRUE(gradcheck([](const auto& a, const auto& b) { return matmul(slice<0, 1, 3>(a), b); }, data<4, 3>(1), data<3, 2>(2)));
 }
 
+TEST(Matmul, TransposedOperandsOfAnyRank) {
+  auto right = [](const auto& x, const auto& w) { return matmul(x, transpose(w)); };
+  EXPECT_TRUE(gradcheck(right, data<4, 2, 3>(1), data<5, 3>(2)));
+  EXPECT_TRUE(gradcheck(right, data<2, 2, 3>(1), data<2, 4, 3>(2)));
+  EXPECT_TRUE(gradcheck(right, data<2, 3>(1), data<3, 4, 3>(2)));
+  EXPECT_TRUE(gradcheck([](const auto& w, const auto& x) { return matmul(transpose(w), x); }, data<3, 2>(1), data<2, 3, 4>(2)));
+}
+
 TEST(Matmul, Batches) {
   auto product = [](const auto& a, const auto& b) { return matmul(a, b); };
   EXPECT_TRUE(gradcheck(product, data<2, 2, 3>(1), data<2, 3, 4>(2)));

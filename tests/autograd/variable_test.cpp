@@ -53,6 +53,13 @@ TEST(Variable, SetReplacesTheValueForLaterGraphs) {
   EXPECT_TRUE(equal(grad(after, w), Ref{{2}, {20, 40}}));
 }
 
+TEST(Variable, TwoValuesOfOneVariableAreNoSquare) {
+  auto w = variable(tensor<2>({1, 2}));
+  const Traced<float, 2> before = w;
+  w.set(tensor<2>({10, 20}));
+  EXPECT_TRUE(equal(grad(before * w, w), Ref{{2}, {11, 22}}));
+}
+
 TEST(Variable, SetKeepsTheSizesOfNames) {
   auto w = variable(ones<batch, 2>(batch = 3));
   EXPECT_TRUE(

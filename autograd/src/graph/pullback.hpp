@@ -25,6 +25,8 @@ class Pullback {
   Traced result() const { return kept(result_slot, &node_); }
   /// Operand i's shape; of traced operands alone.
   const Sizes& sizes(unsigned i) const { return node_.sizes[i] ? *node_.sizes[i] : cotangent_.sizes(); }
+  /// Whether operands 0 and 1 are one value of one variable.
+  bool is_square() const { return node_.operand[0] == node_.operand[1] && node_.kept[0].node() == node_.kept[1].node(); }
   std::int64_t parameter(unsigned i) const { return node_.parameter[i]; }
 
   /// Adds `g` to operand i's cotangent, summed to its shape if it was broadcast. Operands nobody asks for are skipped.

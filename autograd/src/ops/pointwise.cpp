@@ -30,6 +30,7 @@ Traced sub(const Traced& a, const Traced& b) {
 
 Traced mul(const Traced& a, const Traced& b) {
   static constexpr auto pull = [](Pullback& p) {
+    if (p.is_square()) return p.give(0, mul(mul(p.cotangent(), like(p.cotangent(), 2)), p.operand(0)));
     if (p.wants(0)) p.give(0, mul(p.cotangent(), p.operand(1)));
     if (p.wants(1)) p.give(1, mul(p.cotangent(), p.operand(0)));
   };
