@@ -104,6 +104,23 @@ TEST(Safetensors, AFailedSaveKeepsTheOldFile) {
   EXPECT_TRUE(mu::load_safetensors(folder / "t").contains("x"));
 }
 
+TEST(Safetensors, ASaveThatFailsAtTheEndLeavesNothing) {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "taken");
+  const auto text = text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "taken", {{"x", mu::zeros<2>()}}); });
+  EXPECT_TRUE(has(text, {"[save_safetensors] cannot rename to: ", "taken"}));
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Safetensors, WideElementsComeFirst) {
+  const Folder folder;
+  mu::save_safetensors(folder / "t", {{"b", mu::tensor<bool, 1>({true})}, {"f", mu::zeros<3>()}, {"d", mu::zeros<double, 1>()}});
+  const mu::Safetensors file(folder / "t");
+  EXPECT_STREQ(file[0].name, "d");
+  EXPECT_STREQ(file[1].name, "f");
+  EXPECT_STREQ(file[2].name, "b");
+}
+
 TEST(Safetensors, SayWhyAFileCannotBeWritten) {
   const Folder folder;
   const auto text = text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "no/such/t", {{"x", mu::zeros<2>()}}); });
