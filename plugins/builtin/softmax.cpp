@@ -1,5 +1,6 @@
 // SOFTMAX and its relatives, line by line along one axis.
 #include <atomic>
+#include <limits>
 #include <new>
 
 #include "kernels.hpp"
@@ -71,12 +72,69 @@ struct FloatLine {
   void run(std::uint32_t, float* y, const float* in0, const float* in1, float*, std::int64_t n) const { line(y, in0, in1, n); }
 };
 
+// Lines that lie side by side, dense across: whole rows of them at a time, so that nothing is brought to another order.
+template <class T>
+struct Columns {
+  static constexpr std::int64_t width = 128;
+  const OpTable& op;
+  const FoldTable& fold;
+
+  // Where a row begins: rows of one view are `step` apart.
+  struct Rows {
+    T* first;
+    std::int64_t step;
+    T* at(std::int64_t i) const { return first + i * step; }
+  };
+  void apply(int row, T* d, const T* a, const T* b, std::int64_t columns) const {
+    op.row[row].with_scalars[0](d, a, b, nullptr, static_cast<std::size_t>(columns));
+  }
+  void fold_rows(int fold_kind, T* acc, const Rows& r, std::int64_t n, std::int64_t columns) const {
+    fold.rows[fold_kind](acc, r.first, static_cast<std::size_t>(r.step), static_cast<std::size_t>(n), static_cast<std::size_t>(columns));
+  }
+
+  void run(std::uint32_t kind, const Rows& y, const Rows& in0, const Rows& in1, std::int64_t n, std::int64_t columns) const {
+    alignas(64) T top[width], sum[width], row[width];
+    for (std::int64_t j = 0; j < columns; ++j) top[j] = -std::numeric_limits<T>::infinity(), sum[j] = 0;
+    const std::int64_t w = columns;
+    if (kind <= MU_SOFTMAX_LOG) fold_rows(2, top, in0, n, w);
+    switch (kind) {
+      case MU_SOFTMAX:
+        for (std::int64_t i = 0; i < n; ++i) {
+          apply(MU_PW_SUB, row, in0.at(i), top, w), apply(MU_PW_EXP, y.at(i), row, nullptr, w);
+          apply(MU_PW_ADD, sum, sum, y.at(i), w);
+        }
+        for (std::int64_t i = 0; i < n; ++i) apply(MU_PW_DIV, y.at(i), y.at(i), sum, w);
+        return;
+      case MU_SOFTMAX_LOG:
+        for (std::int64_t i = 0; i < n; ++i) {
+          apply(MU_PW_SUB, row, in0.at(i), top, w), apply(MU_PW_EXP, row, row, nullptr, w);
+          apply(MU_PW_ADD, sum, sum, row, w);
+        }
+        apply(MU_PW_LOG, sum, sum, nullptr, w);
+        for (std::int64_t i = 0; i < n; ++i) apply(MU_PW_SUB, row, in0.at(i), top, w), apply(MU_PW_SUB, y.at(i), row, sum, w);
+        return;
+      case MU_SOFTMAX_BACKWARD:
+        for (std::int64_t i = 0; i < n; ++i) apply(MU_PW_MUL, row, in0.at(i), in1.at(i), w), apply(MU_PW_ADD, sum, sum, row, w);
+        for (std::int64_t i = 0; i < n; ++i) apply(MU_PW_SUB, row, in1.at(i), sum, w), apply(MU_PW_MUL, y.at(i), in0.at(i), row, w);
+        return;
+      default:
+        fold_rows(0, sum, in1, n, w);
+        for (std::int64_t i = 0; i < n; ++i) {
+          apply(MU_PW_EXP, row, in0.at(i), nullptr, w), apply(MU_PW_MUL, row, row, sum, w);
+          apply(MU_PW_SUB, y.at(i), in1.at(i), row, w);
+        }
+    }
+  }
+};
+
 template <class T, class Kernels>
 struct Softmax final : mu_plan {
-  Softmax(std::uint32_t k, std::uint32_t a, const Kernels& kernels) : kind(k), axis(static_cast<int>(a)), line(kernels) {}
+  Softmax(std::uint32_t k, std::uint32_t a, const Kernels& kernels, const Columns<T>& c)
+      : kind(k), axis(static_cast<int>(a)), line(kernels), columns(c) {}
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     const Geometry g = geometry(out[0]);
+    if (across(in, out[0], g)) return run_columns(in, out[0], g);
     std::atomic<bool> no_memory{false};
     const std::int64_t blocks = (g.inner + block_lines - 1) / block_lines * g.outer;
     parallel(blocks, most(1, 16384 / most(1, g.n * least(g.inner, block_lines))), [&](std::int64_t b, std::int64_t e) {
@@ -108,6 +166,28 @@ struct Softmax final : mu_plan {
     }
     if (g.n == 0) g.inner = g.outer = 0;
     return g;
+  }
+
+  // The lines' neighbours are dense in memory, in every view.
+  bool across(const mu_tensor* in, const mu_tensor& out, const Geometry& g) const {
+    bool dense = g.side >= 0 && g.n > 1 && g.inner >= 16 && out.stride[g.side] == 1;
+    for (std::uint32_t k = 0; k < n_in; ++k) dense = dense && in[k].stride[g.side] == 1;
+    return dense;
+  }
+  mu_code run_columns(const mu_tensor* in, const mu_tensor& out, const Geometry& g) const {
+    constexpr std::int64_t width = Columns<T>::width;
+    const std::int64_t per_row = (g.inner + width - 1) / width;
+    parallel(per_row * g.outer, most(1, 16384 / most(1, g.n * least(g.inner, width))), [&](std::int64_t b, std::int64_t e) {
+      for (; b < e; ++b) {
+        const std::int64_t first = b % per_row * width;
+        const auto rows = [&](const mu_tensor& v) {
+          const Lines l = lines_at(v, g, b / per_row, first);
+          return typename Columns<T>::Rows{l.first, l.step};
+        };
+        columns.run(kind, rows(out), rows(in[0]), rows(in[n_in - 1]), g.n, least(width, g.inner - first));
+      }
+    });
+    return MU_OK;
   }
 
   struct Lines {
@@ -150,6 +230,7 @@ struct Softmax final : mu_plan {
   std::uint32_t kind;
   int axis;
   Kernels line;
+  Columns<T> columns;
 };
 
 }  // namespace
@@ -163,8 +244,12 @@ PlanPtr plan_softmax(const mu_op_softmax& op, const Views& v) {
     if (checked_type(v.in[i], "[softmax] input") != t) invalid("[softmax] element types differ");
     require_equal_dims(v.in[i], v.out[0], "[softmax] input and output");
   }
-  if (t == Type::f32) return std::make_unique<Softmax<float, FloatLine>>(op.kind, op.axis, FloatLine{softmax_line(op.kind)});
-  if (t == Type::f64) return std::make_unique<Softmax<double, Line<double>>>(op.kind, op.axis, Line<double>{f64_table(), fold_table(1)});
+  if (t == Type::f32)
+    return std::make_unique<Softmax<float, FloatLine>>(op.kind, op.axis, FloatLine{softmax_line(op.kind)},
+                                                       Columns<float>{f32_table(), fold_table(0)});
+  if (t == Type::f64)
+    return std::make_unique<Softmax<double, Line<double>>>(op.kind, op.axis, Line<double>{f64_table(), fold_table(1)},
+                                                           Columns<double>{f64_table(), fold_table(1)});
   unsupported("[softmax] float types only");
 }
 

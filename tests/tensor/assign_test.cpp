@@ -150,9 +150,9 @@ TEST(Memory, RandomAssignmentsAgainstValues) {
     Values next[3];
     unsigned index[6] = {0, 1, 2, 3, 4, 5};
     std::shuffle(index, index + 6, gen);
-    const unsigned n = 1 + gen() % 3;
+    const auto n = static_cast<unsigned>(1 + gen() % 3);
     for (unsigned k = 0; k < n; ++k) {
-      const unsigned x = gen() % 6, y = gen() % 6;
+      const auto x = static_cast<std::size_t>(gen() % 6), y = static_cast<std::size_t>(gen() % 6);
       const int op = static_cast<int>(gen() % 3);
       from[k] = op == 0   ? mul(literal(0.5, dtype::f32), add(arrays[x], arrays[y]))
                 : op == 1 ? mul(arrays[x], arrays[y])
