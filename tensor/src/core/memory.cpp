@@ -67,8 +67,8 @@ struct Own {
   std::array<Block*, own_classes> free{};
   std::array<std::uint32_t, own_classes> count{};
 };
-thread_local constinit Own own;
-thread_local constinit bool own_usable = true;
+[[gnu::tls_model("initial-exec")]] thread_local constinit Own own;
+[[gnu::tls_model("initial-exec")]] thread_local constinit bool own_usable = true;
 
 void put_back(Cache& cache, Block* b) noexcept {
   const std::lock_guard locked(cache.lock);

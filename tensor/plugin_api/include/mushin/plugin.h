@@ -10,7 +10,8 @@
  *      a new field means "as before" when it is zero. No implicit padding.
  *   4. Plugins never call getenv, setlocale, chdir, signal, exit, fork, and never print: `mu_host` has what they need.
  *   5. MU_UNSUPPORTED comes from plan_create (and device-level queries) alone. Once there is a plan, a run succeeds or
- *      reports a real error. plan_create has no side effect that a caller can see.
+ *      reports a real error. plan_create has no side effect that a caller can see. The host may remember a refusal of a program
+ *      (POINTWISE, MAP_REDUCE) for all views of its element types: refuse for what it computes, not for how it lies.
  *   6. plan_run neither allocates device memory nor waits for the device. Workspace comes from the host.
  *   7. Work on one stream is done in order; two threads never use one stream at once; all else is thread-safe.
  *      Stream NULL is the device's one default stream. A device without a stream table is synchronous.
