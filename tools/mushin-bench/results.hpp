@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-
 namespace bench {
 
 /// One workload on one backend: the fastest of its runs.

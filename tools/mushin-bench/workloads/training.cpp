@@ -91,7 +91,7 @@ constexpr Workload list[] = {
      true,
      mnist_flop,
      0,
-     {2.30192, 1.55987},
+     {2.30192, 1.55987, 1.56245},
      work<Training<MnistProblem>>},
     {"adam_10M", "Adam on one tensor of 10 million", false, 0, 28.0 * adam_length.size, {0.500119}, work<AdamAlone>},
 };
