@@ -144,7 +144,15 @@ struct Operand {
 std::string text_of(const ProgramText& p) {
   std::string s = std::to_string(p.in.size()) + " inputs, " + std::to_string(p.bits.size()) + " constants;";
   for (const mu_pw_inst& i : p.inst)
-    s += " " + std::to_string(i.op) + "(" + std::to_string(i.a) + "," + std::to_string(i.b) + "," + std::to_string(i.c) + ")";
+    s.append(" ")
+        .append(std::to_string(i.op))
+        .append("(")
+        .append(std::to_string(i.a))
+        .append(",")
+        .append(std::to_string(i.b))
+        .append(",")
+        .append(std::to_string(i.c))
+        .append(")");
   for (std::uint16_t o : p.out) s += " out " + std::to_string(o);
   return s;
 }
@@ -213,17 +221,17 @@ TEST_F(Programs, BigOnesOnTwoThreads) {
 }
 
 TEST_F(Programs, IotaAlongEveryAxis) {
-  const Sizes dims{3, 4, 5};
-  for (int axis = 0; axis <= 3; ++axis) {
-    ProgramText p;
-    p.out = {p.add(MU_PW_IOTA, MU_I64, MU_PW_NONE, MU_PW_NONE, MU_PW_NONE, axis)};
-    std::vector<std::int64_t> y(60);
-    ASSERT_EQ(backend.pointwise(p, {}, {view(y, dims)}), MU_OK) << backend.message();
-    for (std::int64_t i = 0; i < 60; ++i) {
-      const std::int64_t expected[] = {i, i / 20, i / 5 % 4, i % 5};
-      ASSERT_EQ(y[static_cast<std::size_t>(i)], expected[axis]);
+  for (const Sizes& dims : {Sizes{3, 4, 5}, Sizes{7, 100, 30}, Sizes{2, 5, 3000}})
+    for (int axis = 0; axis <= 3; ++axis) {
+      ProgramText p;
+      p.out = {p.add(MU_PW_IOTA, MU_I64, MU_PW_NONE, MU_PW_NONE, MU_PW_NONE, axis)};
+      std::vector<std::int64_t> y(static_cast<std::size_t>(count(dims)));
+      ASSERT_EQ(backend.pointwise(p, {}, {view(y, dims)}), MU_OK) << backend.message();
+      for (std::int64_t i = 0; i < count(dims); ++i) {
+        const std::int64_t expected[] = {i, i / (dims[1] * dims[2]), i / dims[2] % dims[1], i % dims[2]};
+        ASSERT_EQ(y[static_cast<std::size_t>(i)], expected[axis]);
+      }
     }
-  }
 }
 
 // The header's law allows an output in an input's place once that is read for the last time; more is computed right as well.

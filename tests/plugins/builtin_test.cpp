@@ -88,27 +88,33 @@ TEST_F(Builtin, AQueryMakesNoPlan) {
 }
 
 TEST_F(Builtin, CopiesBetweenStridesAndTypes) {
-  const Sizes dims[] = {{}, {7}, {3, 5}, {40, 70}, {300, 200}, {4, 1, 6, 5}, {2, 3, 2, 1, 2, 3, 2, 2}, {0, 3}};
-  for (const Sizes& d : dims)
-    for (mu_dtype from : {MU_F32, MU_F64, MU_I64, MU_BOOL})
-      for (mu_dtype to : {MU_F32, MU_F64, MU_I64, MU_BOOL}) {
-        const auto n = static_cast<std::size_t>(count(d));
-        std::vector<std::uint64_t> a(n + 1), b(2 * n + 1);
-        Sizes turned(d.rbegin(), d.rend()), s = dense_strides(turned), twice = dense_strides(d);
-        std::reverse(s.begin(), s.end());
+  const mu_dtype types[] = {MU_F32, MU_F64, MU_I64, MU_BOOL};
+  const auto check = [&](const Sizes& d, mu_dtype from, mu_dtype to, const Sizes& out_strides) {
+    const auto n = static_cast<std::size_t>(count(d));
+    std::vector<std::uint64_t> a(n + 1), b(2 * n + 1);
+    Sizes s = dense_strides(Sizes(d.rbegin(), d.rend()));
+    std::reverse(s.begin(), s.end());
+    const mu_tensor in = view(a.data(), from, d, s), out = view(b.data(), to, d, out_strides);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto x = static_cast<float>(random.real(-300, 300));
+      Bits bits = 0;
+      std::memcpy(&bits, &x, sizeof x);
+      write_element(in, static_cast<std::int64_t>(i), apply(MU_PW_CAST, MU_F32, from, bits, 0, 0));
+    }
+    ASSERT_EQ(backend.run(mu_op_copy{}, MU_OP_COPY, {in}, {out}), MU_OK) << backend.message();
+    const std::vector<std::int64_t> o = offsets(in), p = offsets(out);
+    for (std::size_t i = 0; i < o.size(); ++i)
+      ASSERT_TRUE(same(to, read_element(out, p[i]), apply(MU_PW_CAST, from, to, read_element(in, o[i]), 0, 0))) << i;
+    ASSERT_EQ(backend.run(mu_op_reorder{}, MU_OP_REORDER, {in}, {out}), MU_OK);
+  };
+  for (const Sizes& d : {Sizes{}, Sizes{7}, Sizes{3, 5}, Sizes{40, 70}, Sizes{300, 200}, Sizes{4, 1, 6, 5}, Sizes{20, 3, 50},
+                         Sizes{2, 3, 2, 1, 2, 3, 2, 2}, Sizes{0, 3}})
+    for (mu_dtype from : types)
+      for (mu_dtype to : types) {
+        Sizes twice = dense_strides(d);
         for (std::int64_t& x : twice) x *= 2;
-        const mu_tensor in = view(a.data(), from, d, s), out = view(b.data(), to, d, twice);
-        for (std::size_t i = 0; i < n; ++i) {
-          const auto x = static_cast<float>(random.real(-300, 300));
-          Bits bits = 0;
-          std::memcpy(&bits, &x, sizeof x);
-          write_element(in, static_cast<std::int64_t>(i), apply(MU_PW_CAST, MU_F32, from, bits, 0, 0));
-        }
-        ASSERT_EQ(backend.run(mu_op_copy{}, MU_OP_COPY, {in}, {out}), MU_OK) << backend.message();
-        const std::vector<std::int64_t> o = offsets(in), p = offsets(out);
-        for (std::size_t i = 0; i < o.size(); ++i)
-          ASSERT_TRUE(same(to, read_element(out, p[i]), apply(MU_PW_CAST, from, to, read_element(in, o[i]), 0, 0))) << i;
-        ASSERT_EQ(backend.run(mu_op_reorder{}, MU_OP_REORDER, {in}, {out}), MU_OK);
+        check(d, from, to, dense_strides(d));
+        check(d, from, to, twice);
       }
 }
 
