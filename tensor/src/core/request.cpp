@@ -85,9 +85,37 @@ void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, 
   copy(name, d, from, to);
 }
 
+namespace {
+
+// A handful of elements in host memory is written faster than a plan is looked up.
+constexpr std::int64_t few = 64;
+
+template <class Bits>
+void write_few(std::byte* to, std::uint64_t bits, std::int64_t count) {
+  const auto value = static_cast<Bits>(bits);
+  for (std::int64_t i = 0; i < count; ++i) std::memcpy(to + i * static_cast<std::int64_t>(sizeof value), &value, sizeof value);
+}
+
+void write_few(std::byte* to, std::size_t bytes, std::uint64_t bits, std::int64_t count) {
+  switch (bytes) {
+    case 1:
+      return write_few<std::uint8_t>(to, bits, count);
+    case 4:
+      return write_few<std::uint32_t>(to, bits, count);
+    default:
+      return write_few<std::uint64_t>(to, bits, count);
+  }
+}
+
+}  // namespace
+
 Array filled(const char* name, Device* d, dtype type, const Sizes& sizes, std::int64_t count, std::uint64_t bits, bool baked) {
   Array made = fresh_array(d, type, sizes, count);
   if (count == 0) return made;
+  if (d->host_memory && count <= few) {
+    write_few(node_of(made)->block->data, bytes_of(type), bits, count);
+    return made;
+  }
   mu_tensor v;
   view_head(v, type, 1);
   view_memory(v, node_of(made)->block, 0);
