@@ -82,7 +82,7 @@ def leg(name, build_root, totals, jobs):
         setup.append("--reconfigure" if (build / "build.ninja").exists() else "--wipe")
     # The thread sanitizer's tests are few: what they need is built, not everything.
     targets = suite_targets(build, "threads") if name == "tsan" else lambda: []
-    for step, command in (("setup", lambda: setup), ("build", lambda: ["ninja", "-C", str(build), f"-j{jobs}", *targets()])):
+    for step, command in (("setup", lambda: setup), ("build", lambda: ["ninja", "-C", str(build), f"-j{jobs}", "-k0", *targets()])):
         if run(command(), env, build_root / f"{name}-{step}.log") != 0:
             print(f"{name}: {step} failed, see {build_root / f'{name}-{step}.log'}")
             totals.failed += 1

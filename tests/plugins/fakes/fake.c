@@ -84,8 +84,9 @@ static void plan_destroy(mu_plan* plan) { (void)plan; }
 
 static const mu_device_table device_table = {sizeof(mu_device_table), 0, info, synchronize, close_device, NULL};
 static const mu_compute_table compute_table = {sizeof(mu_compute_table), 0, plan_create, plan_run, plan_destroy};
-static const mu_plugin plugin = {sizeof(mu_plugin), MU_ABI_MINOR, FAKE_NAME,     "1.2.3", "mushin's tests", "MIT",         count, open_device,
-                                 NULL,              &device_table, NULL,         NULL,    &compute_table};
+__attribute__((unused)) static const mu_plugin plugin = {
+    sizeof(mu_plugin), MU_ABI_MINOR, FAKE_NAME, "1.2.3",       "mushin's tests", "MIT", count, open_device, NULL,
+    &device_table,     NULL,         NULL,      &compute_table};
 
 MUSHIN_PLUGIN_EXPORT const mu_plugin* mushin_plugin_entry_v0(const mu_host* host, mu_error* error) {
   (void)host, (void)error;
