@@ -27,7 +27,7 @@ const PlanTable& table_with_room() {
   const PlanTable* t = plan_table.load(std::memory_order_relaxed);
   if (2 * entries.load(std::memory_order_relaxed) <= t->mask) return *t;
   const std::size_t size = 4 * (t->mask + 1);
-  const auto* larger = new PlanTable{size - 1, new std::atomic<const Plan*>[size] {}};
+  const auto* larger = new PlanTable{size - 1, new std::atomic<const Plan*>[size] {}, t};
   for (std::size_t i = 0; i <= t->mask; ++i)
     if (const Plan* p = t->slot[i].load(std::memory_order_relaxed)) insert(*larger, p);
   plan_table.store(larger, std::memory_order_release);
