@@ -26,6 +26,13 @@ HWY_INLINE T over_lanes(D t, V v) {
   return lane[0];
 }
 
+// Highway's emulated vectors start their own maximum at the lowest finite value, which -inf is below.
+#if HWY_TARGET == HWY_EMU128
+constexpr bool lanes_know_infinity = false;
+#else
+constexpr bool lanes_know_infinity = true;
+#endif
+
 // Each kind: on vectors and on single values, and over the lanes of a vector.
 struct Sum {
   template <class D, class V>
@@ -58,7 +65,7 @@ struct Prod {
 struct Max {
   template <class D, class V>
   static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
-    if (HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MaxOfLanes(t, v));
+    if (lanes_know_infinity && HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MaxOfLanes(t, v));
     return over_lanes<Max, hn::TFromD<D>>(t, v);
   }
   template <class V>
@@ -73,7 +80,7 @@ struct Max {
 struct Min {
   template <class D, class V>
   static HWY_INLINE hn::TFromD<D> lanes(D t, V v) {
-    if (HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MinOfLanes(t, v));
+    if (lanes_know_infinity && HWY_LIKELY(hn::AllFalse(t, hn::IsNaN(v)))) return hn::GetLane(hn::MinOfLanes(t, v));
     return over_lanes<Min, hn::TFromD<D>>(t, v);
   }
   template <class V>
