@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What a backend computes: pointwise programs, and ops as data given to plan_create. Included by plugin.h.
+ */
+#ifndef MUSHIN_PLUGIN_OPS_H
+#define MUSHIN_PLUGIN_OPS_H
+
+#ifndef MUSHIN_PLUGIN_H
+#error "include <mushin/plugin.h>"
+#endif
+
+/* SSA. Value ids number the inputs, then the constants, then the instructions, in order; an operand's id is less than the
+ * instruction's own, so one pass verifies a program and no loop is possible.
+ * Iteration space of a pointwise op: the dims of the outputs (all outputs have the same dims); an input view has the same
+ * rank and dims, with stride 0 where it is broadcast.
+ * The host guarantees: an output shares memory with an input only if it is exactly the same view and no instruction after
+ * the one that makes the output reads that input (an output that is an input or a constant itself counts as made last). */
+#define MU_PW_MAGIC 0x3150574du /* "MWP1" */
+#define MU_PW_NONE 0xFFFFu      /* an operand that isn't there */
+
+/* Opcodes. `T`: any type, `F`: float types, `I`: integer types, `B`: bool. Result type is the operands' unless said.
+ * Every backend takes the core opcodes (below 128); an optional one may be refused with MU_UNSUPPORTED, then the host writes
+ * it out in core opcodes. Error bounds in ULP of f32 / f64 against the exact result; 0.5 means correctly rounded. */
+#define MU_PW_ADD 1     /* a + b       F I; B: or   0.5                                                     */
+#define MU_PW_SUB 2     /* a - b       F I          0.5                                                     */
+#define MU_PW_MUL 3     /* a * b       F I; B: and  0.5                                                     */
+#define MU_PW_DIV 4     /* a / b       F: IEEE 0.5. I: toward zero; x / 0 is 0, MIN / -1 is MIN             */
+#define MU_PW_REM 5     /* remainder with the sign of a (C fmod / %)  F I; x rem 0: NaN / 0                 */
+#define MU_PW_MIN 6     /* F: NaN if either is NaN; I; B: and                                               */
+#define MU_PW_MAX 7     /* F: NaN if either is NaN; I; B: or                                                */
+#define MU_PW_FMA 8     /* a * b + c, rounded once   F                                                      */
+#define MU_PW_NEG 9     /* F I                                                                              */
+#define MU_PW_ABS 10    /* F I (|MIN| is MIN)                                                               */
+#define MU_PW_SQRT 11   /* F 0.5; of a negative: NaN                                                        */
+#define MU_PW_RSQRT 12  /* F 2                                                                              */
+#define MU_PW_EXP 13    /* F 2                                                                              */
+#define MU_PW_LOG 14    /* F 2; of 0: -inf, of a negative: NaN                                              */
+#define MU_PW_SIN 15    /* F 4 (absolute 1e-6 beyond |x| = 1e4)                                             */
+#define MU_PW_COS 16    /* F 4 (absolute 1e-6 beyond |x| = 1e4)                                             */
+#define MU_PW_TANH 17   /* F 6                                                                              */
+#define MU_PW_ERF 18    /* F 8                                                                              */
+#define MU_PW_POW 19    /* F 16; I: by squaring, a negative exponent gives 0 unless |a| is 1                */
+#define MU_PW_FLOOR 20  /* F exact                                                                          */
+#define MU_PW_CEIL 21   /* F exact                                                                          */
+#define MU_PW_TRUNC 22  /* F exact                                                                          */
+#define MU_PW_RINT 23   /* F exact; ties to even                                                            */
+#define MU_PW_EQ 24     /* T -> B                                                                           */
+#define MU_PW_NE 25     /* T -> B                                                                           */
+#define MU_PW_LT 26     /* F I B -> B                                                                       */
+#define MU_PW_LE 27     /* F I B -> B                                                                       */
+#define MU_PW_GT 28     /* F I B -> B                                                                       */
+#define MU_PW_GE 29     /* F I B -> B                                                                       */
+#define MU_PW_AND 30    /* bitwise  I B                                                                     */
+#define MU_PW_OR 31     /* bitwise  I B                                                                     */
+#define MU_PW_XOR 32    /* bitwise  I B                                                                     */
+#define MU_PW_NOT 33    /* bitwise  I; B: logical                                                           */
+#define MU_PW_SHL 34    /* I; a shift by the width or more gives 0                                          */
+#define MU_PW_SHR 35    /* I; arithmetic for signed types                                                   */
+#define MU_PW_SELECT 36 /* a ? b : c   a: B; b, c and the result: T                                         */
+#define MU_PW_CAST 37   /* T -> `type`: C++ conversion; float to integer saturates, NaN gives 0; to B: != 0 */
+#define MU_PW_ISNAN 38  /* F -> B                                                                           */
+#define MU_PW_IOTA 39   /* no operand -> I64: index in the row-major order of the iteration space, cut by   */
+                        /* aux: 0 the linear index, k the index along axis k-1                              */
+#define MU_PW_CORE_END 40
+#define MU_PW_SIGMOID 128 /* 1 / (1 + exp(-a))  F 4                                                         */
+#define MU_PW_EXPM1 129   /* F 4                                                                            */
+#define MU_PW_LOG1P 130   /* F 4                                                                            */
+#define MU_PW_RELU 131    /* max(a, 0); NaN stays NaN  F                                                    */
+#define MU_PW_STEP 132    /* a > 0 ? b : 0 (the gradient of relu)  F                                        */
+#define MU_PW_OPTIONAL_END 133
+typedef struct mu_pw_inst {
+  uint16_t op;
+  uint16_t flags; /* 0 */
+  mu_dtype type;  /* of the result */
+  uint16_t a, b, c;
+  uint16_t aux;
+} mu_pw_inst;
+#define MU_PW_REASSOCIATE 1u /* sums and products may be reordered */
+#define MU_PW_APPROXIMATE 2u /* exp, log, tanh … may be coarser than the bounds above */
+
+typedef struct mu_pw_program {
+  uint32_t size;
+  uint32_t magic;
+  uint16_t version; /* 1 */
+  uint16_t n_in, n_out, n_const, n_inst;
+  uint16_t flags;
+  uint16_t out[16]; /* value id stored to output k */
+  uint32_t hash;    /* of the program's contents, equal for equal programs */
+  const mu_dtype* in_type;
+  const uint64_t* const_bits; /* the low bytes are the value */
+  const mu_dtype* const_type;
+  const mu_pw_inst* inst;
+} mu_pw_program;
+
+/* An op is data given to plan_create. The first nine are required, the others have a decomposition in the host. */
+typedef struct mu_op {
+  uint32_t size; /* of the whole descriptor */
+  uint32_t id;
+} mu_op;
+
+#define MU_OP_POINTWISE 1
+#define MU_OP_MAP_REDUCE 2
+#define MU_OP_MATMUL 3
+#define MU_OP_COPY 4
+#define MU_OP_FILL 5
+#define MU_OP_RANDOM 6
+#define MU_OP_GATHER 7
+#define MU_OP_SCATTER_ADD 8
+#define MU_OP_REORDER 9
+#define MU_OP_SOFTMAX 72
+#define MU_OP_VENDOR 0x8000
+/* in: the program's inputs; out: its outputs. */
+typedef struct mu_op_pointwise {
+  mu_op h;
+  const mu_pw_program* program;
+} mu_op_pointwise;
+#define MU_REDUCE_SUM 1
+#define MU_REDUCE_PROD 2
+#define MU_REDUCE_MAX 3 /* F: NaN wins */
+#define MU_REDUCE_MIN 4
+#define MU_REDUCE_ARGMAX 5 /* result I64: row-major index within the reduced axes; the first of equals; NaN wins */
+#define MU_REDUCE_ARGMIN 6
+
+/* One pass: the program's single output, computed over the iteration space, is reduced.
+ * in: the program's inputs, viewed in the iteration space. out[0]: has the rank and dims of the iteration space with stride 0
+ * in every reduced axis. Reduced and kept axes are never merged into one; a reduced axis may have any position.
+ * `acc`: the type to accumulate in (the result is cast to out[0].dtype). Sums are pairwise or blocked (error grows as
+ * log n or sqrt n, not n) and don't depend on the number of threads. Over nothing: 0, 1, -inf / MIN, +inf / MAX; ARG: 0. */
+typedef struct mu_op_map_reduce {
+  mu_op h;
+  const mu_pw_program* program;
+  uint32_t kind;
+  mu_dtype acc;
+} mu_op_map_reduce;
+
+#define MU_MATH_EXACT 0 /* products in the operands' precision at least */
+#define MU_MATH_TF32 1
+#define MU_MATH_BF16X3 2
+
+/* in[0]: a (…, m, k), in[1]: b (…, k, n), in[2…]: the epilogue's further inputs, viewed as out[0]; out[0]: (…, m, n).
+ * All have one rank (2 to 8); batch axes broadcast by stride 0; any strides. out = epilogue(a b), with `acc` as the type of
+ * sums. The epilogue (NULL: none) is a program whose input 0 is the product in type `acc`, inputs 1… are in[2…], with one output. */
+typedef struct mu_op_matmul {
+  mu_op h;
+  mu_dtype acc;
+  uint32_t math;
+  const mu_pw_program* epilogue;
+} mu_op_matmul;
+
+/* in[0] to out[0], of equal dims: any strides, any two element types (conversion as MU_PW_CAST). */
+typedef struct mu_op_copy { mu_op h; } mu_op_copy;
+
+/* Every element of out[0] becomes the value (low bytes of `bits`, in out[0]'s type). Not used for values that vary. */
+typedef struct mu_op_fill {
+  mu_op h;
+  uint64_t bits;
+} mu_op_fill;
+
+/* Philox-4x32-10 (Salmon et al. 2011). in[0]: I64, rank 1, two elements {key, counter}; out[0]: contiguous.
+ * Element i takes 32-bit word (i mod 4) of block counter + i/4 (64-bit types: words 2(i mod 2), 2(i mod 2)+1, low first, of block counter + i/2),
+ * block number in the two low counter words, the two high ones zero; the key's low word first. Bit-equal everywhere. */
+#define MU_RANDOM_BITS 0    /* I32 I64 U8…: the raw word                                                    */
+#define MU_RANDOM_UNIFORM 1 /* [0, 1): (word >> 8) * 2^-24 for f32, (word64 >> 11) * 2^-53 for f64          */
+typedef struct mu_op_random {
+  mu_op h;
+  uint32_t kind;
+  uint32_t zero0;
+} mu_op_random;
+
+/* out[p] = data[p with coordinate `axis` replaced by indices[p]]. in[0]: data (any dims of out's rank), in[1]: indices (I64,
+ * viewed with out's dims), out[0]. The other dims of data equal out's. An index outside [0, data.dim[axis]) is MU_INVALID from plan_run, with the
+ * index and the extent in the text, out then unspecified. */
+typedef struct mu_op_gather {
+  mu_op h;
+  uint32_t axis;
+  uint32_t zero0;
+} mu_op_gather;
+
+/* out[p with coordinate `axis` replaced by indices[p]] += updates[p], for p in row-major order where deterministic.
+ * in[0]: indices (I64, viewed with the updates' dims), in[1]: updates, out[0]: read and written. Indices as in gather. */
+typedef struct mu_op_scatter_add {
+  mu_op h;
+  uint32_t axis;
+  uint32_t deterministic;
+} mu_op_scatter_add;
+
+/* in[0] to out[0] between layouts of one device. */
+typedef struct mu_op_reorder { mu_op h; } mu_op_reorder;
+
+#define MU_SOFTMAX 0              /* in: x          out: exp(x - max) / sum                                 */
+#define MU_SOFTMAX_LOG 1          /* in: x          out: x - max - log sum                                  */
+#define MU_SOFTMAX_BACKWARD 2     /* in: y, dy      out: y (dy - sum(y dy))                                 */
+#define MU_SOFTMAX_LOG_BACKWARD 3 /* in: y, dy      out: dy - exp(y) sum(dy)                                */
+/* Over one axis; all views have equal dims. */
+typedef struct mu_op_softmax {
+  mu_op h;
+  uint32_t kind;
+  uint32_t axis;
+} mu_op_softmax;
+
+#endif
