@@ -50,6 +50,27 @@ Device& scarce_device(std::uint32_t index) {
   return d;
 }
 
+TEST(Adopt, TheLastReferenceLetsGoOnceAndNothingIsCached) {
+  Device& d = host_device();
+  const MemoryStats before = memory_stats(&d);
+  int let_go = 0;
+  const float values[4] = {1, 2, 3, 4};
+  Block* b = adopt(
+      &d, values, sizeof values, [](void* owner) { ++*static_cast<int*>(owner); }, &let_go);
+  EXPECT_TRUE(is_foreign(b));
+  EXPECT_EQ(b->refs, 1u);
+  EXPECT_EQ(b->bytes, sizeof values);
+  EXPECT_EQ(static_cast<const void*>(b->data), values);
+  EXPECT_EQ(let_go, 0);
+  release(b);
+  EXPECT_EQ(let_go, 1);
+  EXPECT_EQ(memory_stats(&d).cached, before.cached);
+  EXPECT_EQ(memory_stats(&d).in_use, before.in_use);
+  Block* own = allocate(&d, sizeof values);
+  EXPECT_FALSE(is_foreign(own));
+  release(own);
+}
+
 TEST(Allocate, BlocksAreAlignedDistinctAndLargeEnough) {
   Device& d = host_device();
   std::vector<Block*> blocks;

@@ -55,7 +55,8 @@ bool is_taken(const Outputs& o, const Block* b) { return std::find(o.block, o.bl
 
 // The block of an old value that nobody sees after this pass. `holder`: references besides the expression's.
 Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::uint32_t holder) {
-  if (!is_buffer(old) || !fits(old, o.node[k]) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_taken(o, old->block))
+  if (!is_buffer(old) || !fits(old, o.node[k]) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_foreign(old->block) ||
+      is_taken(o, old->block))
     return nullptr;
   const bool read = old->mark == p.epoch;
   if (refs_of(old) != holder + (read ? old->edges : 0u)) return nullptr;

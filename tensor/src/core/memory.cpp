@@ -149,6 +149,11 @@ Block* reuse(Cache& cache, std::uint32_t index) {
   return b;
 }
 
+struct ForeignBlock : Block {
+  void (*let_go)(void*);
+  void* owner;
+};
+
 [[noreturn]] void out_of_memory(Device* device, std::size_t bytes) {
   const MemoryStats now = memory_stats(device);
   throw OutOfMemory(
@@ -174,7 +179,18 @@ Block* allocate(Device* device, std::size_t bytes) {
   return b;
 }
 
+Block* adopt(Device* device, const void* data, std::size_t bytes, void (*let_go)(void*), void* owner) {
+  auto* const address = static_cast<std::byte*>(const_cast<void*>(data));
+  return new ForeignBlock{{1, foreign_class, address, reinterpret_cast<mu_buffer*>(address), bytes, device, nullptr}, let_go, owner};
+}
+
 void release(Block* b) noexcept {
+  if (is_foreign(b)) {
+    auto* const foreign = static_cast<ForeignBlock*>(b);
+    foreign->let_go(foreign->owner);
+    delete foreign;
+    return;
+  }
   if (b->device->host_memory) MUSHIN_POISON(b->data, b->bytes);
   const std::uint32_t k = b->size_class;
   if (b->device->host_memory && k < own_classes && own_usable && own.count[k] * b->bytes < own_bytes) {

@@ -24,6 +24,12 @@ Block* allocate(Device*, std::size_t bytes);
 /// Puts a block without references back.
 void release(Block*) noexcept;
 
+/// A block around memory of somebody else's, which is read and never written: in-place reuse leaves it alone. `let_go(owner)` is called
+/// once, by whoever drops the last reference, in whatever thread. Devices with host memory only.
+Block* adopt(Device*, const void* data, std::size_t bytes, void (*let_go)(void* owner), void* owner);
+inline constexpr std::uint32_t foreign_class = ~0u;
+inline bool is_foreign(const Block* b) noexcept { return b->size_class == foreign_class; }
+
 struct MemoryStats {
   std::size_t in_use, cached, peak;  // bytes; what a thread keeps for its own next tensors (at most 1 MiB) counts as in use
 };
