@@ -104,6 +104,14 @@ struct OpSupport {
 /// Asks the device about a small float32 example of each op; nothing is computed.
 MUSHIN_API std::vector<OpSupport> supported_ops(Device);
 
+/// How often the host computed an op in the device's place, with copies: what the environment's MUSHIN_FALLBACK=warn or =allow permits
+/// where a device has memory of its own and no kernel. Without it such an op is a DeviceError.
+struct FallbackCount {
+  const char* op;
+  std::uint64_t runs;
+};
+MUSHIN_API std::vector<FallbackCount> fallback_counts(Device);
+
 /// The release: "0.1.0".
 MUSHIN_API const char* version() noexcept;
 /// The plugin boundary that this library speaks. Version 0 is not frozen: plugins must match both numbers.

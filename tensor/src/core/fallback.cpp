@@ -1,0 +1,92 @@
+#include "core/fallback.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fail.hpp"
+#include "core/node.hpp"
+#include "core/request.hpp"
+#include "devices/host.hpp"
+#include "mushin/tensor/device.hpp"
+#include "mushin/tensor/ops/transfer.hpp"
+
+namespace mushin::core {
+namespace {
+
+Fallback read_mode() {
+  const char* set = secure_getenv("MUSHIN_FALLBACK");
+  const std::string_view word = set && *set ? set : "error";
+  if (word == "error") return Fallback::error;
+  if (word == "warn") return Fallback::warn;
+  if (word == "allow") return Fallback::allow;
+  fail<Error>("[device] MUSHIN_FALLBACK must be error, warn or allow: \"{}\"", word);
+}
+
+struct Count {
+  const Device* device;
+  const char* op;
+  std::uint64_t runs;
+};
+struct Counts {
+  std::mutex mutex;
+  std::vector<Count> list;
+};
+Counts& counts() {
+  static auto* it = new Counts;  // plugins' threads may outlive static objects
+  return *it;
+}
+
+// The number of runs, this one included.
+std::uint64_t count(const char* op, const Device* d) {
+  Counts& c = counts();
+  const std::lock_guard lock(c.mutex);
+  for (Count& known : c.list)
+    if (known.device == d && std::strcmp(known.op, op) == 0) return ++known.runs;
+  c.list.push_back({d, op, 1});
+  return 1;
+}
+
+}  // namespace
+
+Fallback fallback_mode() {
+  static const Fallback mode = read_mode();
+  return mode;
+}
+
+void count_fallback(const char* op, const Device* d) {
+  const Fallback mode = fallback_mode();
+  if (mode == Fallback::error)
+    fail<DeviceError>("[{}] device {} has no such op; MUSHIN_FALLBACK=allow computes it on the host, with copies", op, d->name);
+  if (count(op, d) == 1 && mode == Fallback::warn)
+    log(MU_LOG_WARNING, fmt::format("[{}] device {} has no such op: computed on the host, with copies", op, d->name));
+}
+
+HostCall::HostCall(const char* op, Device* device) : op_(op), device_(device) {
+  if (!device->host_memory) count_fallback(op, device);
+}
+
+Array HostCall::in(const Array& a) const {
+  const Array stored = buffer_of(a, device_);
+  return contiguous(op_, node_of(stored)->device->host_memory ? stored : to_device(stored, builtin()));
+}
+
+Array HostCall::out(const Array& a) const { return to_device(a, device_); }
+
+}  // namespace mushin::core
+
+namespace mushin {
+
+std::vector<FallbackCount> fallback_counts(Device d) {
+  core::Counts& c = core::counts();
+  const std::lock_guard lock(c.mutex);
+  std::vector<FallbackCount> all;
+  for (const core::Count& known : c.list)
+    if (known.device == d.raw()) all.push_back({known.op, known.runs});
+  return all;
+}
+
+}  // namespace mushin
