@@ -99,32 +99,43 @@ def leg(name, build_root, totals, jobs):
     print(f"   built in {built - begin:.0f} s, tested in {time.monotonic() - built:.0f} s" + (f"; failing: {', '.join(failing)}" if failing else ""), flush=True)
 
 
-def wraps(build_root, totals):
-    """The wraps behind GoogleTest and Google Benchmark build, from the archives whose hashes they name, without the network of their authors."""
-    print("== wraps: GoogleTest and Google Benchmark from source", flush=True)
-    code = run([str(ROOT / "tools/dev/check_wraps"), str(build_root / "wraps")], log=build_root / "wraps.log")
+# name: (what it proves, what is missing where it is skipped)
+SCRIPTS = {
+    "wraps": ("GoogleTest and Google Benchmark from source, without the network of their authors", "the package archive gives no sources"),
+    "onednn3": ("the onednn plugin with oneDNN 3", "PyPI gives no oneDNN 3"),
+}
+
+
+def script(name, build_root, totals, jobs):
+    """Runs tools/dev/check_NAME, which ends with 77 where what it needs can't be had."""
+    what, missing = SCRIPTS[name]
+    begin = time.monotonic()
+    print(f"== {name}: {what}", flush=True)
+    junit = build_root / name / "build" / "meson-logs" / "testlog.junit.xml"
+    junit.unlink(missing_ok=True)
+    code = run([str(ROOT / f"tools/dev/check_{name}"), str(build_root / name), str(jobs)], log=build_root / f"{name}.log")
     if code == 77:
         totals.skipped += 1
-        print("   skipped: the package archive gives no sources")
-    elif code == 0:
-        totals.passed += 1
-    else:
-        totals.failed += 1
+        print(f"   skipped: {missing}")
+        return
+    broken = totals.add_junit(junit) if junit.exists() else 0
+    totals.failed += code != 0 and broken == 0
+    print(f"   {time.monotonic() - begin:.0f} s", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Builds mushin with both compilers and the sanitizers and runs all tests.")
     parser.add_argument("--quick", action="store_true", help="the GCC build only")
-    parser.add_argument("--leg", action="append", choices=[*LEGS, "wraps"], help="this build only (may be repeated)")
+    parser.add_argument("--leg", action="append", choices=[*LEGS, *SCRIPTS], help="this build only (may be repeated)")
     parser.add_argument("--build", type=Path, default=ROOT / "build-check", help="where to build")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
-    chosen = args.leg or (["gcc"] if args.quick else [*LEGS, "wraps"])
+    chosen = args.leg or (["gcc"] if args.quick else [*LEGS, *SCRIPTS])
     args.build.mkdir(parents=True, exist_ok=True)
     totals = Totals()
     for name in chosen:
-        if name == "wraps":
-            wraps(args.build, totals)
+        if name in SCRIPTS:
+            script(name, args.build, totals, args.jobs)
         else:
             leg(name, args.build, totals, args.jobs)
     print(f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped", flush=True)
