@@ -24,7 +24,8 @@ int arity_of(const mu_pw_inst& s) {
 
 // Nanoseconds an element with AVX2, in cache.
 double cost_of(int op, Type t) {
-  const bool hard = (op >= MU_PW_EXP && op <= MU_PW_ERF) || (op >= MU_PW_SIGMOID && op <= MU_PW_LOG1P);
+  const bool hard =
+      (op >= MU_PW_EXP && op <= MU_PW_ERF) || (op >= MU_PW_ASIN && op <= MU_PW_ATAN) || (op >= MU_PW_SIGMOID && op <= MU_PW_LOG1P);
   if (op == MU_PW_POW || op == MU_PW_REM) return 12;
   if (hard) return t == Type::f32 ? 0.5 : 10;
   return t == Type::f32 ? 0.06 : 0.15;

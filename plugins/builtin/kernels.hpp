@@ -16,9 +16,9 @@ struct Variants {
 };
 
 // Rows of an opcode table: core opcodes as they are, the optional ones behind them, then those of the interpreter itself.
-inline constexpr int row_sigmoid = 40, row_expm1 = 41, row_log1p = 42, row_relu = 43, row_step = 44;
-inline constexpr int row_mul_add = 45;  // a * b + c, rounded twice
-inline constexpr int row_count = 46;
+inline constexpr int row_sigmoid = 43, row_expm1 = 44, row_log1p = 45, row_relu = 46, row_step = 47;
+inline constexpr int row_mul_add = 48;  // a * b + c, rounded twice
+inline constexpr int row_count = 49;
 constexpr int row_of(int opcode) { return opcode < 128 ? opcode : opcode - 128 + row_sigmoid; }
 
 struct OpTable {

@@ -40,6 +40,9 @@ MUSHIN_OP(Exp, exp_v(a));
 MUSHIN_OP(Log, log_v(a));
 MUSHIN_OP(Sin, sine<0>(a));
 MUSHIN_OP(Cos, sine<1>(a));
+MUSHIN_OP(Asin, asin_v(a));
+MUSHIN_OP(Acos, acos_v(a));
+MUSHIN_OP(Atan, atan_v(a));
 MUSHIN_OP(Tanh, tanh_v(a));
 MUSHIN_OP(Erf, erf_v(a));
 MUSHIN_OP(Floor, whole(hn::Floor(a), a));
@@ -135,6 +138,7 @@ void fill(OpTable& table) {
   put<Min, 2>(r[MU_PW_MIN]), put<Max, 2>(r[MU_PW_MAX]), put<Step, 2>(r[row_step]), put<MulAdd, 3>(r[row_mul_add]);
   put<Neg, 1>(r[MU_PW_NEG]), put<Abs, 1>(r[MU_PW_ABS]), put<Sqrt, 1>(r[MU_PW_SQRT]), put<Rsqrt, 1>(r[MU_PW_RSQRT]);
   put<Exp, 1>(r[MU_PW_EXP]), put<Log, 1>(r[MU_PW_LOG]), put<Sin, 1>(r[MU_PW_SIN]), put<Cos, 1>(r[MU_PW_COS]);
+  put<Asin, 1>(r[MU_PW_ASIN]), put<Acos, 1>(r[MU_PW_ACOS]), put<Atan, 1>(r[MU_PW_ATAN]);
   put<Tanh, 1>(r[MU_PW_TANH]), put<Erf, 1>(r[MU_PW_ERF]), put<Floor, 1>(r[MU_PW_FLOOR]), put<Ceil, 1>(r[MU_PW_CEIL]);
   put<Trunc, 1>(r[MU_PW_TRUNC]), put<Rint, 1>(r[MU_PW_RINT]), put<Sigmoid, 1>(r[row_sigmoid]), put<Expm1, 1>(r[row_expm1]);
   put<Log1p, 1>(r[row_log1p]), put<Relu, 1>(r[row_relu]);

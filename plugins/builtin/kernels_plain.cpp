@@ -49,6 +49,9 @@ MUSHIN_UNARY(double, Exp, ::exp(a));
 MUSHIN_UNARY(double, Log, ::log(a));
 MUSHIN_UNARY(double, Sin, ::sin(a));
 MUSHIN_UNARY(double, Cos, ::cos(a));
+MUSHIN_UNARY(double, Asin, ::asin(a));
+MUSHIN_UNARY(double, Acos, ::acos(a));
+MUSHIN_UNARY(double, Atan, ::atan(a));
 MUSHIN_UNARY(double, Tanh, ::tanh(a));
 MUSHIN_UNARY(double, Erf, ::erf(a));
 MUSHIN_UNARY(double, Floor, __builtin_floor(a));
@@ -78,6 +81,7 @@ void fill(OpTable& table) {
   put_unary<T, T, Erf>(r[MU_PW_ERF]), put_unary<T, T, Floor>(r[MU_PW_FLOOR]), put_unary<T, T, Ceil>(r[MU_PW_CEIL]);
   put_unary<T, T, Trunc>(r[MU_PW_TRUNC]), put_unary<T, T, Rint>(r[MU_PW_RINT]), put_unary<T, T, Sigmoid>(r[row_sigmoid]);
   put_unary<T, T, Expm1>(r[row_expm1]), put_unary<T, T, Log1p>(r[row_log1p]), put_unary<T, T, Relu>(r[row_relu]);
+  put_unary<T, T, Asin>(r[MU_PW_ASIN]), put_unary<T, T, Acos>(r[MU_PW_ACOS]), put_unary<T, T, Atan>(r[MU_PW_ATAN]);
 }
 }  // namespace f64
 

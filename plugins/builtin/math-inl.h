@@ -7,6 +7,7 @@
 #define MUSHIN_BUILTIN_MATH_INL_H_
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 #include <math.h>
 
@@ -207,6 +208,28 @@ HWY_INLINE V sine(V x) {
   V y = hn::Xor(hn::IfThenElse(odd, cosine_r, sine_r), flip);
   if (kQuarter == 0) y = hn::IfThenElse(hn::Lt(hn::Abs(x), set(1e-4f)), x, y);
   return y;
+#endif
+}
+
+HWY_INLINE V asin_v(V x) {
+#if MUSHIN_PORTABLE
+  return lane_by_lane(x, [](float v) HWY_ATTR { return ::asinf(v); });
+#else
+  return hn::Asin(D(), x);
+#endif
+}
+HWY_INLINE V acos_v(V x) {
+#if MUSHIN_PORTABLE
+  return lane_by_lane(x, [](float v) HWY_ATTR { return ::acosf(v); });
+#else
+  return hn::Acos(D(), x);
+#endif
+}
+HWY_INLINE V atan_v(V x) {
+#if MUSHIN_PORTABLE
+  return lane_by_lane(x, [](float v) HWY_ATTR { return ::atanf(v); });
+#else
+  return hn::Atan(D(), x);
 #endif
 }
 

@@ -52,6 +52,9 @@ constexpr Opcode core[MU_PW_CORE_END] = {
     {1, any, Form::cast},     // cast
     {1, F, Form::isnan},      // isnan
     {0, any, Form::iota},     // iota
+    {1, F, Form::same},       // asin
+    {1, F, Form::same},       // acos
+    {1, F, Form::same},       // atan
 };
 constexpr Opcode optional[MU_PW_OPTIONAL_END - 128] = {
     {1, F, Form::same},  // sigmoid

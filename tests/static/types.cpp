@@ -42,6 +42,12 @@ static_assert(same<decltype(mu::where(a<bool, 2, 1>(), a<float, 3>(), 0)), mu::T
 static_assert(same<decltype(mu::where(a<bool, 2, 1>(), 1, a<double>())), mu::Tensor<double, 2, 1>>);
 static_assert(same<decltype(a<float, 2>().to<int64_t>()), mu::Tensor<int64_t, 2>> &&
               same<decltype(mu::to<bool>(a<float, 2>())), mu::Tensor<bool, 2>>);
+static_assert(same<decltype(mu::pow(a<float, 2, 1>(), a<float, 3>())), mu::Tensor<float, 2, 3>> &&
+              same<decltype(mu::pow(a<int64_t, batch>(), 2)), mu::Tensor<int64_t, batch>>);
+static_assert(same<decltype(mu::clamp(mu::sinh(a<double, batch>()), 0, 1)), mu::Tensor<double, batch>> &&
+              same<decltype(mu::sign(a<int64_t, 2>())), mu::Tensor<int64_t, 2>>);
+static_assert(same<decltype(mu::isnan(a<float, batch, 2>())), mu::Tensor<bool, batch, 2>> &&
+              same<decltype(mu::isfinite(a<double>())), mu::Tensor<bool>>);
 
 // Reductions.
 static_assert(same<decltype(mu::sum(a<float, batch, 3>())), mu::Tensor<float>> &&

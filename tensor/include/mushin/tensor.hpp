@@ -3,6 +3,7 @@
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/makers.hpp"
+#include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"

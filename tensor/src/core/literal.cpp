@@ -28,6 +28,28 @@ std::int64_t saturated(double x) {
   return x <= -0x1p63 ? INT64_MIN : static_cast<std::int64_t>(x);
 }
 
+struct Elementary {
+  std::uint16_t op;
+  double (*f)(double);
+};
+constexpr Elementary elementary[] = {
+    {MU_PW_SQRT, [](double x) { return std::sqrt(x); }},   {MU_PW_RSQRT, [](double x) { return 1 / std::sqrt(x); }},
+    {MU_PW_EXP, [](double x) { return std::exp(x); }},     {MU_PW_LOG, [](double x) { return std::log(x); }},
+    {MU_PW_EXPM1, [](double x) { return std::expm1(x); }}, {MU_PW_LOG1P, [](double x) { return std::log1p(x); }},
+    {MU_PW_SIN, [](double x) { return std::sin(x); }},     {MU_PW_COS, [](double x) { return std::cos(x); }},
+    {MU_PW_ASIN, [](double x) { return std::asin(x); }},   {MU_PW_ACOS, [](double x) { return std::acos(x); }},
+    {MU_PW_ATAN, [](double x) { return std::atan(x); }},   {MU_PW_TANH, [](double x) { return std::tanh(x); }},
+    {MU_PW_ERF, [](double x) { return std::erf(x); }},     {MU_PW_SIGMOID, [](double x) { return 1 / (1 + std::exp(-x)); }},
+    {MU_PW_FLOOR, [](double x) { return std::floor(x); }}, {MU_PW_CEIL, [](double x) { return std::ceil(x); }},
+    {MU_PW_TRUNC, [](double x) { return std::trunc(x); }}, {MU_PW_RINT, [](double x) { return std::nearbyint(x); }},
+};
+
+double fold_elementary(std::uint16_t op, double x) {
+  for (const Elementary& e : elementary)
+    if (e.op == op) return e.f(x);
+  fail<Error>("[literal] opcode {} does not fold", op);
+}
+
 template <class F>
 double fold_float(std::uint16_t op, F a, F b) {
   switch (op) {
@@ -49,31 +71,23 @@ double fold_float(std::uint16_t op, F a, F b) {
       return -a;
     case MU_PW_ABS:
       return std::fabs(a);
-    case MU_PW_SQRT:
-      return std::sqrt(a);
-    case MU_PW_EXP:
-      return std::exp(static_cast<double>(a));
-    case MU_PW_LOG:
-      return std::log(static_cast<double>(a));
-    case MU_PW_SIN:
-      return std::sin(static_cast<double>(a));
-    case MU_PW_COS:
-      return std::cos(static_cast<double>(a));
-    case MU_PW_TANH:
-      return std::tanh(static_cast<double>(a));
-    case MU_PW_ERF:
-      return std::erf(static_cast<double>(a));
-    case MU_PW_FLOOR:
-      return std::floor(a);
-    case MU_PW_SIGMOID:
-      return 1 / (1 + std::exp(-static_cast<double>(a)));
+    case MU_PW_POW:
+      return std::pow(static_cast<double>(a), static_cast<double>(b));
     case MU_PW_RELU:
       return a != a || a > 0 ? a : 0;
     case MU_PW_STEP:
       return a > 0 ? b : 0;
     default:
-      fail<Error>("[literal] opcode {} does not fold", op);
+      return fold_elementary(op, static_cast<double>(a));
   }
+}
+
+std::int64_t power(std::int64_t base, std::int64_t exponent) {
+  if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+  std::uint64_t result = 1;
+  for (auto square = static_cast<std::uint64_t>(base); exponent; exponent /= 2, square *= square)
+    if (exponent % 2) result *= square;
+  return static_cast<std::int64_t>(result);
 }
 
 std::uint64_t fold_integer(std::uint16_t op, std::int64_t x, std::int64_t y) {
@@ -97,6 +111,8 @@ std::uint64_t fold_integer(std::uint16_t op, std::int64_t x, std::int64_t y) {
       return 0 - a;
     case MU_PW_ABS:
       return x < 0 ? 0 - a : a;
+    case MU_PW_POW:
+      return static_cast<std::uint64_t>(power(x, y));
     case MU_PW_AND:
       return a & b;
     case MU_PW_OR:

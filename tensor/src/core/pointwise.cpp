@@ -134,10 +134,10 @@ Array finish(Node* r, const Node* shape, unsigned cost, Node* const* arg, unsign
 
 const char* opcode_name(std::uint16_t op) {
   static constexpr const char* core_names[] = {
-      "pointwise",   "add",        "sub",   "mul",         "div",   "rem",       "minimum", "maximum",    "fma",     "neg",
-      "abs",         "sqrt",       "rsqrt", "exp",         "log",   "sin",       "cos",     "tanh",       "erf",     "pow",
-      "floor",       "ceil",       "trunc", "rint",        "equal", "not_equal", "less",    "less_equal", "greater", "greater_equal",
-      "logical_and", "logical_or", "xor",   "logical_not", "shl",   "shr",       "where",   "cast",       "isnan",   "iota"};
+      "pointwise",   "add",   "sub",   "mul",       "div",  "rem",        "minimum", "maximum",       "fma",         "neg",        "abs",
+      "sqrt",        "rsqrt", "exp",   "log",       "sin",  "cos",        "tanh",    "erf",           "pow",         "floor",      "ceil",
+      "trunc",       "rint",  "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "xor",
+      "logical_not", "shl",   "shr",   "where",     "cast", "isnan",      "iota",    "asin",          "acos",        "atan"};
   static constexpr const char* optional_names[] = {"sigmoid", "expm1", "log1p", "relu", "step"};
   if (op >= MU_PW_SIGMOID && op < MU_PW_OPTIONAL_END) return optional_names[op - MU_PW_SIGMOID];
   return op < MU_PW_CORE_END ? core_names[op] : "pointwise";

@@ -53,6 +53,21 @@ Text text_of(const Program& p) {
   return t;
 }
 
+// Both after Kahan: e^x and 1 + x lose the last digits of a small x, but what they rounded to is known, and corrected by.
+std::uint16_t expm1(Text& to, mu_dtype t, std::uint16_t x) {
+  const std::uint16_t one = to.number(1, t), u = to.add(MU_PW_EXP, t, x), plain = to.add(MU_PW_SUB, t, u, one);
+  const std::uint16_t exact = to.add(MU_PW_MUL, t, plain, to.add(MU_PW_DIV, t, x, to.add(MU_PW_LOG, t, u)));
+  const std::uint16_t near = to.add(MU_PW_SELECT, t, to.add(MU_PW_EQ, MU_BOOL, u, one), x, exact);
+  const std::uint16_t small = to.add(MU_PW_LT, MU_BOOL, to.add(MU_PW_ABS, t, x), one);
+  return to.add(MU_PW_SELECT, t, small, near, plain);
+}
+std::uint16_t log1p(Text& to, mu_dtype t, std::uint16_t x) {
+  const std::uint16_t one = to.number(1, t), u = to.add(MU_PW_ADD, t, x, one), back = to.add(MU_PW_SUB, t, u, one);
+  const std::uint16_t plain = to.add(MU_PW_LOG, t, u), exact = to.add(MU_PW_MUL, t, plain, to.add(MU_PW_DIV, t, x, back));
+  const std::uint16_t far = to.add(MU_PW_SELECT, t, to.add(MU_PW_EQ, MU_BOOL, back, x), plain, exact);
+  return to.add(MU_PW_SELECT, t, to.add(MU_PW_EQ, MU_BOOL, u, one), x, far);
+}
+
 // The optional opcodes in core ones. False: there were none.
 bool write_out(const Text& from, Text& to) {
   bool changed = false;
@@ -69,10 +84,10 @@ bool write_out(const Text& from, Text& to) {
         r = to.add(MU_PW_DIV, t, to.number(1, t), to.add(MU_PW_ADD, t, to.number(1, t), to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, a))));
         break;
       case MU_PW_EXPM1:
-        r = to.add(MU_PW_SUB, t, to.add(MU_PW_EXP, t, a), to.number(1, t));
+        r = expm1(to, t, a);
         break;
       case MU_PW_LOG1P:
-        r = to.add(MU_PW_LOG, t, to.add(MU_PW_ADD, t, a, to.number(1, t)));
+        r = log1p(to, t, a);
         break;
       case MU_PW_RELU:
         r = to.add(MU_PW_MAX, t, a, to.number(0, t));

@@ -61,7 +61,10 @@
 #define MU_PW_ISNAN 38  /* F -> B                                                                           */
 #define MU_PW_IOTA 39   /* no operand -> I64: index in the row-major order of the iteration space, cut by   */
                         /* aux: 0 the linear index, k the index along axis k-1                              */
-#define MU_PW_CORE_END 40
+#define MU_PW_ASIN 40 /* F 4; beyond [-1, 1]: NaN                                                           */
+#define MU_PW_ACOS 41 /* F 4; beyond [-1, 1]: NaN                                                           */
+#define MU_PW_ATAN 42 /* F 4                                                                                */
+#define MU_PW_CORE_END 43
 #define MU_PW_SIGMOID 128 /* 1 / (1 + exp(-a))  F 4                                                         */
 #define MU_PW_EXPM1 129   /* F 4                                                                            */
 #define MU_PW_LOG1P 130   /* F 4                                                                            */

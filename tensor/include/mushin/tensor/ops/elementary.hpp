@@ -1,0 +1,196 @@
+#pragma once
+#include "mushin/tensor/ops/operands.hpp"
+#include "mushin/tensor/tensor.hpp"
+
+namespace mushin::core {
+// Float types, except for `pow`, `sign` and `clamp`, which take integers too. Values are pending until needed.
+MUSHIN_API Array pow(const Array& base, const Array& exponent);
+/// One exponent for all: whole powers up to 3 are products.
+MUSHIN_API Array pow(const Array& base, double exponent);
+MUSHIN_API Array log1p(const Array&);
+MUSHIN_API Array expm1(const Array&);
+MUSHIN_API Array rsqrt(const Array&);
+MUSHIN_API Array sign(const Array&);
+MUSHIN_API Array sin(const Array&);
+MUSHIN_API Array cos(const Array&);
+MUSHIN_API Array tan(const Array&);
+MUSHIN_API Array asin(const Array&);
+MUSHIN_API Array acos(const Array&);
+MUSHIN_API Array atan(const Array&);
+MUSHIN_API Array sinh(const Array&);
+MUSHIN_API Array cosh(const Array&);
+MUSHIN_API Array floor(const Array&);
+MUSHIN_API Array ceil(const Array&);
+MUSHIN_API Array round(const Array&);
+MUSHIN_API Array clamp(const Array&, const Array& low, const Array& high);
+/// b8.
+MUSHIN_API Array isnan(const Array&);
+MUSHIN_API Array isfinite(const Array&);
+}  // namespace mushin::core
+
+namespace mushin {
+
+/// a^b of each pair; operands as of `+`. x^0 is 1, even of NaN; a negative base has a real power only for whole exponents, else NaN.
+/// Integers wrap, and a negative exponent gives 0 unless the base is 1 or -1. Gradients: dc b a^(b-1), and dc a^b log(a): 0 where the
+/// base is 0 and the exponent isn't negative, NaN for a negative base. A number as the exponent is cheaper than a tensor of it.
+template <class A, class B>
+requires Operands<A, B>
+auto pow(const A& a, const B& b) {
+  MUSHIN_RULE_OPERANDS("pow", A, B);
+  MUSHIN_RULE_NUMBERS("pow", MushinLeft);
+  detail::check_operands("pow", a, b);
+  using core::pow;
+  if constexpr (Scalar<B>)
+    return detail::like<A>(pow(a.raw(), static_cast<double>(b)));
+  else
+    return detail::broadcasted<typename MushinLeft::element, A, B>(pow(detail::raw<B>(a), detail::raw<A>(b)));
+}
+
+/// log(1 + x) of each element, exact for small x too; NaN below -1. Float types. Gradient: the cotangent over 1 + x.
+template <TensorLike A>
+auto log1p(const A& a) {
+  MUSHIN_RULE_FLOAT("log1p", A);
+  using core::log1p;
+  return detail::like<A>(log1p(a.raw()));
+}
+
+/// e^x - 1 of each element, exact for small x too. Float types. Gradient: the cotangent times e^x.
+template <TensorLike A>
+auto expm1(const A& a) {
+  MUSHIN_RULE_FLOAT("expm1", A);
+  using core::expm1;
+  return detail::like<A>(expm1(a.raw()));
+}
+
+/// 1 / sqrt(x) of each element; NaN below 0. Float types. Gradient: the cotangent times -y^3 / 2.
+template <TensorLike A>
+auto rsqrt(const A& a) {
+  MUSHIN_RULE_FLOAT("rsqrt", A);
+  using core::rsqrt;
+  return detail::like<A>(rsqrt(a.raw()));
+}
+
+/// -1, 0 or 1 of each element; NaN and the zeros stay. Not bool. Gradient: 0.
+template <TensorLike A>
+auto sign(const A& a) {
+  MUSHIN_RULE_NUMBERS("sign", A);
+  using core::sign;
+  return detail::like<A>(sign(a.raw()));
+}
+
+/// Sine of each element, in radians. Float types. Gradient: the cotangent times cos(x).
+template <TensorLike A>
+auto sin(const A& a) {
+  MUSHIN_RULE_FLOAT("sin", A);
+  using core::sin;
+  return detail::like<A>(sin(a.raw()));
+}
+
+/// Cosine of each element, in radians. Float types. Gradient: the cotangent times -sin(x).
+template <TensorLike A>
+auto cos(const A& a) {
+  MUSHIN_RULE_FLOAT("cos", A);
+  using core::cos;
+  return detail::like<A>(cos(a.raw()));
+}
+
+/// Tangent of each element, in radians: sine over cosine. Float types. Gradient: the cotangent times 1 + y^2.
+template <TensorLike A>
+auto tan(const A& a) {
+  MUSHIN_RULE_FLOAT("tan", A);
+  using core::tan;
+  return detail::like<A>(tan(a.raw()));
+}
+
+/// The angle in [-pi/2, pi/2] with sine x; NaN beyond [-1, 1]. Float types. Gradient: the cotangent over sqrt(1 - x^2).
+template <TensorLike A>
+auto asin(const A& a) {
+  MUSHIN_RULE_FLOAT("asin", A);
+  using core::asin;
+  return detail::like<A>(asin(a.raw()));
+}
+
+/// The angle in [0, pi] with cosine x; NaN beyond [-1, 1]. Float types. Gradient: minus the cotangent over sqrt(1 - x^2).
+template <TensorLike A>
+auto acos(const A& a) {
+  MUSHIN_RULE_FLOAT("acos", A);
+  using core::acos;
+  return detail::like<A>(acos(a.raw()));
+}
+
+/// The angle in [-pi/2, pi/2] with tangent x. Float types. Gradient: the cotangent over 1 + x^2.
+template <TensorLike A>
+auto atan(const A& a) {
+  MUSHIN_RULE_FLOAT("atan", A);
+  using core::atan;
+  return detail::like<A>(atan(a.raw()));
+}
+
+/// Hyperbolic sine of each element. Float types. Gradient: the cotangent times cosh(x).
+template <TensorLike A>
+auto sinh(const A& a) {
+  MUSHIN_RULE_FLOAT("sinh", A);
+  using core::sinh;
+  return detail::like<A>(sinh(a.raw()));
+}
+
+/// Hyperbolic cosine of each element. Float types. Gradient: the cotangent times sinh(x).
+template <TensorLike A>
+auto cosh(const A& a) {
+  MUSHIN_RULE_FLOAT("cosh", A);
+  using core::cosh;
+  return detail::like<A>(cosh(a.raw()));
+}
+
+/// The greatest whole number that isn't above x. Float types. Gradient: 0.
+template <TensorLike A>
+auto floor(const A& a) {
+  MUSHIN_RULE_FLOAT("floor", A);
+  using core::floor;
+  return detail::like<A>(floor(a.raw()));
+}
+
+/// The least whole number that isn't below x. Float types. Gradient: 0.
+template <TensorLike A>
+auto ceil(const A& a) {
+  MUSHIN_RULE_FLOAT("ceil", A);
+  using core::ceil;
+  return detail::like<A>(ceil(a.raw()));
+}
+
+/// The nearest whole number; of two, the even one. Float types. Gradient: 0.
+template <TensorLike A>
+auto round(const A& a) {
+  MUSHIN_RULE_FLOAT("round", A);
+  using core::round;
+  return detail::like<A>(round(a.raw()));
+}
+
+/// Each element within [low, high], which are numbers; NaN stays, and `high` wins where low > high. Not bool. Gradient: the cotangent
+/// where low <= x <= high, else 0.
+template <TensorLike A, Scalar L, Scalar H>
+auto clamp(const A& a, L low, H high) {
+  MUSHIN_RULE_NUMBERS("clamp", A);
+  static_assert(detail::numbers_fit<A, L> && detail::numbers_fit<A, H>,
+                "[clamp] a fraction does not mix with integers: cast with .to<float>()");
+  using core::clamp;
+  return detail::like<A>(clamp(a.raw(), detail::raw<A>(low), detail::raw<A>(high)));
+}
+
+// Result bool; of variables they take the values.
+
+/// Is the element NaN? Float types.
+template <TensorLike A>
+auto isnan(const A& a) {
+  MUSHIN_RULE_FLOAT("isnan", A);
+  return detail::made<bool, A::extents>(core::isnan(detail::constant(a.raw())));
+}
+
+/// Is the element neither NaN nor infinite? Float types.
+template <TensorLike A>
+auto isfinite(const A& a) {
+  MUSHIN_RULE_FLOAT("isfinite", A);
+  return detail::made<bool, A::extents>(core::isfinite(detail::constant(a.raw())));
+}
+
+}  // namespace mushin
