@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn.hpp"
 #include "mushin/tensor/io/safetensors.hpp"
 #include "support/matchers.hpp"

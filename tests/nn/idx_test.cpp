@@ -1,7 +1,7 @@
 // IDX files, plain and gzip: what they hold, and every way in which they can be wrong.
 #include <gtest/gtest.h>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn/data/idx.hpp"
 #include "mushin/nn/data/loader.hpp"
 

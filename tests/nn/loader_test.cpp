@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"

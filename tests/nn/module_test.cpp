@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn.hpp"
 #include "support/matchers.hpp"
 

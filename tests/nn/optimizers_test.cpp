@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/plans.hpp"
-#include "files.hpp"
+#include "support/files.hpp"
 #include "mushin/nn.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"

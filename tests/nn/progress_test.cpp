@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <string>
 
-#include "files.hpp"
+#include "support/files.hpp"
 
 namespace nn = mushin::nn;
 using mushin::test::has;

@@ -2,6 +2,9 @@
 // The tensor layer: typed tensors (constants), their makers and ops.
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
+#include "mushin/tensor/io/npy.hpp"
+#include "mushin/tensor/io/npz.hpp"
+#include "mushin/tensor/io/safetensors.hpp"
 #include "mushin/tensor/makers.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "io/refuse.hpp"
@@ -57,15 +58,19 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(const void* from, std::size_t bytes) {
+void AtomicFile::write(const void* from, std::size_t bytes) { write_at(end_, from, bytes); }
+
+void AtomicFile::write_at(std::uint64_t offset, const void* from, std::size_t bytes) {
   const auto* in = static_cast<const char*>(from);
   while (bytes > 0) {
-    const ssize_t put = ::write(descriptor_, in, bytes);
+    const ssize_t put = ::pwrite(descriptor_, in, bytes, static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) refuse_errno(op_, "write", path_.c_str());
     in += put;
+    offset += static_cast<std::uint64_t>(put);
     bytes -= static_cast<std::size_t>(put);
   }
+  end_ = std::max(end_, offset);
 }
 
 void AtomicFile::commit() {

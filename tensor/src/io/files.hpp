@@ -35,12 +35,15 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  /// At the end.
   void write(const void* from, std::size_t bytes);
+  void write_at(std::uint64_t offset, const void* from, std::size_t bytes);
   void commit();
 
  private:
   const char* op_;
   std::string path_, temporary_;
+  std::uint64_t end_ = 0;
   int descriptor_ = -1;
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "io/incoming.hpp"
 #include "io/refuse.hpp"
 #include "io/safetensors_header.hpp"
 
@@ -28,12 +29,6 @@ const dtype* type_named(const std::string& name) {
   for (const auto& t : type_names)
     if (name == t.name) return &t.type;
   return nullptr;
-}
-
-std::string spell(const core::Sizes& sizes) {
-  std::string out = "(";
-  for (unsigned i = 0; i < sizes.rank; ++i) out += (i ? ", " : "") + (sizes[i] < 0 ? std::string("?") : std::to_string(sizes[i]));
-  return out + ")";
 }
 
 /// What will be written, wide element types first: every tensor then begins at a multiple of its element's size.
@@ -99,6 +94,7 @@ struct Safetensors::Open {
       if (entry.name == name) return &entry;
     return nullptr;
   }
+  io::Origin origin(const char* name) const { return {file.op(), fmt::format("{}, '{}'", file.path(), name)}; }
   const io::HeaderEntry& at(const char* name) const {
     if (const auto* entry = find(name)) return *entry;
     refuse("[{}] no tensor of that name: {} has no '{}'", file.op(), file.path(), name);
@@ -125,24 +121,18 @@ const char* Safetensors::metadata(const char* key) const {
 
 core::Array Safetensors::read(const char* name) const {
   const auto& entry = open_->at(name);
-  const auto& file = open_->file;
+  const io::Origin origin = open_->origin(name);
   const dtype* type = type_named(entry.type);
-  if (!type) refuse("[{}] mushin has no such element type: {}, '{}' has {}", file.op(), file.path(), name, entry.type);
-  const auto bytes = entry.end - entry.begin;
-  const auto values = std::make_unique_for_overwrite<unsigned char[]>(bytes);
-  file.read(open_->header.data + entry.begin, values.get(), bytes);
-  if (*type == dtype::b8 && std::any_of(values.get(), values.get() + bytes, [](unsigned char b) { return b > 1; }))
-    refuse("[{}] a bool must be stored as 0 or 1: {}, '{}'", file.op(), file.path(), name);
-  return core::from_values(entry.sizes, *type, values.get());
+  if (!type) refuse("[{}] mushin has no such element type: {} has {}", origin.op, origin.where, entry.type);
+  io::Incoming in(entry.sizes, *type);
+  open_->file.read(open_->header.data + entry.begin, in.data(), in.bytes());
+  if (*type == dtype::b8) io::check_bools(origin, in.data(), in.bytes());
+  return in.done();
 }
 
-core::Array Safetensors::read_as(const char* name, dtype type, const core::Sizes& expected) const {
+core::Array Safetensors::read(const char* name, const core::Wanted& wanted) const {
   const auto& entry = open_->at(name);
-  bool same = entry.type == safetensors_name(type) && entry.sizes.rank == expected.rank;
-  for (unsigned i = 0; same && i < expected.rank; ++i) same = expected[i] < 0 || expected[i] == entry.sizes[i];
-  if (!same)
-    refuse("[{}] element type and shape must be those asked for: {}, '{}' is {} {}, asked was {} {}", open_->file.op(), open_->file.path(),
-           name, entry.type, spell(entry.sizes), safetensors_name(type), spell(expected));
+  io::check_wanted(open_->origin(name), entry.type, entry.sizes, safetensors_name(wanted.type), wanted);
   return read(name);
 }
 

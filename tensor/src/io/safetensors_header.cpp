@@ -5,6 +5,7 @@
 #include <set>
 
 #include "io/refuse.hpp"
+#include "io/text.hpp"
 
 namespace mushin::io {
 namespace {
@@ -54,6 +55,8 @@ json parse(const InputFile& file, const std::string& text) {
     refuse("[{}] the header must be well-formed JSON: {}: {}", file.op(), file.path(), e.what());
   }
   if (!keys.twice.empty()) refuse("[{}] a name must not occur twice: {} has '{}' twice", file.op(), file.path(), keys.twice);
+  if (parsed.is_object() && text[0] != '\x7b')  // an opening brace; the parser passes over space and a byte order mark
+    refuse("[{}] nothing may stand before the header's object: {} has {}", file.op(), file.path(), quoted(text.substr(0, 4)));
   if (!parsed.is_object()) refuse("[{}] the header must be a JSON object: {} has {}", file.op(), file.path(), parsed.type_name());
   return parsed;
 }
@@ -67,17 +70,9 @@ std::uint64_t number(const InputFile& file, const std::string& name, const char*
 
 core::Sizes read_shape(const InputFile& file, const std::string& name, const json& shape) {
   if (!shape.is_array()) refuse("[{}] a shape must be a list: {}, '{}' has {}", file.op(), file.path(), name, shown(shape));
-  if (shape.size() > core::max_rank)
-    refuse("[{}] a tensor has at most {} axes: {}, '{}' has {}", file.op(), core::max_rank, file.path(), name, shape.size());
+  const Origin origin{file.op(), fmt::format("{}, '{}'", file.path(), name)};
   core::Sizes sizes;
-  std::uint64_t count = 1;
-  for (const auto& extent : shape) {
-    const auto n = number(file, name, "an extent", extent);
-    // Bounded even where another extent is 0, so that no product of a part overflows either.
-    if (__builtin_mul_overflow(count, std::max<std::uint64_t>(n, 1), &count) || count >> 56)
-      refuse("[{}] a shape must fit the memory: {}, '{}' has {}", file.op(), file.path(), name, shown(shape));
-    sizes.push(static_cast<std::int64_t>(n));
-  }
+  for (const auto& extent : shape) push_extent(origin, sizes, number(file, name, "an extent", extent));
   return sizes;
 }
 

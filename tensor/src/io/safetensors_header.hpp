@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "io/contents.hpp"
 #include "io/files.hpp"
-#include "mushin/tensor/core/array.hpp"
 
 namespace mushin::io {
 

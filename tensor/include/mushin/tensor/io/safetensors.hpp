@@ -1,22 +1,12 @@
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 #include "mushin/tensor/io/file_name.hpp"
-#include "mushin/tensor/tensor.hpp"
+#include "mushin/tensor/io/named_tensor.hpp"
+#include "mushin/tensor/io/wanted.hpp"
 
 namespace mushin {
-
-/// A tensor and its name in a file. `name` is borrowed. `{"weight", w}`.
-struct NamedTensor {
-  const char* name;
-  core::Array value;
-
-  NamedTensor(const char* n, core::Array v) : name(n), value(static_cast<core::Array&&>(v)) {}
-  template <class T, extent... E>
-  NamedTensor(const char* n, const Tensor<T, E...>& t) : name(n), value(t.raw()) {}
-};
 
 /// A line of a file's free text: who made it, from what. Borrowed.
 struct Metadata {
@@ -62,7 +52,7 @@ class MUSHIN_API Safetensors {
   /// The same as a typed tensor. FileError, with what the file holds and what was asked, unless element type and shape are those.
   template <class T, extent... E>
   Tensor<T, E...> get(const char* name) const {
-    return Tensor<T, E...>{read_as(name, dtype_of<T>, core::Sizes{(E.is_static() ? E.size : -1)...})};
+    return Tensor<T, E...>{read(name, detail::wanted<T, E...>())};
   }
   template <extent... E>
   Tensor<float, E...> get(const char* name) const {
@@ -71,7 +61,7 @@ class MUSHIN_API Safetensors {
 
  private:
   struct Open;
-  core::Array read_as(const char* name, dtype, const core::Sizes& expected) const;
+  core::Array read(const char* name, const core::Wanted&) const;
   Open* open_;
 };
 

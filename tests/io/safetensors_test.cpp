@@ -7,8 +7,8 @@
 #include <limits>
 #include <random>
 
-#include "files.hpp"
 #include "mushin/tensor.hpp"
+#include "support/files.hpp"
 
 namespace mu = mushin;
 using mushin::test::Folder;
@@ -141,6 +141,9 @@ TEST(Safetensors, TypedReadingNamesBothSides) {
   const auto file = mu::load_safetensors(folder / "t");
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<3, 2>("w"); }), {"F32 (2, 3)", "asked was F32 (3, 2)"}));
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<double, 2, 3>("w"); }), {"F32 (2, 3)", "F64 (2, 3)"}));
+  constexpr mu::Dim<"n"> n;
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<n, 2>("w"); }), {"F32 (2, 3)", "asked was F32 (n, 2)"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<n, n>("w"); }), {"F32 (2, 3)", "asked was F32 (n, n)"}));
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<2, 3>("v"); }), {"no tensor of that name", "'v'"}));
 }
 
@@ -150,6 +153,8 @@ TEST(Safetensors, LyingHeaders) {
   EXPECT_TRUE(has(refused(std::string("\x05\0\0\0\0\0\0\0{}", 10)), {"header must fit the file", "says 5"}));
   EXPECT_TRUE(has(refused("{", ""), {"well-formed JSON"}));
   EXPECT_TRUE(has(refused("[]", ""), {"JSON object", "array"}));
+  EXPECT_TRUE(has(refused(" {}", ""), {"nothing may stand before", "' {}'"}));
+  EXPECT_TRUE(has(refused("\xEF\xBB\xBF{}", ""), {"nothing may stand before", "'\\xef\\xbb\\xbf{'"}));
   EXPECT_TRUE(has(refused(std::string(100000, '['), ""), {"well-formed JSON"}));
   EXPECT_TRUE(has(refused("{\"\xff\":1}", ""), {"well-formed JSON"}));
   EXPECT_TRUE(has(refused(R"({"x":3})", ""), {"'x' has none"}));
