@@ -51,7 +51,7 @@ class Dictionary {
     unsigned k = 0;
     while (k < 3 && key != keys[k]) ++k;
     if (k == 3 || found_ >> k & 1u)
-      refuse("[{}] the header must have descr, fortran_order and shape, once each: {} has {}", origin_.op, origin_.where, quoted(key));
+      refuse("[{}] the header must have descr, fortran_order and shape, once each: {} has {}", origin_.op, origin_.where, escaped(key));
     found_ |= 1u << k;
     if (k == 0) descr();
     if (k == 1) header_.fortran = boolean();
@@ -61,11 +61,11 @@ class Dictionary {
   void descr() {
     skip_space();
     if (at_ < text_.size() && text_[at_] == '[')
-      refuse("[{}] structured element types are not read: {} has {}", origin_.op, origin_.where, quoted(text_.substr(at_)));
+      refuse("[{}] structured element types are not read: {} has {}", origin_.op, origin_.where, escaped(text_.substr(at_)));
     const std::string_view name = string();
     constexpr std::string_view orders = "<>=|";
     if (name.size() < 2 || orders.find(name[0]) == std::string_view::npos)
-      refuse("[{}] an element type must begin with its byte order: {} has {}", origin_.op, origin_.where, quoted(name));
+      refuse("[{}] an element type must begin with its byte order: {} has {}", origin_.op, origin_.where, escaped(name));
     header_.descr = name;
     header_.type = type_named(name);
     header_.swapped = name[0] == '>';
@@ -129,7 +129,7 @@ class Dictionary {
   }
   [[noreturn]] void unexpected() {
     refuse("[{}] the header must be a Python dictionary: {} is none at byte {}: {}", origin_.op, origin_.where, at_,
-           quoted(text_.substr(std::min(at_, text_.size()))));
+           escaped(text_.substr(std::min(at_, text_.size()))));
   }
 
   const Origin& origin_;

@@ -25,7 +25,7 @@ void check_names(const char* path, const std::vector<NamedTensor>& tensors) {
       refuse("[{}] names must be distinct and not empty: {}, '{}'", save_op, path, t.name ? t.name : "");
     const std::string_view name = t.name;
     if (!io::is_utf8(name) || name.size() > 0xFFFF - suffix.size())
-      refuse("[{}] names must be UTF-8, of at most 65531 bytes: {}, {}", save_op, path, io::quoted(name));
+      refuse("[{}] names must be UTF-8, of at most 65531 bytes: {}, {}", save_op, path, io::escaped(name));
   }
 }
 

@@ -56,7 +56,7 @@ json parse(const InputFile& file, const std::string& text) {
   }
   if (!keys.twice.empty()) refuse("[{}] a name must not occur twice: {} has '{}' twice", file.op(), file.path(), keys.twice);
   if (parsed.is_object() && text[0] != '\x7b')  // an opening brace; the parser passes over space and a byte order mark
-    refuse("[{}] nothing may stand before the header's object: {} has {}", file.op(), file.path(), quoted(text.substr(0, 4)));
+    refuse("[{}] nothing may stand before the header's object: {} has {}", file.op(), file.path(), escaped(text.substr(0, 4)));
   if (!parsed.is_object()) refuse("[{}] the header must be a JSON object: {} has {}", file.op(), file.path(), parsed.type_name());
   return parsed;
 }

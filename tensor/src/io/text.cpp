@@ -34,7 +34,7 @@ bool is_utf8(std::string_view s) {
   return true;
 }
 
-std::string quoted(std::string_view s) {
+std::string escaped(std::string_view s) {
   constexpr std::size_t most = 60;
   std::string out = "'";
   for (const char c : s.substr(0, most)) {

@@ -7,6 +7,6 @@ namespace mushin::io {
 
 bool is_utf8(std::string_view);
 /// `text` within quotes, at most about 60 characters of it, whatever is not printable ASCII as `\xNN`.
-std::string quoted(std::string_view text);
+std::string escaped(std::string_view text);
 
 }  // namespace mushin::io

@@ -92,7 +92,7 @@ void ZipReader::list_members() {
         unzGetFilePos64(zip_, &position) != UNZ_OK)
       damaged("its directory");
     if (name.empty() || !is_utf8(name) || name.find('\0') != std::string::npos)
-      refuse("[{}] names must be UTF-8 and not empty: {} has {}", op(), path(), quoted(name));
+      refuse("[{}] names must be UTF-8 and not empty: {} has {}", op(), path(), escaped(name));
     if (info.flag & 1) refuse("[{}] members must not be encrypted: {}, '{}' is", op(), path(), name);
     const bool stored = info.compression_method == 0;
     if (!stored && info.compression_method != Z_DEFLATED)
