@@ -6,6 +6,7 @@
 #include "mushin/tensor/io/npz.hpp"
 #include "mushin/tensor/io/safetensors.hpp"
 #include "mushin/tensor/makers.hpp"
+#include "mushin/tensor/ops/arrange.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"

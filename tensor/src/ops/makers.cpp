@@ -42,4 +42,18 @@ Array ramp(std::int64_t n, dtype type, double first, double step) {
   return made;
 }
 
+Array counting(std::int64_t n, Device* device) {
+  static constexpr mu_pw_inst iota = {MU_PW_IOTA, 0, MU_I64, MU_PW_NONE, MU_PW_NONE, MU_PW_NONE, 0};
+  static constexpr mu_pw_program program = {
+      sizeof(mu_pw_program), MU_PW_MAGIC, 1, 0, 1, 0, 1, 0, {0}, MU_PW_IOTA, nullptr, nullptr, nullptr, &iota};
+  const Sizes s{n};
+  Array made = fresh_array(device, dtype::i64, s, checked_count("arange", s));
+  if (n == 0) return made;
+  const mu_op_pointwise op{{sizeof op, MU_OP_POINTWISE}, &program};
+  mu_tensor v;
+  view_of(v, node_of(made));
+  request("arange", device, &op.h, 0, {&v, 1});
+  return made;
+}
+
 }  // namespace mushin::core

@@ -1,5 +1,6 @@
 #pragma once
 // The recording overloads of the core ops, one header for each family.
+#include "mushin/autograd/ops/arrange.hpp"
 #include "mushin/autograd/ops/elementary.hpp"
 #include "mushin/autograd/ops/index.hpp"
 #include "mushin/autograd/ops/matmul.hpp"

@@ -22,6 +22,10 @@ template <text A, text Axes>
 inline constexpr bool permutes_all_axes = false;
 template <text A, text Range>
 inline constexpr bool range_within = false;
+template <text A, text B>
+inline constexpr bool extents_join = false;
+template <text A, text Parts>
+inline constexpr bool divides_evenly = false;
 template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
 template <text A>

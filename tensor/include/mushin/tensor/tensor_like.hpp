@@ -64,6 +64,18 @@ decltype(auto) constant(const Raw& raw) {
 template <class A>
 using raw_of = std::remove_cvref_t<decltype(std::declval<const A&>().raw())>;
 
+/// The handle that all of them convert to: core::Array, unless one is differentiable.
+template <class A, class... B>
+struct common_raw_of {
+  using type = raw_of<A>;
+};
+template <class A, class B, class... C>
+requires std::same_as<raw_of<A>, core::Array>
+struct common_raw_of<A, B, C...> : common_raw_of<B, C...> {
+};
+template <class... A>
+using common_raw = typename common_raw_of<A...>::type;
+
 }  // namespace detail
 
 /// A value that gradients can be taken of: one whose handle isn't core::Array.

@@ -6,4 +6,6 @@ namespace mushin::core {
 MUSHIN_API Array eye(const Sizes&, dtype, double value);
 /// first, first + step, … (n of them), each computed as first + i * step.
 MUSHIN_API Array ramp(std::int64_t n, dtype, double first, double step);
+/// 0, 1, … on that device, i64.
+MUSHIN_API Array counting(std::int64_t n, Device*);
 }  // namespace mushin::core

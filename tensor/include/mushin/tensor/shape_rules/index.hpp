@@ -13,15 +13,16 @@ constexpr bool gather_matches(Shape a, Shape indices, unsigned axis) {
 
 /// The extents of `indices`, with what `a` knows better.
 constexpr Shape gather(Shape a, Shape indices, unsigned axis) {
-  for (unsigned i = 0; i < indices.rank && i < a.rank; ++i)
-    if (i != axis) indices.at[i] = better_known(indices[i], a[i]);
-  return indices;
+  Shape out;
+  for (unsigned i = 0; i < indices.rank; ++i) out.push(i == axis || i >= a.rank ? indices[i] : better_known(indices[i], a[i]));
+  return out;
 }
 
 /// (rows, rest…) with indices (n) -> (n, rest…).
 constexpr Shape take(Shape a, Shape indices) {
-  if (a.rank > 0 && indices.rank > 0) a.at[0] = indices[0];
-  return a;
+  Shape out;
+  for (unsigned i = 0; i < a.rank; ++i) out.push(i == 0 && indices.rank > 0 ? indices[0] : a[i]);
+  return out;
 }
 
 /// Indices (n) as (n, 1, …) of rank `rank`: how rows are picked by gather.

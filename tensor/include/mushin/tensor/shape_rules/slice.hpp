@@ -10,8 +10,9 @@ constexpr bool slice_in_range(extent size, std::int64_t begin, std::int64_t end)
 
 /// `a` with axis `axis` of extent `e`.
 constexpr Shape with_extent(Shape a, unsigned axis, extent e) {
-  if (axis < a.rank) a.at[axis] = e;
-  return a;
+  Shape out;
+  for (unsigned i = 0; i < a.rank; ++i) out.push(i == axis ? e : a[i]);
+  return out;
 }
 
 }  // namespace mushin::rules

@@ -1,0 +1,100 @@
+#include "mushin/tensor/ops/arrange.hpp"
+
+#include "core/fail.hpp"
+#include "core/literal.hpp"
+#include "core/request.hpp"
+#include "mushin/tensor/core/compositions.hpp"
+#include "mushin/tensor/core/makers.hpp"
+#include "mushin/tensor/ops/index.hpp"
+
+namespace mushin::core {
+namespace {
+
+/// Writes `part` to where it begins within `whole`.
+void write_part(const char* op, const Array& whole, const std::int64_t* begin, const Array& part) {
+  if (node_of(part)->count == 0) return;
+  mu_tensor from, to;
+  view_of(from, node_of(part));
+  view_of(to, node_of(whole));
+  std::int64_t first = 0;
+  for (unsigned i = 0; i < part.rank(); ++i) {
+    to.dim[i] = part.sizes()[i];
+    first += begin[i] * to.stride[i];
+  }
+  const auto bytes = static_cast<std::uint64_t>(first) * bytes_of(whole.type());
+  to.byte_offset += bytes;
+  to.bytes -= bytes;
+  copy(op, whole.device(), from, to);
+}
+
+Sizes joined_sizes(const char* op, const Array* parts, unsigned count, unsigned axis) {
+  Sizes to = parts[0].sizes();
+  if (axis >= to.rank) fail<ShapeError>("[{}] axis {} is outside {}", op, axis, text_of(to));
+  for (unsigned k = 1; k < count; ++k) {
+    const Sizes& s = parts[k].sizes();
+    bool fits = s.rank == to.rank;
+    for (unsigned i = 0; fits && i < s.rank; ++i) fits = i == axis || s[i] == to[i];
+    if (!fits) fail<ShapeError>("[{}] sizes differ elsewhere than in axis {}: {} and {}", op, axis, text_of(parts[0].sizes()), text_of(s));
+    if (parts[k].type() != parts[0].type())
+      fail<Error>("[{}] element types differ: {} and {}", op, name_of(parts[0].type()), name_of(parts[k].type()));
+    to.at[axis] += s[axis];
+  }
+  return to;
+}
+
+}  // namespace
+
+Array concat(const Array* parts, unsigned count, unsigned axis, const char* op) {
+  const Sizes to = joined_sizes(op, parts, count, axis);
+  if (count == 1) return parts[0];
+  Device* device = parts[0].device();
+  for (unsigned k = 1; k < count; ++k) device = common_device(op, node_of(parts[0]), node_of(parts[k]));
+  Array made = fresh_array(device, parts[0].type(), to, checked_count(op, to));
+  std::int64_t begin[max_rank] = {};
+  for (unsigned k = 0; k < count; ++k) {
+    write_part(op, made, begin, buffer_of(parts[k], device));
+    begin[axis] += parts[k].sizes()[axis];
+  }
+  return made;
+}
+
+Array stack(const Array* parts, unsigned count, unsigned axis) { return compositions::stack(parts, count, axis); }
+
+std::int64_t part_of(const Sizes& sizes, unsigned axis, std::int64_t parts) {
+  if (sizes[axis] % parts) fail<ShapeError>("[split] axis {} of {} does not divide into {} parts", axis, text_of(sizes), parts);
+  return sizes[axis] / parts;
+}
+
+Array flip(const Array& a, unsigned axes) {
+  if (is_literal(node_of(a)) || a.sizes().count() == 0) return a;
+  Array out = a;
+  for (unsigned i = 0; i < a.rank(); ++i) {
+    const std::int64_t n = a.sizes()[i];
+    if (!(axes >> i & 1u) || n == 1) continue;
+    Sizes along;
+    for (unsigned k = 0; k < a.rank(); ++k) along.push(k == i ? n : 1);
+    const Array reversed = sub(literal(static_cast<double>(n - 1), dtype::i64), counting(n, a.device()));
+    out = gather(out, i, broadcast_to(reshape(reversed, along), a.sizes()));
+  }
+  return out;
+}
+
+Array pad(const Array& a, const std::int64_t* before, const std::int64_t* after, const Array& value) {
+  Sizes to = a.sizes();
+  for (unsigned i = 0; i < to.rank; ++i) to.at[i] += before[i] + after[i];
+  if (to == a.sizes()) return a;
+  const Node* around = node_of(value);
+  const Array made = filled("pad", a.device(), a.type(), to, checked_count("pad", to), around->bits, around->baked);
+  write_part("pad", made, before, buffer_of(a));
+  return made;
+}
+
+Array tile(const Array& a, const Sizes& times) { return compositions::tile(a, times); }
+
+Array at(const Array& a, unsigned axis, std::int64_t i) {
+  const std::int64_t n = a.sizes()[axis];
+  if (i < -n || i >= n) fail<ShapeError>("[at] index {} is outside axis {} of {}", i, axis, text_of(a.sizes()));
+  return compositions::at(a, axis, i < 0 ? i + n : i);
+}
+
+}  // namespace mushin::core
