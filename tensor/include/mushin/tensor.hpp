@@ -2,6 +2,7 @@
 // The tensor layer: typed tensors (constants), their makers and ops.
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
+#include "mushin/tensor/io/dlpack.hpp"
 #include "mushin/tensor/io/npy.hpp"
 #include "mushin/tensor/io/npz.hpp"
 #include "mushin/tensor/io/safetensors.hpp"

@@ -21,13 +21,17 @@ void push_extent(const Origin& origin, core::Sizes& sizes, std::uint64_t n) {
   sizes.push(static_cast<std::int64_t>(n));
 }
 
-void check_wanted(const Origin& origin, const std::string& type, const core::Sizes& sizes, const char* asked, const core::Wanted& wanted) {
-  bool same = type == asked && sizes.rank == wanted.sizes.rank;
+bool has_sizes(const core::Sizes& sizes, const core::Wanted& wanted) {
+  bool same = sizes.rank == wanted.sizes.rank;
   for (unsigned i = 0; same && i < sizes.rank; ++i) {
     const std::int64_t size = wanted.sizes[i];
     same = size == -1 || sizes[i] == (size < -1 ? sizes[static_cast<unsigned>(-2 - size)] : size);
   }
-  if (!same)
+  return same;
+}
+
+void check_wanted(const Origin& origin, const std::string& type, const core::Sizes& sizes, const char* asked, const core::Wanted& wanted) {
+  if (type != asked || !has_sizes(sizes, wanted))
     refuse("[{}] element type and shape must be those asked for: {} is {} {}, asked was {} {}", origin.op, origin.where, type,
            core::text_of(sizes), asked, wanted.shape);
 }

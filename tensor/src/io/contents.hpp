@@ -17,6 +17,8 @@ struct Origin {
 /// Extents are bounded even where another one is 0, so that no product of a part overflows either.
 void push_extent(const Origin&, core::Sizes& sizes, std::uint64_t n);
 
+/// Whether the sizes are those wanted.
+bool has_sizes(const core::Sizes&, const core::Wanted&);
 /// FileError unless the file's element type (as the format spells it) and sizes are those wanted; `asked` spells the type wanted.
 void check_wanted(const Origin&, const std::string& type, const core::Sizes&, const char* asked, const core::Wanted&);
 

@@ -1,6 +1,7 @@
 #include "io/files.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,14 @@ void InputFile::read(std::uint64_t offset, void* to, std::size_t bytes) const {
     done += static_cast<std::size_t>(got);
   }
 }
+
+Mapping::Mapping(const InputFile& file) : size_(file.size_) {
+  void* const at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor_, 0);
+  if (at == MAP_FAILED) refuse_errno(file.op_, "map", file.path_.c_str());
+  data_ = static_cast<std::byte*>(at);
+}
+
+Mapping::~Mapping() { ::munmap(data_, size_); }
 
 AtomicFile::AtomicFile(const char* op, const char* path) : op_(op), path_(path) {
   static std::atomic<unsigned> counter{0};

@@ -21,10 +21,27 @@ class InputFile {
   void read(std::uint64_t offset, void* to, std::size_t bytes) const;
 
  private:
+  friend class Mapping;
   const char* op_;
   std::string path_;
   std::uint64_t size_ = 0;
   int descriptor_ = -1;
+};
+
+/// A file as memory that can be read. Pages come when they are touched; a file that is cut meanwhile kills the process that touches them.
+class Mapping {
+ public:
+  /// FileError when the operating system refuses. The file isn't empty.
+  explicit Mapping(const InputFile&);
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  const std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_;
+  std::size_t size_;
 };
 
 /// A file that appears under its name when it is complete: written beside it, synced, renamed. Without `commit()` nothing is left.

@@ -4,22 +4,17 @@
 
 #include "io/refuse.hpp"
 #include "io/text.hpp"
+#include "io/types.hpp"
 
 static_assert(std::endian::native == std::endian::little, "npy files are written little endian");
 
 namespace mushin::io {
 namespace {
 
-struct TypeName {
-  dtype type;
-  const char* name;  // as mushin writes it
-};
-constexpr TypeName type_names[] = {{dtype::f32, "<f4"}, {dtype::f64, "<f8"}, {dtype::i64, "<i8"}, {dtype::b8, "|b1"}};
-
 /// The type behind the sign of the byte order.
 std::optional<dtype> type_named(std::string_view descr) {
   for (const auto& t : type_names)
-    if (descr.substr(1) == t.name + 1) return t.type;
+    if (t.npy && descr.substr(1) == t.npy + 1) return t.type;
   return std::nullopt;
 }
 
@@ -145,7 +140,7 @@ NpyHeader parse_npy_dictionary(const Origin& origin, std::string_view dictionary
 
 const char* npy_name(dtype type) {
   for (const auto& t : type_names)
-    if (t.type == type) return t.name;
+    if (t.type == type) return t.npy;
   return nullptr;
 }
 

@@ -5,9 +5,11 @@
 #include <memory>
 #include <set>
 
+#include "io/borrowed.hpp"
 #include "io/incoming.hpp"
 #include "io/refuse.hpp"
 #include "io/safetensors_header.hpp"
+#include "io/types.hpp"
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little endian and are read as they are");
 
@@ -18,16 +20,10 @@ using io::refuse;
 
 constexpr const char* save_op = "save_safetensors";
 
-struct TypeName {
-  dtype type;
-  const char* name;
-};
-constexpr TypeName type_names[] = {{dtype::f32, "F32"}, {dtype::f64, "F64"}, {dtype::i64, "I64"}, {dtype::b8, "BOOL"}};
-
 /// mushin's element type of that name, null when it has none.
 const dtype* type_named(const std::string& name) {
-  for (const auto& t : type_names)
-    if (name == t.name) return &t.type;
+  for (const auto& t : io::type_names)
+    if (name == t.safetensors) return &t.type;
   return nullptr;
 }
 
@@ -63,11 +59,23 @@ std::string header_of(const char* path, const std::vector<const NamedTensor*>& o
   }
 }
 
+/// A view of a mapped file, which stays mapped as long; a copy where no view can be.
+core::Array mapped(const io::Origin& origin, const std::shared_ptr<const io::Mapping>& mapping, std::uint64_t offset,
+                   const core::Sizes& sizes, dtype type) {
+  const std::byte* const values = mapping->data() + offset;
+  const std::size_t bytes = static_cast<std::size_t>(sizes.count()) * bytes_of(type);
+  if (type == dtype::b8) io::check_bools(origin, values, bytes);
+  if (!io::can_borrow(values, type)) return core::from_values(sizes, type, values);
+  using Owner = std::shared_ptr<const io::Mapping>;
+  return io::borrow(
+      values, bytes, sizes, nullptr, type, [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(mapping));
+}
+
 }  // namespace
 
 const char* safetensors_name(dtype type) {
-  for (const auto& t : type_names)
-    if (t.type == type) return t.name;
+  for (const auto& t : io::type_names)
+    if (t.type == type) return t.safetensors;
   return "?";
 }
 
@@ -88,6 +96,7 @@ void save_safetensors(FileName path, const std::vector<NamedTensor>& tensors, co
 struct Safetensors::Open {
   io::InputFile file;
   io::Header header;
+  std::shared_ptr<const io::Mapping> mapping;  // null: values are copied
 
   const io::HeaderEntry* find(const char* name) const {
     for (const auto& entry : header.entries)
@@ -101,10 +110,11 @@ struct Safetensors::Open {
   }
 };
 
-Safetensors::Safetensors(FileName path) {
+Safetensors::Safetensors(FileName path, reading how) {
   io::InputFile file("load_safetensors", path.text);
   io::Header header = io::read_header(file);
-  open_ = new Open{std::move(file), std::move(header)};
+  auto mapping = how == reading::mapped ? std::make_shared<const io::Mapping>(file) : nullptr;
+  open_ = new Open{std::move(file), std::move(header), std::move(mapping)};
 }
 Safetensors::~Safetensors() { delete open_; }
 
@@ -124,6 +134,8 @@ core::Array Safetensors::read(const char* name) const {
   const io::Origin origin = open_->origin(name);
   const dtype* type = type_named(entry.type);
   if (!type) refuse("[{}] mushin has no such element type: {} has {}", origin.op, origin.where, entry.type);
+  if (open_->mapping && entry.end > entry.begin)
+    return mapped(origin, open_->mapping, open_->header.data + entry.begin, entry.sizes, *type);
   io::Incoming in(entry.sizes, *type);
   open_->file.read(open_->header.data + entry.begin, in.data(), in.bytes());
   if (*type == dtype::b8) io::check_bools(origin, in.data(), in.bytes());

@@ -18,6 +18,11 @@ struct Metadata {
 /// Names: not empty, distinct, not `__metadata__`. FileError when the file cannot be written.
 MUSHIN_API void save_safetensors(FileName, const std::vector<NamedTensor>&, const std::vector<Metadata>& = {});
 
+/// How values come from a file. `copied`: read into memory when asked for; nothing ties them to the file. `mapped`: tensors on devices in
+/// host memory are views of the file, and pages are read when something computes with them: a file larger than the memory can be opened.
+/// Replacing a mapped file by a new one is safe, as save_safetensors does; writing into it or cutting it is not while a tensor lives.
+enum class reading { copied, mapped };
+
 /// A safetensors file that is open for reading. The header is checked completely when it is opened; values are read when asked for.
 /// https://github.com/huggingface/safetensors#format
 class MUSHIN_API Safetensors {
@@ -30,7 +35,7 @@ class MUSHIN_API Safetensors {
   };
 
   /// FileError when the file is missing, isn't a regular file, or breaks a rule of the format.
-  explicit Safetensors(FileName);
+  explicit Safetensors(FileName, reading = reading::copied);
   Safetensors(Safetensors&& other) noexcept : open_(other.open_) { other.open_ = nullptr; }
   Safetensors& operator=(Safetensors&& other) noexcept {
     Open* mine = open_;
@@ -66,7 +71,7 @@ class MUSHIN_API Safetensors {
 };
 
 /// `auto w = mu::load_safetensors("net.safetensors").get<3, 2>("weight");`
-inline Safetensors load_safetensors(FileName file) { return Safetensors{file}; }
+inline Safetensors load_safetensors(FileName file, reading how = reading::copied) { return Safetensors{file, how}; }
 
 /// How the format spells an element type: "F32", "F64", "I64", "BOOL".
 MUSHIN_API const char* safetensors_name(dtype);
