@@ -6,5 +6,7 @@
 #include "mushin/autograd/ops/matmul.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/reduce.hpp"
+#include "mushin/autograd/ops/scan.hpp"
 #include "mushin/autograd/ops/shape.hpp"
 #include "mushin/autograd/ops/softmax.hpp"
+#include "mushin/autograd/ops/sort.hpp"

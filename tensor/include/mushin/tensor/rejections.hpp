@@ -26,6 +26,8 @@ template <text A, text B>
 inline constexpr bool extents_join = false;
 template <text A, text Parts>
 inline constexpr bool divides_evenly = false;
+template <text A, text Count>
+inline constexpr bool count_within = false;
 template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
 template <text A>

@@ -111,6 +111,8 @@ typedef struct mu_op {
 #define MU_OP_SCATTER_ADD 8
 #define MU_OP_REORDER 9
 #define MU_OP_SOFTMAX 72
+#define MU_OP_SORT 90
+#define MU_OP_SCAN 91
 #define MU_OP_VENDOR 0x8000
 /* in: the program's inputs; out: its outputs. */
 typedef struct mu_op_pointwise {
@@ -200,5 +202,30 @@ typedef struct mu_op_softmax {
   uint32_t kind;
   uint32_t axis;
 } mu_op_softmax;
+
+#define MU_SORT_DESCENDING 1u
+#define MU_SORT_VALUES 2u  /* an output of in[0]'s type  */
+#define MU_SORT_INDICES 4u /* an output of I64: where along the axis each value was */
+/* in[0], ordered along one axis; out: the values, the indices, or both in this order, with in[0]'s dims but for the axis, of which they hold
+ * as many of the first as they have room for. Stable in both directions: equals stay in order, and equals are -0 and 0, and all NaN.
+ * NaN is greater than all else: last ascending, first descending. */
+typedef struct mu_op_sort {
+  mu_op h;
+  uint32_t axis;
+  uint32_t flags;
+} mu_op_sort;
+
+#define MU_SCAN_SUM 1
+#define MU_SCAN_PROD 2
+#define MU_SCAN_REVERSE 1u
+/* in[0], of equal dims and type with out[0]: each element becomes the sum (product) of those up to and including it along the axis; under
+ * REVERSE, from it to the end. In type `acc`, with any bracketing that does not depend on the number of threads. B: or (and). */
+typedef struct mu_op_scan {
+  mu_op h;
+  uint32_t kind;
+  uint32_t axis;
+  mu_dtype acc;
+  uint32_t flags;
+} mu_op_scan;
 
 #endif

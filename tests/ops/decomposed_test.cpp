@@ -1,0 +1,88 @@
+// What a device without an optional op computes in its place, against the op.
+#include "ops/decomposed.hpp"
+
+#include <limits>
+
+#include "check.hpp"
+#include "mushin/tensor/ops/scan.hpp"
+
+namespace mushin::test {
+namespace {
+
+using core::Array;
+
+constexpr double inf = HUGE_VAL, nan = std::numeric_limits<double>::quiet_NaN();
+
+struct Case {
+  Index shape;
+  unsigned axis;
+};
+const Case cases[] = {{{1}, 0},
+                      {{10}, 0},
+                      {{3, 5}, 0},
+                      {{3, 5}, 1},
+                      {{2, 3, 4}, 1},
+                      {{20, 130}, 1},
+                      {{130, 4}, 0},
+                      {{0, 3}, 1},
+                      {{3, 0}, 1},
+                      {{5, 1}, 1},
+                      {{2, 1, 2, 1, 3, 1, 2, 5}, 7}};
+
+TEST(Decomposed, SortEqualsTheOp) {
+  on_every_device([&] {
+    for (dtype type : {dtype::f32, dtype::f64, dtype::i64, dtype::b8})
+      for (const Case& c : cases)
+        for (bool descending : {false, true}) {
+          SCOPED_TRACE(std::string(name_of(type)) + " " + text_of(c.shape) + " axis " + std::to_string(c.axis));
+          const Array x = array(random_integers(c.shape, 160, type == dtype::b8 ? 2 : 20), type);
+          const std::int64_t n = c.shape[c.axis];
+          for (std::int64_t k : {n, n / 2}) {
+            const core::Sorted got = core::decomposed_sort(x, c.axis, k, descending), want = core::sorted(x, c.axis, k, descending);
+            EXPECT_EQ(got.indices.type(), dtype::i64);
+            EXPECT_EQ(got.values.type(), type);
+            EXPECT_TRUE(equal(got.values, ref(want.values)));
+            EXPECT_TRUE(equal(got.indices, ref(want.indices)));
+          }
+        }
+  });
+}
+
+TEST(Decomposed, SortOfSpecialValues) {
+  on_every_device([&] {
+    const Array x = array(Ref{{9}, {0.0, nan, -inf, 1, -0.0, inf, -nan, -1, 0.0}}, dtype::f32);
+    for (bool descending : {false, true}) {
+      const core::Sorted got = core::decomposed_sort(x, 0, 9, descending), want = core::sorted(x, 0, 9, descending);
+      EXPECT_TRUE(equal(got.values, ref(want.values)));
+      EXPECT_TRUE(equal(got.indices, ref(want.indices)));
+    }
+  });
+}
+
+TEST(Decomposed, ScanEqualsTheOp) {
+  on_every_device([&] {
+    for (const Case& c : cases)
+      for (bool reverse : {false, true}) {
+        SCOPED_TRACE(text_of(c.shape) + " axis " + std::to_string(c.axis) + " reverse " + std::to_string(reverse));
+        const Array whole = array(random_integers(c.shape, 161, 100), dtype::i64), x = array(random(c.shape, 162, 0.5, 1.5), dtype::f64);
+        const Ref want = ref(core::cumsum(whole, c.axis, reverse));
+        EXPECT_TRUE(equal(core::decomposed_scan(whole, c.axis, core::Scan::sum, reverse), want));
+        EXPECT_TRUE(close(core::decomposed_scan(x, c.axis, core::Scan::sum, reverse), ref(core::cumsum(x, c.axis, reverse)), 1e-13, 0));
+        if (reverse) continue;
+        EXPECT_TRUE(close(core::decomposed_scan(x, c.axis, core::Scan::product, false), ref(core::cumprod(x, c.axis)), 1e-12, 0));
+      }
+  });
+}
+
+TEST(Decomposed, ScanOfSpecialValues) {
+  on_every_device([&] {
+    const Array x = array(Ref{{6}, {-0.0, inf, 2, -inf, 3, 0}}, dtype::f32);
+    const Ref got = ref(core::decomposed_scan(x, 0, core::Scan::sum, false));
+    EXPECT_TRUE(close(got, ref(core::cumsum(x, 0, false)), 0, 0));
+    EXPECT_TRUE(std::signbit(got.values[0]));
+    EXPECT_TRUE(equal(core::decomposed_scan(x, 0, core::Scan::product, false), ref(core::cumprod(x, 0))));
+  });
+}
+
+}  // namespace
+}  // namespace mushin::test
