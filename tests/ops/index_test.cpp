@@ -83,12 +83,16 @@ TEST(OneHot, EqualsTheOracle) {
 TEST(Index, OutsideIsAnErrorWithTheValues) {
   on_every_device([&] {
     const Array x = array(random({4}, 118), dtype::f32);
+    const auto finish = [](const Array& a) {  // some devices find out later
+      core::evaluate(a);
+      synchronize(default_device());
+    };
     for (double wrong : {4.0, -1.0, 1e9}) {
       const Array i = array(Ref{{2}, {0, wrong}}, dtype::i64);
       const std::string value = std::to_string(static_cast<std::int64_t>(wrong));
-      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::gather(x, 0, i)); }, value));
-      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::scatter_add(x, 0, i, array(random({2}, 119), dtype::f32))); }, value));
-      EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::one_hot(i, 4, dtype::f32)); }, value));
+      EXPECT_TRUE(throws<ShapeError>([&] { finish(core::gather(x, 0, i)); }, value));
+      EXPECT_TRUE(throws<ShapeError>([&] { finish(core::scatter_add(x, 0, i, array(random({2}, 119), dtype::f32))); }, value));
+      EXPECT_TRUE(throws<ShapeError>([&] { finish(core::one_hot(i, 4, dtype::f32)); }, value));
     }
     EXPECT_TRUE(equal(core::gather(x, 0, array(Ref{{1}, {3}}, dtype::i64)), slice(ref(x), 0, 3, 4))) << "afterwards all is well";
   });

@@ -6,7 +6,7 @@
 namespace mushin::core::test {
 namespace {
 
-const std::byte* memory(const Array& a) { return node_of(a)->block->data + node_of(a)->offset; }
+const std::byte* memory(const Array& a) { return reinterpret_cast<const std::byte*>(node_of(a)->block->buffer) + node_of(a)->offset; }
 void assign_one(Array& to, Array from) {
   Array* const target = &to;
   assign(&target, &from, 1);

@@ -26,7 +26,8 @@ Device& host_device() {
 
 // Gives `left` allocations, then says it has no more.
 struct Scarce {
-  static inline int left = 0, live = 0;
+  static inline int left = 0, live = 0, waits = 0;
+  static mu_code synchronize(mu_device*, mu_error*) noexcept { return ++waits, MU_OK; }
   static mu_code alloc(mu_device*, std::uint32_t, std::uint64_t bytes, std::uint64_t, mu_buffer** out, mu_error* e) noexcept {
     if (left == 0) return mu_fail(e, MU_OUT_OF_MEMORY, 0, "none left");
     --left;
@@ -44,6 +45,7 @@ Device& scarce_device(std::uint32_t index) {
   static Device devices[8]{};
   Device& d = devices[index];
   std::strcpy(d.name, "scarce");
+  d.device.synchronize = Scarce::synchronize;
   d.memory.alloc = Scarce::alloc;
   d.memory.free = Scarce::free;
   d.index = index;
@@ -120,9 +122,11 @@ TEST(Allocate, AFullDeviceIsDrainedAndAskedOnceMore) {
   Scarce::left = 2;
   Block* a = allocate(&d, 1000);
   Block* b = allocate(&d, 100'000);
-  release(a);                          // cached, in another class than what is asked for next
+  release(a);  // cached, in another class than what is asked for next
+  const int waits = Scarce::waits;
   Block* c = allocate(&d, 3'000'000);  // only the drained cache makes room
   EXPECT_EQ(Scarce::live, 2);
+  EXPECT_EQ(Scarce::waits, waits + 1) << "queued work may use what is freed";
   release(b);
   release(c);
   drain_cache(&d);
@@ -142,6 +146,60 @@ TEST(Allocate, OutOfMemorySaysWhatWasAskedForAndWhatIsInUse) {
   }
   release(a);
   drain_cache(&d);
+}
+
+TEST(Allocate, OutOfMemoryNamesTheOpAndTheLargestOwners) {
+  Device& d = scarce_device(5);
+  Scarce::left = 5;
+  std::vector<Block*> held;
+  for (const char* op : {"relu", "matmul", "relu"}) held.push_back(allocate(&d, 2000, op));
+  held.push_back(allocate(&d, 5000, "sum"));
+  release(allocate(&d, 100, "mul"));  // in the cache: nobody's
+  try {
+    allocate(&d, 9000, "softmax");
+    allocate(&d, 9000, "softmax");
+    FAIL() << "there was no memory left";
+  } catch (const OutOfMemory& e) {
+    const std::string text = e.what();
+    EXPECT_EQ(text.find("[softmax] no memory left on scarce: asked for 9000 bytes"), 0u) << text;
+    EXPECT_NE(text.find("; largest owners: softmax 10240 bytes in 1, sum 5120 bytes in 1, relu 4096 bytes in 2, matmul 2048 bytes in 1"),
+              std::string::npos)
+        << text;
+  }
+}
+
+TEST(Allocate, StatisticsTellWhatIsInUseCachedAndTheMostThatWas) {
+  Device& d = scarce_device(6);
+  Scarce::left = 10;
+  Block *a = allocate(&d, 1024), *b = allocate(&d, 4096);
+  release(a);
+  EXPECT_EQ(memory_stats(&d).in_use, 4096u);
+  EXPECT_EQ(memory_stats(&d).cached, 1024u);
+  EXPECT_EQ(memory_stats(&d).peak, 5120u);
+  release(b);
+  a = allocate(&d, 4096);
+  EXPECT_EQ(memory_stats(&d).peak, 5120u);
+  EXPECT_EQ(memory_stats(&d).cached, 1024u);
+  release(a);
+  drain_cache(&d);
+  EXPECT_EQ(memory_stats(&d).in_use + memory_stats(&d).cached, 0u);
+}
+
+TEST(ParseBytes, TakesPowersOf1024) {
+  EXPECT_EQ(parse_bytes("V", "512"), 512u);
+  EXPECT_EQ(parse_bytes("V", "64K"), 65536u);
+  EXPECT_EQ(parse_bytes("V", "1.5M"), 1572864u);
+  EXPECT_EQ(parse_bytes("V", "2G"), std::size_t{2} << 30);
+  EXPECT_EQ(parse_bytes("V", "1T"), std::size_t{1} << 40);
+  for (const char* wrong : {"", "K", "0", "-1", "1X", "1KB", "1 K", "nan", "inf", "1e30", "0.2"}) {
+    try {
+      parse_bytes("MUSHIN_MEMORY_LIMIT", wrong);
+      FAIL() << wrong;
+    } catch (const Error& e) {
+      EXPECT_EQ(std::string(e.what()),
+                "[memory] MUSHIN_MEMORY_LIMIT is a number of bytes, as 512, 64M or 1.5G: \"" + std::string(wrong) + "\"");
+    }
+  }
 }
 
 TEST(Allocate, AnImpossibleSizeIsRefused) {

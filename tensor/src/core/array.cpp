@@ -14,7 +14,7 @@ namespace mushin::core {
 
 Array from_values(const Sizes& sizes, dtype type, const void* values) {
   const std::int64_t count = checked_count("from_values", sizes);
-  Array made = fresh_array(default_device(), type, sizes, count);
+  Array made = fresh_array(default_device(), type, sizes, count, "from_values");
   upload("from_values", node_of(made)->block, 0, values, static_cast<std::size_t>(count) * bytes_of(type));
   return made;
 }

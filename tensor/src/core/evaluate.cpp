@@ -6,6 +6,7 @@
 
 #include "core/fail.hpp"
 #include "core/plans.hpp"
+#include "core/pointwise.hpp"
 #include "core/product.hpp"
 #include "core/request.hpp"
 
@@ -73,7 +74,7 @@ void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
     for (unsigned j = 0; !from && j < p.n_in; ++j)
       if (only_here(p.in[j]) && reusable(p, o, k, p.in[j], 0)) from = p.in[j];
     if (from) add_ref(from->block);
-    o.block[k] = from ? from->block : allocate(o.node[k]->device, static_cast<std::size_t>(o.node[k]->count) * bytes_of(o.node[k]->type));
+    o.block[k] = from ? from->block : block_for(o.node[k], opcode_name(o.node[k]->op));
     o.offset[k] = from ? from->offset : 0;
     ++o.taken;
   }
@@ -201,7 +202,7 @@ void force_locked(Node* n) {
   if (state == State::product) return force_product(n);
   if (state == State::buffer || n->floating) return;
   Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
-  n->block = std::exchange(node_of(written)->block, nullptr);
+  std::swap(n->block, node_of(written)->block);  // it may have had one of its value alone
   n->offset = 0;
   set_contiguous(n);
   n->state.store(State::buffer, std::memory_order_release);

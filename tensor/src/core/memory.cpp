@@ -3,14 +3,19 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "mushin/tensor/error.hpp"
+#include "core/fail.hpp"
+#include "core/failure.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
@@ -53,7 +58,12 @@ SizeClass size_class(std::size_t bytes) {
 struct Cache {
   std::mutex lock;
   std::array<Block*, classes> free{};
+  std::vector<Block*> all;  // in use and free
   std::size_t from_system = 0, cached = 0, peak = 0;
+
+  void count_peak() {
+    if (from_system - cached > peak) peak = from_system - cached;
+  }
 };
 constexpr std::size_t most_devices = 64;
 Cache& cache_of(const Device* d) {
@@ -78,14 +88,18 @@ void put_back(Cache& cache, Block* b) noexcept {
 }
 
 // Hands a thread's blocks over when it ends.
+void hand_over_own() {
+  for (Block*& list : own.free)
+    while (Block* b = list) {
+      list = b->next;
+      put_back(cache_of(b->device), b);
+    }
+  own.count = {};
+}
 struct AtThreadEnd {
   ~AtThreadEnd() {
     own_usable = false;
-    for (Block*& list : own.free)
-      while (Block* b = list) {
-        list = b->next;
-        put_back(cache_of(b->device), b);
-      }
+    hand_over_own();
   }
 };
 void hand_over_at_thread_end() {
@@ -108,26 +122,60 @@ bool from_device(Block& b) {
   mu_error error{};
   error.size = sizeof error;
   const mu_code code = b.device->memory.alloc(b.device->handle, MU_MEMORY_DEVICE, b.bytes, b.device->info.mem_align, &b.buffer, &error);
-  if (code == MU_OK || code == MU_OUT_OF_MEMORY) return code == MU_OK;
-  throw PluginError(fmt::format("[allocate] {}: {} bytes: {}", b.device->name, b.bytes, error.message).c_str());
+  if (code != MU_OK && code != MU_OUT_OF_MEMORY) fail_on(b.op, b.device, code, error);
+  return code == MU_OK;
 }
 
-Block* fresh(Device* device, SizeClass wanted) {
-  Block* b = new Block{1, wanted.index, nullptr, nullptr, wanted.bytes, device, nullptr};
-  try {
-    if (!(device->host_memory ? from_host(*b) : from_device(*b))) {
-      delete b;
-      return nullptr;
-    }
-  } catch (...) {
+std::size_t memory_limit() {
+  static const std::size_t limit = [] {
+    const char* set = secure_getenv("MUSHIN_MEMORY_LIMIT");
+    return set && *set ? parse_bytes("MUSHIN_MEMORY_LIMIT", set) : SIZE_MAX;
+  }();
+  return limit;
+}
+
+// Counts a new block, or finds that it would be too much.
+bool enter(Cache& cache, Block* b, std::size_t limit) {
+  const std::lock_guard locked(cache.lock);
+  if (b->bytes > limit || cache.from_system > limit - b->bytes) return false;
+  b->number = cache.all.size();
+  cache.all.push_back(b);
+  cache.from_system += b->bytes;
+  cache.count_peak();
+  return true;
+}
+
+void strike(Cache& cache, Block* b) {
+  cache.all[b->number] = cache.all.back();
+  cache.all[b->number]->number = b->number;
+  cache.all.pop_back();
+  cache.from_system -= b->bytes;
+}
+
+void forget(Cache& cache, Block* b) {
+  {
+    const std::lock_guard locked(cache.lock);
+    strike(cache, b);
+  }
+  delete b;
+}
+
+Block* fresh(Device* device, SizeClass wanted, const char* op) {
+  const std::size_t limit = memory_limit();
+  Block* b = new Block{1, wanted.index, nullptr, nullptr, wanted.bytes, device, nullptr, op, 0};
+  Cache& cache = cache_of(device);
+  if (!enter(cache, b, limit)) {
     delete b;
+    return nullptr;
+  }
+  try {
+    if (device->host_memory ? from_host(*b) : from_device(*b)) return b;
+  } catch (...) {
+    forget(cache, b);
     throw;
   }
-  Cache& cache = cache_of(device);
-  const std::lock_guard locked(cache.lock);
-  cache.from_system += b->bytes;
-  if (cache.from_system > cache.peak) cache.peak = cache.from_system;
-  return b;
+  forget(cache, b);
+  return nullptr;
 }
 
 void give_back(Block* b) {
@@ -146,7 +194,40 @@ Block* reuse(Cache& cache, std::uint32_t index) {
   if (!b) return nullptr;
   cache.free[index] = b->next;
   cache.cached -= b->bytes;
+  cache.count_peak();
   return b;
+}
+
+// "relu 4096 bytes in 2 blocks, matmul 1024 bytes in 1"
+std::string largest_owners(Cache& cache) {
+  struct Owner {
+    const char* op;
+    std::size_t bytes, blocks;
+  };
+  std::vector<Owner> owners;
+  const std::lock_guard locked(cache.lock);
+  for (const Block* b : cache.all) {
+    if (__atomic_load_n(&b->refs, __ATOMIC_RELAXED) == 0) continue;
+    const char* op = __atomic_load_n(&b->op, __ATOMIC_RELAXED);
+    auto it = std::find_if(owners.begin(), owners.end(), [op](const Owner& o) { return std::strcmp(o.op, op) == 0; });
+    if (it == owners.end()) it = owners.insert(it, {op, 0, 0});
+    it->bytes += b->bytes;
+    ++it->blocks;
+  }
+  std::sort(owners.begin(), owners.end(), [](const Owner& a, const Owner& b) { return a.bytes > b.bytes; });
+  constexpr std::size_t most = 4;
+  std::string text;
+  for (std::size_t i = 0; i < owners.size() && i < most; ++i)
+    text += fmt::format("{}{} {} bytes in {}", i ? ", " : "; largest owners: ", owners[i].op, owners[i].bytes, owners[i].blocks);
+  return text;
+}
+
+[[noreturn]] void out_of_memory(Device* device, std::size_t bytes, const char* op) {
+  const MemoryStats now = memory_stats(device);
+  const std::size_t limit = memory_limit();
+  fail<OutOfMemory>("[{}] no memory left on {}: asked for {} bytes, {} in use, {} cached{}{}", op, device->name, bytes, now.in_use,
+                    now.cached, limit == SIZE_MAX ? "" : fmt::format(", MUSHIN_MEMORY_LIMIT is {}", limit),
+                    largest_owners(cache_of(device)));
 }
 
 struct ForeignBlock : Block {
@@ -154,28 +235,22 @@ struct ForeignBlock : Block {
   void* owner;
 };
 
-[[noreturn]] void out_of_memory(Device* device, std::size_t bytes) {
-  const MemoryStats now = memory_stats(device);
-  throw OutOfMemory(
-      fmt::format("[allocate] no memory left on {}: asked for {} bytes, {} in use, {} cached", device->name, bytes, now.in_use, now.cached)
-          .c_str());
-}
-
 }  // namespace
 
-Block* allocate(Device* device, std::size_t bytes) {
-  if (bytes > std::size_t{1} << 46) out_of_memory(device, bytes);
+Block* allocate(Device* device, std::size_t bytes, const char* op) {
+  if (bytes > std::size_t{1} << 46) out_of_memory(device, bytes, op);
   const SizeClass wanted = size_class(bytes);
   Block* b = nullptr;
   if (device->host_memory && wanted.index < own_classes && (b = own.free[wanted.index])) {
     own.free[wanted.index] = b->next;
     --own.count[wanted.index];
-  } else if (!(b = reuse(cache_of(device), wanted.index)) && !(b = fresh(device, wanted))) {
+  } else if (!(b = reuse(cache_of(device), wanted.index)) && !(b = fresh(device, wanted, op))) {
     drain_cache(device);
-    if (!(b = fresh(device, wanted))) out_of_memory(device, bytes);
+    if (!(b = fresh(device, wanted, op))) out_of_memory(device, bytes, op);
   }
   if (device->host_memory) MUSHIN_UNPOISON(b->data, b->bytes);
-  b->refs = 1;
+  __atomic_store_n(&b->refs, 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&b->op, op, __ATOMIC_RELAXED);
   return b;
 }
 
@@ -185,6 +260,7 @@ Block* adopt(Device* device, const void* data, std::size_t bytes, void (*let_go)
 }
 
 void release(Block* b) noexcept {
+  __atomic_store_n(&b->refs, 0, __ATOMIC_RELAXED);
   if (is_foreign(b)) {
     auto* const foreign = static_cast<ForeignBlock*>(b);
     foreign->let_go(foreign->owner);
@@ -211,13 +287,16 @@ MemoryStats memory_stats(const Device* device) {
 
 void drain_cache(Device* device) {
   Cache& cache = cache_of(device);
+  hand_over_own();
   std::array<Block*, classes> taken;
   {
     const std::lock_guard locked(cache.lock);
     taken = std::exchange(cache.free, {});
-    cache.from_system -= cache.cached;
+    for (Block* list : taken)
+      for (Block* b = list; b; b = b->next) strike(cache, b);
     cache.cached = 0;
   }
+  if (!device->host_memory) settle(device);  // queued work may still use what nobody holds any more
   for (Block* list : taken)
     while (Block* b = list) {
       list = b->next;

@@ -4,23 +4,28 @@
 #include <cstdint>
 
 #include "devices/device_state.hpp"
+#include "mushin/tensor/device.hpp"
 
 namespace mushin::core {
 
 /// Memory on one device. On a device with host memory `data` is its address and `buffer` the same address, as the plugin boundary says.
 struct Block {
-  std::uint32_t refs;
+  std::uint32_t refs;  // 0: in the cache
   std::uint32_t size_class;
   std::byte* data;  // null where the host cannot reach it
   mu_buffer* buffer;
   std::size_t bytes;
   Device* device;  // whose cache it goes back to
   Block* next;
+  const char* op;      // who asked for it last
+  std::size_t number;  // its place in the list of all
 };
 
-/// A block of at least `bytes`, with one reference. When the device has no more, its cache is drained and it is asked once more;
-/// then OutOfMemory says what was asked for and what is in use. Host blocks are aligned to 64 bytes, from 1 MiB on to huge pages.
-Block* allocate(Device*, std::size_t bytes);
+/// A block of at least `bytes` for `op` (a text that stays), with one reference. When the device has no more, or more than
+/// MUSHIN_MEMORY_LIMIT were in use, its cache is drained and it is asked once more; then OutOfMemory names the op, what was asked for, what
+/// is in use, and the largest owners. Host blocks are aligned to 64 bytes, from 1 MiB on to huge pages. What was queued on the device
+/// before comes before what the block is used for now.
+Block* allocate(Device*, std::size_t bytes, const char* op = "allocate");
 /// Puts a block without references back.
 void release(Block*) noexcept;
 
@@ -30,11 +35,11 @@ Block* adopt(Device*, const void* data, std::size_t bytes, void (*let_go)(void* 
 inline constexpr std::uint32_t foreign_class = ~0u;
 inline bool is_foreign(const Block* b) noexcept { return b->size_class == foreign_class; }
 
-struct MemoryStats {
-  std::size_t in_use, cached, peak;  // bytes; what a thread keeps for its own next tensors (at most 1 MiB) counts as in use
-};
 MemoryStats memory_stats(const Device*);
-/// Gives what is cached for the device back to it.
+/// Gives what is cached for the device back to it, after waiting for all that may still use it.
 void drain_cache(Device*);
+
+/// "512", "64K", "1.5G": bytes, in powers of 1024. Error that names `variable` for other texts.
+std::size_t parse_bytes(const char* variable, const char* text);
 
 }  // namespace mushin::core

@@ -112,8 +112,8 @@ bool strides_are_contiguous(const Node* n) {
   return true;
 }
 
-Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t count) {
-  Block* block = allocate(device, static_cast<std::size_t>(count) * bytes_of(type));
+Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t count, const char* op) {
+  Block* block = allocate(device, static_cast<std::size_t>(count) * bytes_of(type), op);
   Node* n = new_node();
   n->type = type;
   n->device = device;

@@ -67,8 +67,12 @@ inline void set_contiguous(Node* n) {
 /// Whether the strides of a buffer are row-major wherever they matter.
 bool strides_are_contiguous(const Node*);
 
-/// A contiguous buffer with memory whose contents are unspecified.
-Array fresh_array(Device*, dtype, const Sizes&, std::int64_t count);
+/// Memory for all elements of a node.
+inline Block* block_for(const Node* n, const char* op) {
+  return allocate(n->device, static_cast<std::size_t>(n->count) * bytes_of(n->type), op);
+}
+/// A contiguous buffer with memory whose contents are unspecified, for `op` (a text that stays).
+Array fresh_array(Device*, dtype, const Sizes&, std::int64_t count, const char* op = "allocate");
 /// Another view of a buffer's block; its stride, offset, sizes and count are the source's until the caller changes them.
 Node* new_view(const Node*);
 /// After changing a view's sizes and strides.

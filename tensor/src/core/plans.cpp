@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-#include <memory>
 #include <mutex>
 
 #include "core/fail.hpp"
@@ -124,69 +122,6 @@ Plan create_plan(const char* op, Device* d, const mu_op* desc, std::span<const m
   if (elsewhere && d->host_memory && d != builtin())
     try_create(op, builtin(), desc, blank_in, in.size(), blank_out, out.size(), made, spec);
   return made;
-}
-
-namespace {
-// Two threads never use one stream at once; host memory has none.
-std::mutex stream_mutex;
-std::unique_lock<std::mutex> turn(const Device* d) {
-  return d->host_memory ? std::unique_lock<std::mutex>() : std::unique_lock<std::mutex>(stream_mutex);
-}
-mu_error no_error() {
-  mu_error err{};
-  err.size = sizeof err;
-  return err;
-}
-}  // namespace
-
-void run_plan(const char* op, const Plan* p, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out) {
-  mu_error err;  // 512 bytes that nobody reads in general: only what must be there is written
-  err.size = sizeof err;
-  err.message_len = 0;
-  Block* workspace = p->workspace ? allocate(p->device, p->workspace) : nullptr;
-  mu_code code;
-  {
-    const auto lock = turn(p->device);
-    code = p->run(p->plan, nullptr, n_in, in, n_out, out, workspace ? workspace->buffer : nullptr, 0, &err);
-  }
-  if (workspace) drop_ref(workspace);
-  if (code != MU_OK) fail_with_code(op, p->device, code, err);
-}
-
-void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
-  Device* d = to->device;
-  if (bytes == 0) return;
-  if (d->host_memory) {
-    std::memcpy(to->data + offset, from, bytes);
-    return;
-  }
-  mu_error err = no_error();
-  const auto lock = turn(d);
-  if (const mu_code code = d->memory.upload(d->handle, nullptr, to->buffer, offset, from, bytes, &err); code != MU_OK)
-    fail_with_code(op, d, code, err);
-}
-
-void download(const char* op, void* to, const Block* from, std::uint64_t offset, std::size_t bytes) {
-  Device* d = from->device;
-  if (bytes == 0) return;
-  if (d->host_memory) {
-    wait_for(d);
-    std::memcpy(to, from->data + offset, bytes);
-    return;
-  }
-  {
-    mu_error err = no_error();
-    const auto lock = turn(d);
-    if (const mu_code code = d->memory.download(d->handle, nullptr, to, from->buffer, offset, bytes, &err); code != MU_OK)
-      fail_with_code(op, d, code, err);
-  }
-  wait_for(d);
-}
-
-void wait_for(Device* d) {
-  if (d->host_memory && !d->stream.synchronize) return;
-  mu_error err = no_error();
-  if (const mu_code code = d->device.synchronize(d->handle, &err); code != MU_OK) fail_with_code("synchronize", d, code, err);
 }
 
 }  // namespace mushin::core

@@ -81,14 +81,13 @@ inline const Plan* program_plan(Program& p, Device* d, std::uint32_t request, st
 /// matrices, the program's other inputs, the output. `Plan::plan` is null where product and program had better be two plans.
 const Plan* epilogue_plan(Program&, Device*, unsigned product, std::span<const mu_tensor> views);
 
+/// Runs it, or queues it: on a device with memory of its own an error may come later, from whoever waits. When the device has no memory
+/// left its cache is drained and it is asked once more.
 void run_plan(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
 
 /// Into and out of a block: at once in host memory, else by the plugin, in order with what runs. `from` has been read when upload
-/// returns; download waits.
+/// returns. download waits, and throws what failed on the device until then.
 void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes);
 void download(const char* op, void* to, const Block* from, std::uint64_t offset, std::size_t bytes);
-
-/// Waits until all that was started on the device is done.
-void wait_for(Device*);
 
 }  // namespace mushin::core

@@ -60,8 +60,6 @@ void view_product(const Node* product, const Node* a, const Node* b, const Block
   }
 }
 
-Block* block_for(const Node* n) { return allocate(n->device, static_cast<std::size_t>(n->count) * bytes_of(n->type)); }
-
 void multiply(const Node* product, const Node* a, const Node* b, Block* block) {
   mu_tensor view[3];
   view_product(product, a, b, block, view, view[2]);
@@ -107,7 +105,7 @@ void force_product(Node* n) {
     }
     Claim claim{n};
     if (is_buffer(n)) return;  // it was computed between the two looks
-    claim.block = block_for(n);
+    claim.block = block_for(n, "matmul");
     multiply(n, n->arg[0], n->arg[1], claim.block);
     become_buffer(n, std::exchange(claim.block, nullptr), 0);
   }
@@ -129,7 +127,7 @@ bool run_as_epilogue(Program& p, Node* root) {
     if (p.made[i]->cost > recompute_limit && refs_of(p.made[i]) > p.made[i]->edges) return false;
 
   mu_tensor view[Program::most_in + 2];
-  Claim held{nullptr, block_for(root)};
+  Claim held{nullptr, block_for(root, "matmul")};
   unsigned n = 2;
   for (unsigned i = 0; i < p.n_in; ++i) {
     if (i == j) continue;

@@ -23,6 +23,7 @@ void Program::begin(const Device* d) {
   in_types = 0;
   products = 0;
   overflow = false;
+  written_out = d->writes_out;
   limit_in = static_cast<std::uint16_t>(std::min(most_in, d->info.pw_max_in));
   limit_inst = static_cast<std::uint16_t>(std::min(most_inst, d->info.pw_max_inst));
   limit_out = static_cast<std::uint16_t>(std::min(most_out, d->info.pw_max_out));
@@ -50,7 +51,11 @@ std::uint16_t Program::visit(Node* n) {
   std::uint64_t ids = operand(n->arg[0]);
   ids |= std::uint64_t{n->arg[1] ? operand(n->arg[1]) : std::uint16_t{MU_PW_NONE}} << 16;
   ids |= std::uint64_t{n->arg[2] ? operand(n->arg[2]) : std::uint16_t{MU_PW_NONE}} << 32;
-  if (overflow || n_inst == limit_inst) return overflow = true, MU_PW_NONE;
+  if (n->op >= MU_PW_CORE_END && written_out) {
+    const unsigned more = written_out_length(n->op) - 1;
+    limit_inst = static_cast<std::uint16_t>(limit_inst > more ? limit_inst - more : 0);
+  }
+  if (overflow || n_inst >= limit_inst) return overflow = true, MU_PW_NONE;
   std::uint64_t* words = key + head_words + 2 * n_inst;
   words[0] = n->op | std::uint64_t{abi(n->type)} << 32;
   words[1] = ids;

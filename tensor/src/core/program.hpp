@@ -26,6 +26,7 @@ struct Program {
   std::uint16_t limit_in, limit_inst, limit_out;
   std::uint32_t products;  // inputs (a bit each) that are products and have no memory yet
   bool overflow;           // a limit was met; what was visited since is of no use
+  bool written_out;        // the device refuses optional opcodes: counted as what they are in core ones
   std::uint64_t epoch;
 
   /// Begins a linearisation for a device. All of these need the evaluation lock.
@@ -66,6 +67,9 @@ struct Program {
   }
   std::uint16_t add_constant(const Node*);
 };
+
+/// How many core instructions an optional opcode is.
+unsigned written_out_length(std::uint16_t op);
 
 /// The words that MU_SPEC_* bits add to a key: classes of inner strides and rank, dims, strides.
 std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tensor* views, unsigned count);

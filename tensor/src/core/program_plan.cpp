@@ -1,5 +1,6 @@
 // From a linearised program to the boundary's text, and to a plan.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -105,6 +106,17 @@ bool write_out(const Text& from, Text& to) {
   return changed;
 }
 
+std::array<std::uint8_t, 256> measure_optional() {
+  std::array<std::uint8_t, 256> length{};
+  for (std::uint16_t op = MU_PW_SIGMOID; op < MU_PW_OPTIONAL_END; ++op) {
+    Text one{{MU_F32, MU_F32, MU_F32}, {}, {}, {}, {}}, plain;
+    one.add(op, MU_F32, 0, 1, 2);
+    write_out(one, plain);
+    length[op] = static_cast<std::uint8_t>(plain.inst.size());
+  }
+  return length;
+}
+
 // Ids become the boundary's: inputs, constants, instructions in one numbering. Borrows `t`.
 mu_pw_program finish(Text& t, std::uint32_t hash) {
   auto id = [&](std::uint16_t v) -> std::uint16_t {
@@ -147,6 +159,11 @@ Plan create(const Description& what, Device* d, Text text, std::uint32_t hash, s
 }
 
 }  // namespace
+
+unsigned written_out_length(std::uint16_t op) {
+  static const std::array<std::uint8_t, 256> length = measure_optional();
+  return length[op];
+}
 
 const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;

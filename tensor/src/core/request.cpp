@@ -78,7 +78,7 @@ void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, 
     from.byte_offset = 0;
     from.bytes = sizeof bits;
   } else {
-    held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1);
+    held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1, name);
     upload(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
     view_memory(from, node_of(held)->block, 0);
   }
@@ -110,7 +110,7 @@ void write_few(std::byte* to, std::size_t bytes, std::uint64_t bits, std::int64_
 }  // namespace
 
 Array filled(const char* name, Device* d, dtype type, const Sizes& sizes, std::int64_t count, std::uint64_t bits, bool baked) {
-  Array made = fresh_array(d, type, sizes, count);
+  Array made = fresh_array(d, type, sizes, count, name);
   if (count == 0) return made;
   if (d->host_memory && count <= few) {
     write_few(node_of(made)->block->data, bytes_of(type), bits, count);
@@ -128,7 +128,7 @@ Array filled(const char* name, Device* d, dtype type, const Sizes& sizes, std::i
 Array contiguous(const char* name, const Array& a) {
   const Node* n = node_of(a);
   if (n->contiguous) return a;
-  Array made = fresh_array(n->device, n->type, n->sizes, n->count);
+  Array made = fresh_array(n->device, n->type, n->sizes, n->count, name);
   if (n->count == 0) return made;
   mu_tensor views[2];
   view_of(views[0], n);

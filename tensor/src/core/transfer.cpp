@@ -1,26 +1,31 @@
 // Arrays from one device to another.
-#include <vector>
-
+#include "mushin/tensor/ops/transfer.hpp"
 #include "core/node.hpp"
 #include "core/plans.hpp"
-#include "mushin/tensor/ops/transfer.hpp"
+#include "core/request.hpp"
 
 namespace mushin::core {
 
 Array to_device(const Array& a, Device* device) {
   if (a.device() == device) return a;
   const Array stored = buffer_of(a, device);
-  const Node* n = node_of(stored);
-  if (n->device == device) return stored;
-  if (n->device->host_memory && device->host_memory) {
-    Node* relabelled = new_view(n);
+  if (stored.device() == device) return stored;
+  if (stored.device()->host_memory && device->host_memory) {
+    Node* relabelled = new_view(node_of(stored));
     relabelled->device = device;
     return Array(relabelled);
   }
-  std::vector<std::byte> values(static_cast<std::size_t>(n->count) * bytes_of(n->type));
-  read_all(stored, values.data());
-  Array made = fresh_array(device, n->type, n->sizes, n->count);
-  upload("to", node_of(made)->block, 0, values.data(), values.size());
+  const Array source = contiguous("to", stored);
+  const Node* n = node_of(source);
+  Device* host = device->host_memory ? device : builtin();
+  Array made = n->device->host_memory ? source : fresh_array(host, n->type, n->sizes, n->count, "to");
+  const auto bytes = static_cast<std::size_t>(n->count) * bytes_of(n->type);
+  if (!n->device->host_memory) download("to", node_of(made)->block->data, n->block, n->offset, bytes);
+  if (device->host_memory) return made;
+  const Array passed = made;
+  made = fresh_array(device, n->type, n->sizes, n->count, "to");
+  const Node* from = node_of(passed);
+  upload("to", node_of(made)->block, 0, from->block->data + from->offset, bytes);
   return made;
 }
 

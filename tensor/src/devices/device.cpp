@@ -1,14 +1,12 @@
 // The public face of a device.
 #include "mushin/tensor/device.hpp"
 
-#include <fmt/format.h>
-
+#include "core/failure.hpp"
+#include "core/memory.hpp"
 #include "devices/device_state.hpp"
 #include "devices/host.hpp"
 #include "loader/note_probe.hpp"
 #include "loader/plugins.hpp"
-#include "loader/tables.hpp"
-#include "mushin/tensor/error.hpp"
 #include "mushin_tensor_config.h"
 
 namespace mushin {
@@ -28,10 +26,12 @@ std::vector<Device> devices() {
 }
 
 void synchronize(Device d) {
-  mu_error error = core::empty_error();
-  const mu_code code = d.raw()->device.synchronize(d.raw()->handle, &error);
-  if (code != MU_OK) throw DeviceError(fmt::format("[synchronize] {} failed: {}", d.name(), core::describe(code, error)).c_str());
+  if (d.host_memory()) return;
+  core::settle(d.raw());
+  core::take_failure("synchronize", d.raw());
 }
+
+MemoryStats memory_stats(Device d) { return core::memory_stats(d.raw()); }
 
 std::vector<PluginMessage> plugin_messages() { return core::logged(); }
 

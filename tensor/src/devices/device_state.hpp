@@ -1,10 +1,18 @@
 // A device as the core sees it: the plugin's tables, made whole, and what kind of memory it has.
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 
 #include "mushin/plugin.h"
 
 namespace mushin::core {
+
+/// What a device reported about work after the call that gave it had returned.
+struct Failure {
+  mu_code code;
+  char text[sizeof mu_error::message];
+};
 
 /// Lives as long as the process. `host_memory` devices share one memory: an array moves between them by changing its label,
 /// and what a plugin refuses is planned on `builtin()` in place.
@@ -12,13 +20,18 @@ struct Device {
   const char* plugin_name;  // "onednn"
   char name[48];            // "cuda:0"; "onednn" for a plugin's only device
   mu_device* handle;
-  mu_device_table device;   // copies: missing tails are zero
-  mu_memory_table memory;   // all NULL on host_memory devices without their own
+  mu_device_table device;  // copies: missing tails are zero
+  mu_memory_table memory;  // all NULL on host_memory devices without their own
   mu_stream_table stream;
   mu_compute_table compute;
   mu_device_info info;
   bool host_memory;
-  std::uint32_t index;      // position in the list of opened devices; keys the plan cache
+  bool writes_out;          // with memory of its own, and refuses optional opcodes: it gets them in core ones
+  std::uint32_t index;  // position in the list of opened devices; keys the plan cache
+  // Used where the device has memory of its own (in host memory all is done when a call returns):
+  std::mutex giving;                             // one thread at a time gives work to the one stream
+  std::mutex waiting;                            // one thread at a time waits: who comes next knows what the wait has told
+  std::atomic<const Failure*> failure{nullptr};  // the first since synchronize() told one; MU_DEVICE_LOST stays
 };
 
 /// The backend that is linked in; never fails.

@@ -30,6 +30,27 @@ std::string read_info(Device& d, std::uint32_t kinds) {
   return d.host_memory ? std::string() : check_memory_table(d.memory);
 }
 
+bool takes(const Device& d, std::uint16_t opcode, std::uint16_t second) {
+  constexpr mu_dtype types[] = {MU_F32, MU_F32};
+  const mu_pw_inst inst{opcode, 0, MU_F32, 0, second, MU_PW_NONE, 0};
+  const mu_pw_program program{sizeof program, MU_PW_MAGIC, 1, 2, 1, 0, 1, 0, {2}, opcode, types, nullptr, nullptr, &inst};
+  const mu_op_pointwise op{{sizeof op, MU_OP_POINTWISE}, &program};
+  mu_tensor view{};
+  view.size = sizeof view, view.dtype = MU_F32, view.rank = 1, view.dim[0] = view.stride[0] = 1, view.bytes = sizeof(float);
+  const mu_tensor in[] = {view, view};
+  mu_plan_info info{};
+  info.size = sizeof info;
+  mu_error error = empty_error();
+  mu_plan* none = nullptr;
+  return d.compute.plan_create(d.handle, &op.h, MU_PLAN_QUERY_ONLY, 2, in, 1, &view, &none, &info, &error) == MU_OK;
+}
+
+bool refuses_optional_opcodes(const Device& d) {
+  for (std::uint16_t op = MU_PW_SIGMOID; op < MU_PW_OPTIONAL_END; ++op)
+    if (!takes(d, op, MU_PW_NONE) && !takes(d, op, 1)) return true;
+  return false;
+}
+
 // A CPU plugin's only device goes by the plugin's name alone.
 void set_name(Device& d, std::uint32_t i, std::uint32_t count) {
   const bool plain = count == 1 && d.info.kind == MU_KIND_CPU;
@@ -55,6 +76,7 @@ std::string open_one(const Backend& b, std::uint32_t kinds, std::uint32_t i, std
     delete d;
     return wrong;
   }
+  d->writes_out = !d->host_memory && refuses_optional_opcodes(*d);
   set_name(*d, i, count);
   d->index = next_index++;
   opened.devices.push_back(d);

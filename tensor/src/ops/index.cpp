@@ -30,7 +30,7 @@ Array gather(const Array& a, unsigned axis, const Array& indices) {
   check_indices("gather", a.sizes(), axis, indices.sizes());
   Device* device = common_device("gather", node_of(a), node_of(indices));
   const Array data = buffer_of(a, device), at = buffer_of(indices, device);
-  Array made = fresh_array(device, a.type(), at.sizes(), at.sizes().count());
+  Array made = fresh_array(device, a.type(), at.sizes(), at.sizes().count(), "gather");
   if (node_of(made)->count == 0) return made;
   const mu_op_gather op{{sizeof op, MU_OP_GATHER}, axis, 0};
   mu_tensor view[3];
@@ -54,7 +54,7 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
     made = filled("scatter_add", device, b->type, b->sizes, count, b->bits, b->baked);
   } else {
     const Array old = buffer_of(base);
-    made = fresh_array(device, b->type, b->sizes, count);
+    made = fresh_array(device, b->type, b->sizes, count, "scatter_add");
     mu_tensor view[2];
     view_of(view[0], node_of(old));
     view_of(view[1], node_of(made));

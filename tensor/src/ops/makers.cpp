@@ -31,7 +31,7 @@ Array eye(const Sizes& s, dtype type, double value) {
 Array ramp(std::int64_t n, dtype type, double first, double step) {
   const Sizes s{n};
   checked_count("arange", s);
-  Array made = fresh_array(default_device(), type, s, n);
+  Array made = fresh_array(default_device(), type, s, n, "arange");
   const std::size_t bytes = bytes_of(type);
   std::vector<std::byte> values(static_cast<std::size_t>(n) * bytes);
   for (std::int64_t i = 0; i < n; ++i) {

@@ -41,7 +41,7 @@ Array draw(const char* name, const Sizes& sizes, dtype type, std::uint32_t kind)
   const Draw d = take(count, type);
   const std::uint64_t state[2] = {d.key, d.counter};
   const Array from = from_values({2}, dtype::i64, state);
-  Array made = fresh_array(from.device(), type, sizes, count);
+  Array made = fresh_array(from.device(), type, sizes, count, name);
   if (count == 0) return made;
   const mu_op_random op{{sizeof op, MU_OP_RANDOM}, kind, 0};
   mu_tensor view[2];

@@ -49,7 +49,7 @@ bool store_shared(const Program& p) {
 }
 
 void linearise(Program& p, Node* n) {
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 3; ++round) {  // storing shared values may add inputs
     p.begin(n->device);
     p.out[0] = p.visit_any(n);
     p.n_out = 1;
@@ -67,7 +67,7 @@ void linearise(Program& p, Node* n) {
 Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned axes, bool keep, dtype result) {
   Node* n = node_of(a);
   const Sizes sizes = reduced_sizes(n->sizes, axes, keep);
-  Array made = fresh_array(n->device, result, sizes, sizes.count());
+  Array made = fresh_array(n->device, result, sizes, sizes.count(), name);
   if (node_of(made)->count == 0) return made;
   Program p;
   Space space;

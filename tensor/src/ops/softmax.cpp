@@ -14,7 +14,7 @@ Array native(const char* name, std::uint32_t kind, unsigned axis, const Array& a
   if (b && !(a.sizes() == b->sizes())) fail<ShapeError>("[{}] sizes differ: {} and {}", name, text_of(a.sizes()), text_of(b->sizes()));
   Device* device = common_device(name, node_of(a), b ? node_of(*b) : nullptr);
   const Array x = buffer_of(a, device), y = b ? buffer_of(*b, device) : Array();
-  Array made = fresh_array(device, a.type(), a.sizes(), a.sizes().count());
+  Array made = fresh_array(device, a.type(), a.sizes(), a.sizes().count(), name);
   if (node_of(made)->count == 0) return made;
   const mu_op_softmax op{{sizeof op, MU_OP_SOFTMAX}, kind, axis};
   mu_tensor view[3];

@@ -1,5 +1,6 @@
 // Devices and the backends that drive them.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -50,8 +51,18 @@ MUSHIN_API void set_default_device(const char* name);
 /// Every device of every backend, "builtin" first. Loads all plugins: half a second where one brings CUDA's libraries.
 MUSHIN_API std::vector<Device> devices();
 
-/// Waits until the device has done all that was given to it. DeviceError when some of it failed.
+/// Waits until the device has done all that was given to it. Throws what failed of it (ShapeError for an index outside its axis,
+/// PluginError, DeviceError): reads of that device's values throw the same until synchronize has told it. A lost device stays lost: every
+/// later use is a DeviceError with the first reason.
 MUSHIN_API void synchronize(Device);
+
+/// Bytes of a device's memory. Backends in host memory share one account.
+struct MemoryStats {
+  std::size_t in_use;  ///< by tensors; what a thread keeps for its own next small ones (at most 1 MiB) counts as well
+  std::size_t cached;  ///< free, kept for tensors to come
+  std::size_t peak;    ///< the most that was ever in use
+};
+MUSHIN_API MemoryStats memory_stats(Device);
 
 /// What became of one candidate for a plugin.
 enum class plugin_state {

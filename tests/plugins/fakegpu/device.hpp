@@ -1,0 +1,39 @@
+// One fake device: its memory, its queue, the faults that tests ask for, and the builtin backend's kernels, which its own thread runs.
+#pragma once
+#include <mutex>
+
+#include "faults.hpp"
+#include "memory.hpp"
+#include "queue.hpp"
+
+struct mu_device {
+  mu_device(int index, const mu_host*, const mu_plugin* kernels, mu_device* handle);
+
+  const int index;
+  const mu_plugin* kernels;
+  mu_device* kernel_device;
+  fakegpu::Memory memory;
+  fakegpu::Queue queue;
+  std::mutex fault_mutex;
+  fakegpu::Fault no_memory, no_memory_to_run, failing_run, lost;
+
+  bool due(fakegpu::Fault& f) {
+    const std::lock_guard lock(fault_mutex);
+    return f.due();
+  }
+  /// Device 0 refuses all that is optional.
+  bool plain() const { return index == 0; }
+};
+
+namespace fakegpu {
+
+/// The least that the boundary allows.
+inline constexpr std::uint32_t most_in = 12, most_out = 4, most_inst = 64;
+inline constexpr std::uint64_t workspace_bytes = 256;
+
+extern const mu_compute_table compute;
+
+/// Writes `f` down for the host.
+mu_code tell(mu_error*, const Failure& f);
+
+}  // namespace fakegpu

@@ -1,0 +1,152 @@
+// A device as far from the host as one can be without hardware: asynchronous, with memory that the host cannot touch, the smallest limits
+// that the boundary allows, and faults on demand. For tests only.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "builtin.h"
+#include "device.hpp"
+
+MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
+
+mu_device::mu_device(int i, const mu_host* host, const mu_plugin* with, mu_device* handle)
+    : index(i),
+      kernels(with),
+      kernel_device(handle),
+      memory(std::uint64_t{2} << 30),
+      no_memory(host, "OOM", i),
+      no_memory_to_run(host, "OOM_RUN", i),
+      failing_run(host, "FAIL_RUN", i),
+      lost(host, "LOST", i) {}
+
+namespace fakegpu {
+
+mu_code tell(mu_error* error, const Failure& f) { return f.code == MU_OK ? MU_OK : mu_fail(error, f.code, 0, f.text.c_str()); }
+
+namespace {
+
+const mu_host* host;
+
+mu_code device_count(std::uint32_t* count, mu_error*) noexcept {
+  *count = 2;
+  return MU_OK;
+}
+
+mu_code device_open(std::uint32_t index, mu_device** device, mu_error* error) noexcept {
+  const mu_plugin* kernels = mushin_builtin_entry(host, error);
+  mu_device* handle = nullptr;
+  if (const mu_code code = kernels->device_open(0, &handle, error); code != MU_OK) return code;
+  *device = new mu_device(static_cast<int>(index), host, kernels, handle);  // as long as the process
+  return MU_OK;
+}
+
+mu_code info(mu_device* d, mu_device_info* to, mu_error*) noexcept {
+  to->kind = MU_KIND_VENDOR;
+  to->mem_total = std::uint64_t{2} << 30;
+  to->mem_align = 64;
+  to->pw_max_in = most_in, to->pw_max_out = most_out, to->pw_max_inst = most_inst;
+  std::snprintf(to->name, sizeof to->name, "a fake that %s", d->plain() ? "does only what it must" : "does all that builtin does");
+  return MU_OK;
+}
+
+mu_code synchronize(mu_device* d, mu_error* error) noexcept { return tell(error, d->queue.wait(static_cast<mu_stream*>(nullptr))); }
+
+void close_device(mu_device*) noexcept {}
+
+mu_code mem_info(mu_device* d, std::uint64_t* free_bytes, std::uint64_t* total, mu_error*) noexcept {
+  *free_bytes = d->memory.left();
+  *total = std::uint64_t{2} << 30;
+  return MU_OK;
+}
+
+mu_code alloc(mu_device* d, std::uint32_t, std::uint64_t bytes, std::uint64_t, mu_buffer** buffer, mu_error* error) noexcept {
+  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  *buffer = d->due(d->no_memory) ? nullptr : d->memory.allocate(bytes);
+  return *buffer ? MU_OK : mu_fail(error, MU_OUT_OF_MEMORY, 0, "the fake has no more memory");
+}
+
+void free_buffer(mu_device* d, mu_buffer* b) noexcept {
+  if (!d->memory.free(b)) std::abort();  // a test must see it
+}
+
+mu_stream* or_default(mu_device* d, mu_stream* s) { return s ? s : d->queue.default_stream(); }
+
+mu_code upload(mu_device* d, mu_stream* s, mu_buffer* to, std::uint64_t offset, const void* from, std::uint64_t bytes,
+               mu_error* error) noexcept {
+  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  const auto* first = static_cast<const std::byte*>(from);
+  d->queue.give(or_default(d, s), [d, to, offset, staged = std::vector<std::byte>(first, first + bytes)] {
+    const auto target = d->memory.find(to);
+    if (!target) return Failure{MU_INTERNAL, "an upload into a buffer that was freed"};
+    if (offset + staged.size() > target->size) return Failure{MU_INTERNAL, "an upload ends outside its buffer"};
+    std::memcpy(target->data + offset, staged.data(), staged.size());
+    return Failure{};
+  });
+  return MU_OK;
+}
+
+mu_code download(mu_device* d, mu_stream* s, void* to, mu_buffer* from, std::uint64_t offset, std::uint64_t bytes,
+                 mu_error* error) noexcept {
+  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  d->queue.give(or_default(d, s), [=] {
+    const auto source = d->memory.find(from);
+    if (!source) return Failure{MU_INTERNAL, "a download from a buffer that was freed"};
+    if (offset + bytes > source->size) return Failure{MU_INTERNAL, "a download ends outside its buffer"};
+    std::memcpy(to, source->data + offset, bytes);
+    return Failure{};
+  });
+  return MU_OK;
+}
+
+mu_code stream_create(mu_device* d, std::uint32_t, mu_stream** s, mu_error*) noexcept {
+  *s = new mu_stream;
+  (*s)->device = d;
+  d->queue.add(*s);
+  return MU_OK;
+}
+void stream_destroy(mu_stream* s) noexcept {
+  s->device->queue.remove(s);
+  delete s;
+}
+mu_code stream_synchronize(mu_stream* s, mu_error* error) noexcept { return tell(error, s->device->queue.wait(s)); }
+
+mu_code event_create(mu_device* d, std::uint32_t, mu_event** e, mu_error*) noexcept {
+  *e = new mu_event{d, std::make_shared<Turns>()};
+  return MU_OK;
+}
+void event_destroy(mu_event* e) noexcept { delete e; }
+mu_code event_record(mu_event* e, mu_stream* s, mu_error*) noexcept {
+  e->device->queue.record(or_default(e->device, s), e->turns);
+  return MU_OK;
+}
+mu_code event_query(mu_event* e, mu_error*) noexcept { return e->device->queue.reached(e->turns) ? MU_OK : MU_PENDING; }
+mu_code event_wait(mu_event* e, std::uint64_t, mu_error* error) noexcept { return tell(error, e->device->queue.wait(e->turns)); }
+mu_code stream_wait_event(mu_stream* s, mu_event* e, mu_error*) noexcept {
+  e->device->queue.hold(or_default(e->device, s), e->turns);
+  return MU_OK;
+}
+
+constexpr mu_device_table devices{sizeof(mu_device_table), 0, info, synchronize, close_device, mem_info};
+constexpr mu_memory_table memory{sizeof(mu_memory_table), 0, alloc, free_buffer, upload, download, nullptr, nullptr};
+constexpr mu_stream_table streams{sizeof(mu_stream_table),
+                                  0,
+                                  stream_create,
+                                  stream_destroy,
+                                  stream_synchronize,
+                                  event_create,
+                                  event_destroy,
+                                  event_record,
+                                  event_query,
+                                  event_wait,
+                                  stream_wait_event};
+constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "fakegpu", "0.1.0",  "mushin's tests", "MIT OR Apache-2.0",
+                           device_count,      device_open,  nullptr,   &devices, &memory,          &streams,
+                           &compute};
+
+}  // namespace
+}  // namespace fakegpu
+
+extern "C" MUSHIN_PLUGIN_EXPORT const mu_plugin* mushin_plugin_entry_v0(const mu_host* given, mu_error*) {
+  fakegpu::host = given;
+  return &fakegpu::plugin;
+}
