@@ -8,10 +8,6 @@
 
 namespace mushin::core {
 namespace {
-bool is_last(GraphNode* n) noexcept {
-  return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) == 0;
-}
-
 void give_back(GraphNode* n) noexcept {
   if (!n->rule) {
     delete static_cast<LeafNode*>(n);
@@ -71,7 +67,7 @@ void destroy(GraphHead* head) noexcept {
   while (list) {
     GraphNode* n = std::exchange(list, list->next);
     for (GraphNode* in : n->operand)
-      if (in && is_last(in)) in->next = std::exchange(list, in);
+      if (in && count_down(in->refs)) in->next = std::exchange(list, in);
     give_back(n);
   }
 }

@@ -47,6 +47,12 @@ namespace {
 
 // Calls f(roots, into) for pending nodes of equal sizes on one device together. `into` has entries where `to` isn't null.
 void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
+  if (count == 1) {
+    Node* root = node_of(arrays[0]);
+    if (root->state.load(std::memory_order_relaxed) != State::pending) return force_locked(root);
+    Node* into = to && *to[0] ? node_of(*to[0]) : nullptr;
+    return evaluate_group({&root, 1}, {&into, 1});
+  }
   std::vector<bool> done(count, false);
   Node *roots[Program::most_out], *into[Program::most_out];
   for (unsigned i = 0; i < count; ++i) {

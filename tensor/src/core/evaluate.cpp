@@ -240,8 +240,11 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
       }
       evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
     } else if (p.n_out) {
-      force_products(p);
-      run_group(p, o, {old, p.n_out});
+      const bool alone = p.n_out == 1 && p.products && !old[0];
+      if (!alone || !run_as_epilogue(p, o.node[0])) {
+        force_products(p);
+        run_group(p, o, {old, p.n_out});
+      }
     }
     done = next;
   }

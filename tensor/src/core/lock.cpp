@@ -22,7 +22,7 @@ void wait_a_turn(int n) noexcept {
 }
 
 void EvaluationLock::wait() noexcept {
-  for (int n = 0; taken_.load(std::memory_order_relaxed) || taken_.exchange(true, std::memory_order_acquire); ++n) wait_a_turn(n);
+  for (int n = 0; taken_.load(std::memory_order_relaxed) || !take(taken_); ++n) wait_a_turn(n);
 }
 
 }  // namespace mushin::core

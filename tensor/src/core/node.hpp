@@ -41,9 +41,9 @@ inline Array share(Node* n) {
   return Array(n);
 }
 
-inline void add_ref(Block* b) noexcept { __atomic_fetch_add(&b->refs, 1, __ATOMIC_RELAXED); }
+inline void add_ref(Block* b) noexcept { count_up(b->refs); }
 inline void drop_ref(Block* b) noexcept {
-  if (__atomic_load_n(&b->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) == 0) release(b);
+  if (count_down(b->refs)) release(b);
 }
 
 /// One reference; arg and block are null, all else is to be written.

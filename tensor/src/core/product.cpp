@@ -99,7 +99,7 @@ Array new_product(Node* a, Node* b, Device* device, const Sizes& sizes, std::int
 
 void force_product(Node* n) {
   for (int turns = 0; !is_buffer(n); ++turns) {
-    if (n->claimed.exchange(true, std::memory_order_acquire)) {
+    if (!take(n->claimed)) {
       wait_a_turn(turns);
       continue;
     }

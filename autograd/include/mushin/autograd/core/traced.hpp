@@ -11,10 +11,9 @@ struct GraphHead {
 };
 MUSHIN_API void destroy(GraphHead*) noexcept;
 
-inline void add_ref(GraphHead* n) noexcept { __atomic_fetch_add(&n->refs, 1, __ATOMIC_RELAXED); }
+inline void add_ref(GraphHead* n) noexcept { count_up(n->refs); }
 inline void drop_ref(GraphHead* n) noexcept {
-  // A sole owner is seen by a plain load: nobody else can add a reference.
-  if (__atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) == 0) destroy(n);
+  if (count_down(n->refs)) destroy(n);
 }
 
 /// An untyped differentiable value: an array, and the graph node that tells how it was made. A constant converts to one

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "mushin/tensor/core/references.hpp"
 #include "mushin/tensor/dtype.hpp"
 #include "mushin/tensor/export.hpp"
 
@@ -48,10 +49,9 @@ struct NodeHead {
 struct Node;
 MUSHIN_API void destroy(NodeHead*) noexcept;
 
-inline void add_ref(NodeHead* n) noexcept { __atomic_fetch_add(&n->refs, 1, __ATOMIC_RELAXED); }
+inline void add_ref(NodeHead* n) noexcept { count_up(n->refs); }
 inline void drop_ref(NodeHead* n) noexcept {
-  // A sole owner is seen by a plain load: nobody else can add a reference, so no locked instruction is needed.
-  if (__atomic_load_n(&n->refs, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) == 0) destroy(n);
+  if (count_down(n->refs)) destroy(n);
 }
 
 /// An untyped tensor: a shared handle to an immutable value. The value is a view of a buffer, a literal, or a pending
