@@ -1,4 +1,5 @@
 #include "mushin/tensor/ops/matmul.hpp"
+#include "mushin/tensor/ops/reduce.hpp"
 
 #include <cstdlib>
 #include "core/plans.hpp"
@@ -146,6 +147,21 @@ TEST(Matmul, AnEpilogueIsNoPlanOfItsOwn) {
   const Array apart = rare(product);
   evaluate(apart);
   EXPECT_EQ(plan_count(), before + 1);  // the program alone
+}
+
+TEST(Matmul, AnEpilogueFeedsASumAndWhoeverElseReadsIt) {
+  if (std::getenv("MUSHIN_EAGER")) GTEST_SKIP() << "every op is evaluated at once";
+  const Array a = array({2, 2}, {1, 2, 3, 4}), bias = array({2}, {10, 20});
+  auto rare = [&](const Array& p) { return sub(add(p, bias), mul(p, add(p, p))); };
+  const Array together = rare(matmul(a, a)), held_elsewhere = together;
+  const Values sums = values(sum(together, 0b10, false)), stored = values(together);
+  const Array product = matmul(a, a);
+  evaluate(product);
+  const std::size_t before = plan_count();
+  const Array apart = rare(product);
+  EXPECT_EQ(values(apart), stored);
+  EXPECT_EQ(sums, (Values{stored[0] + stored[1], stored[2] + stored[3]}));
+  EXPECT_EQ(plan_count(), before + 1);  // the program alone: it was part of the product's plan before
 }
 
 TEST(Matmul, AProductThatOthersHoldIsComputedOnce) {
