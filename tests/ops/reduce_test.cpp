@@ -36,10 +36,15 @@ Ref argmax(const Ref& a, const std::vector<int>& axes, bool keep) {
   return out;
 }
 
+Ref argmin(const Ref& a, const std::vector<int>& axes, bool keep) { return argmax(map(a, std::negate<>()), axes, keep); }
+Ref prod(const Ref& a, std::vector<int> axes, bool keep) {
+  return reduce(a, std::move(axes), keep, 1, [](double p, double x) { return p * x; });
+}
+
 struct Reduction {
   const char* name;
   Array (*eager)(const Array&, unsigned, bool);
-  Traced (*traced)(const Traced&, unsigned, bool);  // null: no gradient; stands last
+  Traced (*traced)(const Traced&, unsigned, bool);  // null: no gradient; these stand last
   Ref (*oracle)(const Ref&, std::vector<int>, bool);
   bool integers;
   bool adds;  // rounding grows with the number of elements
@@ -47,9 +52,11 @@ struct Reduction {
 const Reduction reductions[] = {
     {"sum", core::sum, core::sum, sum, true, true},
     {"mean", core::mean, core::mean, mean, false, true},
+    {"prod", core::prod, core::prod, prod, false, true},
     {"max", core::max, core::max, max, true, false},
     {"min", core::min, core::min, min, true, false},
     {"argmax", core::argmax, nullptr, [](const Ref& a, std::vector<int> axes, bool keep) { return argmax(a, axes, keep); }, true, false},
+    {"argmin", core::argmin, nullptr, [](const Ref& a, std::vector<int> axes, bool keep) { return argmin(a, axes, keep); }, true, false},
 };
 
 struct Case {
@@ -142,7 +149,7 @@ TEST_P(ReductionGradientTest, OfBothOrders) {
 
 std::string name_of_case(const testing::TestParamInfo<Reduction>& test) { return test.param.name; }
 INSTANTIATE_TEST_SUITE_P(Reduce, ReductionTest, testing::ValuesIn(reductions), name_of_case);
-INSTANTIATE_TEST_SUITE_P(Reduce, ReductionGradientTest, testing::ValuesIn(std::begin(reductions), std::end(reductions) - 1), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Reduce, ReductionGradientTest, testing::ValuesIn(std::begin(reductions), std::end(reductions) - 2), name_of_case);
 
 TEST(Reduce, SpecialValues) {
   const Ref x{{5, 3}, {1, nan, 2, inf, 1, 2, -inf, inf, 1, -0.0, 0.0, -0.0, inf, -inf, 5}};
@@ -152,7 +159,9 @@ TEST(Reduce, SpecialValues) {
       EXPECT_TRUE(equal(core::max(a, 2, false), max(x, {1}))) << "NaN wins";
       EXPECT_TRUE(equal(core::min(a, 2, false), min(x, {1}, false))) << "NaN wins";
       EXPECT_TRUE(equal(core::argmax(a, 2, false), Ref{{5}, {1, 0, 1, 0, 0}})) << "NaN wins, then the first of equals";
+      EXPECT_TRUE(equal(core::argmin(a, 2, false), Ref{{5}, {1, 1, 0, 0, 1}})) << "NaN wins, then the first of equals";
       EXPECT_TRUE(equal(core::sum(a, 2, false), Ref{{5}, {nan, inf, nan, 0, nan}}));
+      EXPECT_TRUE(equal(core::prod(a, 2, false), Ref{{5}, {nan, inf, -inf, 0, -inf}}));
     }
   });
 }
@@ -165,10 +174,53 @@ TEST(Reduce, OverNothing) {
       EXPECT_TRUE(equal(core::max(none, 2, false), full({2}, -inf)));
       EXPECT_TRUE(equal(core::min(none, 2, false), full({2}, inf)));
       EXPECT_TRUE(equal(core::argmax(none, 2, false), full({2}, 0)));
+      EXPECT_TRUE(equal(core::argmin(none, 2, false), full({2}, 0)));
+      EXPECT_TRUE(equal(core::prod(none, 2, false), full({2}, 1)));
       EXPECT_TRUE(equal(core::mean(none, 2, false), full({2}, nan)));
       EXPECT_TRUE(equal(core::sum(none, 1, false), full({0}, 0)));
     }
     EXPECT_TRUE(equal(core::sum(array(full({0}, 0), dtype::i64), 1, false), full({}, 0)));
+  });
+}
+
+TEST(Reduce, ProductsOfIntegersAndLiterals) {
+  on_every_device([&] {
+    const Ref x{{2, 3}, {2, -3, 4, 1, 0, 5}};
+    EXPECT_TRUE(equal(core::prod(array(x, dtype::i64), 2, false), Ref{{2}, {-24, 0}}));
+    EXPECT_TRUE(equal(core::prod(array(x, dtype::i64), 3, true), Ref{{1, 1}, {0}}));
+    EXPECT_TRUE(equal(core::prod(core::full({2, 5}, dtype::f32, 2), 2, false), full({2}, 32)));
+    EXPECT_TRUE(equal(core::prod(core::full({2, 5}, dtype::i64, 3), 2, false), full({2}, 243)));
+  });
+}
+
+TEST(Reduce, ProductsHaveGradientsAtZeros) {
+  const auto product = [](const auto& in) { return core::prod(in[0], 2, false); };
+  check_gradients(product, {Ref{{4, 3}, {0, 2, 3, 0, 0, 3, 0, 0, 0, -1, 2, 0.5}}});
+  check_gradients([](const auto& in) { return core::prod(in[0], 5, true); }, {Ref{{2, 2, 2}, {0, 2, 3, 0, 1, 0, -2, 4}}});
+  check_gradients(product, {random({2, 5}, 55, -2, 2)});
+  on_every_device([&] {
+    const core::Leaf none(array(full({2, 0}, 0), dtype::f64));
+    core::backward(core::prod(none.traced(), 2, false), false);
+    EXPECT_TRUE(equal(none.grad(), full({2, 0}, 0)));
+  });
+}
+
+TEST(Reduce, AnyAndAll) {
+  const Ref x{{4, 3}, {0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 0, 1}};
+  on_every_device([&] {
+    const Array a = array(x, dtype::b8), none = array(full({2, 0}, 0), dtype::b8);
+    for (bool keep : {false, true}) {
+      EXPECT_TRUE(equal(core::any(a, 2, keep), max(x, {1}, keep)));
+      EXPECT_TRUE(equal(core::all(a, 2, keep), min(x, {1}, keep)));
+      EXPECT_TRUE(equal(core::any(a, 1, keep), max(x, {0}, keep)));
+      EXPECT_TRUE(equal(core::all(a, 3, keep), min(x, {0, 1}, keep)));
+    }
+    EXPECT_EQ(core::any(a, 2, false).type(), dtype::b8);
+    EXPECT_TRUE(equal(core::any(none, 2, false), full({2}, 0)));
+    EXPECT_TRUE(equal(core::all(none, 2, false), full({2}, 1)));
+    EXPECT_TRUE(equal(core::all(core::full({3}, dtype::b8, 1), 1, false), full({}, 1)));
+    EXPECT_TRUE(throws<Error>([] { core::any(core::full({3}, dtype::f32, 1), 1, false); }, "[any] needs bool: float"));
+    EXPECT_TRUE(throws<Error>([] { core::all(core::full({3}, dtype::f32, 1), 1, false); }, "[all] needs bool: float"));
   });
 }
 

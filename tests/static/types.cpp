@@ -55,6 +55,16 @@ static_assert(same<decltype(mu::sum(a<float, batch, 3>())), mu::Tensor<float>> &
 static_assert(same<decltype(mu::max<0, 2>(a<float, 2, 3, 4>(), mu::keep)), mu::Tensor<float, 1, 3, 1>>);
 static_assert(same<decltype(mu::argmax<1>(a<float, batch, 10>())), mu::Tensor<int64_t, batch>> &&
               same<decltype(mu::argmax(a<float, 3, 3>())), mu::Tensor<int64_t>>);
+static_assert(same<decltype(mu::prod<0>(a<int64_t, batch, 3>(), mu::keep)), mu::Tensor<int64_t, 1, 3>> &&
+              same<decltype(mu::argmin<-1>(a<float, batch, 3>())), mu::Tensor<int64_t, batch>>);
+static_assert(same<decltype(mu::any(a<bool, batch, 3>())), mu::Tensor<bool>> &&
+              same<decltype(mu::all<0>(a<bool, batch, 3>(), mu::keep)), mu::Tensor<bool, 1, 3>>);
+static_assert(same<decltype(mu::var<1>(a<float, batch, 3>())), mu::Tensor<float, batch>> &&
+              same<decltype(mu::var(a<float, batch, 3>(), 1)), mu::Tensor<float>>);
+static_assert(same<decltype(mu::std<-1>(a<double, 2, 3>(), 1, mu::keep)), mu::Tensor<double, 2, 1>> &&
+              same<decltype(mu::std<0>(a<double, 2, 3>(), mu::keep)), mu::Tensor<double, 1, 3>>);
+static_assert(same<decltype(mu::logsumexp<1>(a<float, batch, 3>())), mu::Tensor<float, batch>> &&
+              same<decltype(mu::norm<0, 1>(a<float, batch, 3>())), mu::Tensor<float>>);
 
 // Shapes.
 static_assert(same<decltype(mu::reshape<batch, 28, 28>(a<float, batch, 784>())), mu::Tensor<float, batch, 28, 28>>);

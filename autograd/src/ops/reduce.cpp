@@ -1,28 +1,13 @@
 #include "mushin/autograd/ops/reduce.hpp"
 
-#include "graph/pullback.hpp"
+#include "graph/fill.hpp"
 #include "graph/record.hpp"
+#include "mushin/autograd/ops/arrange.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
-#include "mushin/autograd/ops/shape.hpp"
+#include "ops/reduced.hpp"
 
 namespace mushin::core {
 namespace {
-
-/// `sizes` with 1 in the reduced axes.
-Sizes kept_sizes(Sizes sizes, unsigned axes) {
-  for (unsigned i = 0; i < sizes.rank; ++i)
-    if (axes >> i & 1) sizes.at[i] = 1;
-  return sizes;
-}
-std::int64_t reduced_count(const Sizes& sizes, unsigned axes) {
-  std::int64_t n = 1;
-  for (unsigned i = 0; i < sizes.rank; ++i)
-    if (axes >> i & 1) n *= sizes.at[i];
-  return n;
-}
-unsigned axes_of(const Pullback& p) { return static_cast<unsigned>(p.parameter(0)); }
-
-Traced spread(const Pullback& p, const Traced& g) { return broadcast_to(reshape(g, kept_sizes(p.sizes(0), axes_of(p))), p.sizes(0)); }
 
 /// The cotangent, shared equally by the elements that equal the extreme of their group.
 void share(Pullback& p) {
@@ -39,6 +24,42 @@ Traced sum(const Traced& a, unsigned axes, bool keep) {
   static constexpr auto pull = [](Pullback& p) { p.give(0, spread(p, p.cotangent())); };
   static constexpr Rule rule{"sum", {}, pull};
   return record(rule, sum(a.value(), axes, keep), a, {axes});
+}
+
+namespace {
+
+/// x: (m, n). For each element the product of the others in its row: from the products of pairs, whose others are known by recursion.
+/// Without a division, so that zeros need no thought, in any order of gradient.
+Traced others(const Traced& x) {
+  const std::int64_t m = x.sizes()[0], n = x.sizes()[1], pairs = (n + 1) / 2;
+  if (n == 1) return Traced(filled(x.sizes(), x.type(), 1));
+  const std::int64_t before[] = {0, 0}, after[] = {0, n % 2};
+  const Traced even_and_odd = reshape(pad(x, before, after, literal(1, x.type())), {m, pairs, 2});
+  const Traced even = at(even_and_odd, 2, 0), odd = at(even_and_odd, 2, 1), rest = others(mul(even, odd));
+  const Traced each[] = {mul(rest, odd), mul(rest, even)};
+  return slice(reshape(stack(each, 2, 2), {m, 2 * pairs}), 1, 0, n);
+}
+
+}  // namespace
+
+Traced prod(const Traced& a, unsigned axes, bool keep) {
+  static constexpr auto pull = [](Pullback& p) {
+    const Sizes& sizes = p.sizes(0);
+    const unsigned mask = axes_of(p);
+    unsigned order[max_rank], back[max_rank], next = 0;
+    for (bool reduced : {false, true})
+      for (unsigned i = 0; i < sizes.rank; ++i)
+        if ((mask >> i & 1) == reduced) order[next++] = i;
+    Sizes turned;
+    for (unsigned i = 0; i < sizes.rank; ++i) turned.push(sizes[order[i]]), back[order[i]] = i;
+    const Traced g = spread(p, p.cotangent());
+    const std::int64_t n = reduced_count(sizes, mask), count = sizes.count();
+    if (count == 0) return p.give(0, g);
+    const Traced rows = reshape(permute(p.operand(0), order), {count / n, n});
+    p.give(0, mul(g, permute(reshape(others(rows), turned), back)));
+  };
+  static constexpr Rule rule{"prod", {{1}}, pull};
+  return record(rule, prod(a.value(), axes, keep), a, {axes});
 }
 
 Traced mean(const Traced& a, unsigned axes, bool keep) {

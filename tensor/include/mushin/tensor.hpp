@@ -18,6 +18,7 @@
 #include "mushin/tensor/ops/shape.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
 #include "mushin/tensor/ops/sort.hpp"
+#include "mushin/tensor/ops/statistics.hpp"
 #include "mushin/tensor/ops/transfer.hpp"
 #include "mushin/tensor/print.hpp"
 #include "mushin/tensor/tensor.hpp"

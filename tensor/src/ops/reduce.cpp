@@ -7,6 +7,7 @@
 #include "core/literal.hpp"
 #include "core/plans.hpp"
 #include "core/product.hpp"
+#include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 namespace mushin::core {
@@ -144,9 +145,33 @@ Array mean(const Array& a, unsigned axes, bool keep) {
 Array max(const Array& a, unsigned axes, bool keep) { return extreme("max", MU_REDUCE_MAX, a, axes, keep); }
 Array min(const Array& a, unsigned axes, bool keep) { return extreme("min", MU_REDUCE_MIN, a, axes, keep); }
 
+Array prod(const Array& a, unsigned axes, bool keep) {
+  check_axes("prod", a, axes);
+  if (axes == 0) return a;
+  if (is_literal(node_of(a)))
+    return pow(literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep)), static_cast<double>(reduced_count(a.sizes(), axes)));
+  return map_reduce("prod", MU_REDUCE_PROD, a, axes, keep, a.type());
+}
+
 Array argmax(const Array& a, unsigned axes, bool keep) {
   check_axes("argmax", a, axes);
   return map_reduce("argmax", MU_REDUCE_ARGMAX, a, axes, keep, dtype::i64);
+}
+
+Array argmin(const Array& a, unsigned axes, bool keep) {
+  check_axes("argmin", a, axes);
+  return map_reduce("argmin", MU_REDUCE_ARGMIN, a, axes, keep, dtype::i64);
+}
+
+// Counted: the greatest of none would be no truth value.
+Array any(const Array& a, unsigned axes, bool keep) {
+  if (a.type() != dtype::b8) fail<Error>("[any] needs bool: {}", name_of(a.type()));
+  return greater(sum(a, axes, keep), constant(0, dtype::i64));
+}
+
+Array all(const Array& a, unsigned axes, bool keep) {
+  if (a.type() != dtype::b8) fail<Error>("[all] needs bool: {}", name_of(a.type()));
+  return equal(sum(logical_not(a), axes, keep), constant(0, dtype::i64));
 }
 
 }  // namespace mushin::core

@@ -10,3 +10,4 @@
 #include "mushin/autograd/ops/shape.hpp"
 #include "mushin/autograd/ops/softmax.hpp"
 #include "mushin/autograd/ops/sort.hpp"
+#include "mushin/autograd/ops/statistics.hpp"

@@ -6,11 +6,18 @@
 namespace mushin::core {
 // `axes`: bit i is axis i. One pass over whatever is pending below.
 MUSHIN_API Array sum(const Array&, unsigned axes, bool keep);
+/// 1 over none.
+MUSHIN_API Array prod(const Array&, unsigned axes, bool keep);
 MUSHIN_API Array mean(const Array&, unsigned axes, bool keep);
 MUSHIN_API Array max(const Array&, unsigned axes, bool keep);
 MUSHIN_API Array min(const Array&, unsigned axes, bool keep);
 /// i64: row-major index within the reduced axes, of the first greatest element.
 MUSHIN_API Array argmax(const Array&, unsigned axes, bool keep);
+/// The same of the first least element.
+MUSHIN_API Array argmin(const Array&, unsigned axes, bool keep);
+/// Of b8, and b8.
+MUSHIN_API Array any(const Array&, unsigned axes, bool keep);
+MUSHIN_API Array all(const Array&, unsigned axes, bool keep);
 }  // namespace mushin::core
 
 namespace mushin {
@@ -36,6 +43,16 @@ auto sum(const A& a, K...) {
   constexpr bool kept = sizeof...(K) != 0;
   using core::sum;
   return detail::made<typename A::element, rules::reduce(A::extents, mask, kept)>(sum(a.raw(), mask, kept));
+}
+
+/// Product over `Axes`; 1 over none. Not bool. Gradient: the cotangent times the product of the others, also where there are zeros.
+template <int... Axes, TensorLike A, std::same_as<Keep>... K>
+auto prod(const A& a, K...) {
+  MUSHIN_RULE_AXES("prod", A, Axes...);
+  static_assert(number_elements<A>, "[prod] needs numbers, not bool: cast with .to<float>()");
+  constexpr bool kept = sizeof...(K) != 0;
+  using core::prod;
+  return detail::made<typename A::element, rules::reduce(A::extents, mask, kept)>(prod(a.raw(), mask, kept));
 }
 
 /// Mean over `Axes`. Float types. Gradient: the cotangent spread over the reduced axes, divided by their size.
@@ -83,6 +100,34 @@ auto argmax(const A& a, K...) {
   return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(core::argmax(detail::constant(a.raw()), mask, kept));
 }
 
-#undef MUSHIN_RULE_AXES
+/// Where the least element is: as argmax.
+template <int... Axes, TensorLike A, std::same_as<Keep>... K>
+auto argmin(const A& a, K...) {
+  MUSHIN_RULE_AXES("argmin", A, Axes...);
+  static_assert(number_elements<A>, "[argmin] needs numbers, not bool: cast with .to<float>()");
+  static_assert(rules::reduces_something(A::extents, mask), "[argmin] an axis of size 0 has no least element");
+  if constexpr (Differentiable<A>)
+    static_assert(has_gradient_rule<A>, "[argmin] has no gradient: take the argmin of the value, mu::argmin<Axis>(x.value())");
+  constexpr bool kept = sizeof...(K) != 0;
+  return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(core::argmin(detail::constant(a.raw()), mask, kept));
+}
+
+/// Is any element true? bool only; false over none.
+template <int... Axes, TensorLike A, std::same_as<Keep>... K>
+auto any(const A& a, K...) {
+  MUSHIN_RULE_AXES("any", A, Axes...);
+  static_assert(bool_elements<A>, "[any] needs bool elements: compare first, as in a != 0");
+  constexpr bool kept = sizeof...(K) != 0;
+  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(core::any(a.raw(), mask, kept));
+}
+
+/// Are all elements true? bool only; true over none.
+template <int... Axes, TensorLike A, std::same_as<Keep>... K>
+auto all(const A& a, K...) {
+  MUSHIN_RULE_AXES("all", A, Axes...);
+  static_assert(bool_elements<A>, "[all] needs bool elements: compare first, as in a != 0");
+  constexpr bool kept = sizeof...(K) != 0;
+  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(core::all(a.raw(), mask, kept));
+}
 
 }  // namespace mushin
