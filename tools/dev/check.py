@@ -102,6 +102,7 @@ def leg(name, build_root, totals, jobs):
 # name: (what it proves, what is missing where it is skipped)
 SCRIPTS = {
     "wraps": ("GoogleTest and Google Benchmark from source, without the network of their authors", "the package archive gives no sources"),
+    "fuzz": ("the readers of files against bad input, with Clang's fuzzer", "Clang has no libFuzzer"),
     "onednn3": ("the onednn plugin with oneDNN 3", "PyPI gives no oneDNN 3"),
 }
 
@@ -123,6 +124,19 @@ def script(name, build_root, totals, jobs):
     print(f"   {time.monotonic() - begin:.0f} s", flush=True)
 
 
+def interchange_python(build_root):
+    """A Python with the packages that files are exchanged with; None where PyPI doesn't give them, and then that test is skipped."""
+    venv = build_root / "interchange"
+    packages = ["numpy==2.2.6", "safetensors==0.5.3"]
+    steps = [["/usr/bin/python3", "-m", "venv", "--clear", str(venv)],
+             [str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *packages]]
+    if not (venv / "ready").exists():
+        if any(subprocess.run(step, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode for step in steps):
+            return None
+        (venv / "ready").touch()
+    return str(venv / "bin/python")
+
+
 def main():
     parser = argparse.ArgumentParser(description="Builds mushin with both compilers and the sanitizers and runs all tests.")
     parser.add_argument("--quick", action="store_true", help="the GCC build only")
@@ -132,6 +146,8 @@ def main():
     args = parser.parse_args()
     chosen = args.leg or (["gcc"] if args.quick else [*LEGS, *SCRIPTS])
     args.build.mkdir(parents=True, exist_ok=True)
+    if set(chosen) & {"gcc", "clang"} and (found := interchange_python(args.build)):
+        os.environ["MUSHIN_TEST_PYTHON"] = found
     totals = Totals()
     for name in chosen:
         if name in SCRIPTS:
