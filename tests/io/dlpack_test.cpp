@@ -169,3 +169,25 @@ TEST(ToDlpack, ScalarsAndEmptyTensors) {
   EXPECT_EQ(empty->dl_tensor.shape[0], 0);
   empty->deleter(empty);
 }
+
+namespace {
+/// Makers and readers use that device as long as this lives.
+struct DefaultDevice {
+  mu::Device before = mu::default_device();
+  explicit DefaultDevice(const char* name) { mu::set_default_device(name); }
+  DefaultDevice(const DefaultDevice&) = delete;
+  ~DefaultDevice() { mu::set_default_device(before); }
+};
+}  // namespace
+
+TEST(DeviceMemory, IsNotGivenAwayAndTakesCopies) {
+  const DefaultDevice on("fakegpu:0");
+  const auto x = mu::ones<2>();
+  EXPECT_TRUE(has(text_of_error<mu::DeviceError>([&] { (void)mu::to_dlpack(x); }), {"[to_dlpack]", "host memory", "fakegpu:0"}));
+  float values[] = {1, 2, 3, 4};
+  Foreign from(values, f32, {2, 2}, {1, 2});
+  const auto y = mu::from_dlpack<2, 2>(from.get());
+  EXPECT_EQ(from.let_go, 1);
+  EXPECT_STREQ(y.device().name(), "fakegpu:0");
+  EXPECT_EQ(y.to_vector(), (std::vector<float>{1, 3, 2, 4}));
+}
