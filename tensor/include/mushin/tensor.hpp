@@ -10,6 +10,7 @@
 #include "mushin/tensor/ops/arrange.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"
+#include "mushin/tensor/ops/linalg.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/random.hpp"

@@ -12,7 +12,7 @@ Array scan(const char* name, const Array& a, unsigned axis, Scan kind, bool reve
   if (axis >= a.rank()) fail<ShapeError>("[{}] axis {} is outside {}", name, axis, text_of(a.sizes()));
   if (a.type() == dtype::b8) return scan(name, cast(a, dtype::i64), axis, kind, reverse);
   const Array stored = buffer_of(a);
-  const Array made = fresh_array(stored.device(), a.type(), a.sizes(), a.sizes().count());
+  const Array made = fresh_array(stored.device(), a.type(), a.sizes(), a.sizes().count(), name);
   if (node_of(made)->count == 0) return made;
   const std::uint32_t id = kind == Scan::sum ? MU_SCAN_SUM : MU_SCAN_PROD;
   const mu_op_scan op{{sizeof op, MU_OP_SCAN}, id, axis, abi(a.type()), reverse ? MU_SCAN_REVERSE : 0u};

@@ -22,8 +22,9 @@ Sorted ordered(const char* name, const Array& a, unsigned axis, std::int64_t k, 
   mu_tensor view[3];
   unsigned n = 1;
   view_of(view[0], node_of(stored));
-  if (what & MU_SORT_VALUES) out.values = fresh_array(stored.device(), a.type(), to, count), view_of(view[n++], node_of(out.values));
-  if (what & MU_SORT_INDICES) out.indices = fresh_array(stored.device(), dtype::i64, to, count), view_of(view[n++], node_of(out.indices));
+  if (what & MU_SORT_VALUES) out.values = fresh_array(stored.device(), a.type(), to, count, name), view_of(view[n++], node_of(out.values));
+  if (what & MU_SORT_INDICES)
+    out.indices = fresh_array(stored.device(), dtype::i64, to, count, name), view_of(view[n++], node_of(out.indices));
   if (count == 0) return out;
   const mu_op_sort op{{sizeof op, MU_OP_SORT}, axis, what | (descending ? MU_SORT_DESCENDING : 0u)};
   if (try_request(name, stored.device(), &op.h, 1, {view, n})) return out;

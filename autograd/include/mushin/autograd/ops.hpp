@@ -3,6 +3,7 @@
 #include "mushin/autograd/ops/arrange.hpp"
 #include "mushin/autograd/ops/elementary.hpp"
 #include "mushin/autograd/ops/index.hpp"
+#include "mushin/autograd/ops/linalg.hpp"
 #include "mushin/autograd/ops/matmul.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/reduce.hpp"

@@ -32,6 +32,8 @@ template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
 template <text A>
 inline constexpr bool axis_is_one = false;
+template <text A>
+inline constexpr bool matrix_is_square = false;
 template <text Shape>
 inline constexpr bool names_have_sizes = false;
 template <class A>

@@ -1,0 +1,14 @@
+// expect: [inv] needs a square matrix
+// note-gcc: "(2, 3)"
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto a = mu::ones<2, 3>();
+#ifdef FIXED
+  (void)mu::inv(mu::slice<1, 0, 2>(a));
+#else
+  (void)mu::inv(a);
+#endif
+}

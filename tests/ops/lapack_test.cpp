@@ -1,0 +1,28 @@
+// Where linear algebra cannot be: without LAPACK (MUSHIN_LAPACK names no library; in a process of its own, since it is opened once), and on
+// a device whose memory the host must not copy.
+#include "check.hpp"
+
+namespace mushin::test {
+namespace {
+
+TEST(Lapack, MissingIsAnErrorWithTheReason) {
+  const auto a = eye<2, 2>();
+  EXPECT_TRUE(throws<Error>([&] { inv(a); }, "[inv] needs LAPACK, which cannot be opened: libnothing-of-the-kind.so: "));
+  EXPECT_TRUE(throws<Error>([&] { solve(a, a); }, "[solve] needs LAPACK"));
+  EXPECT_TRUE(equal(matmul(a, a), ref(a))) << "all else works";
+}
+
+TEST(Lapack, OtherMemoryIsNotCopiedUnasked) {
+  bool met = false;
+  for (const Device& d : devices()) {
+    if (d.host_memory()) continue;
+    met = true;
+    const auto a = eye<2, 2>().to(d);
+    EXPECT_TRUE(throws<DeviceError>([&] { inv(a); }, "[inv] device " + std::string(d.name()) + " has no such op; MUSHIN_FALLBACK=allow"));
+    EXPECT_TRUE(throws<DeviceError>([&] { eigh(a); }, "[eigh] device "));
+  }
+  EXPECT_TRUE(met);
+}
+
+}  // namespace
+}  // namespace mushin::test
