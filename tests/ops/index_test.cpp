@@ -55,6 +55,7 @@ TEST(ScatterAdd, EqualsTheOracle) {
           want.at(p) += u;
         });
         const Array before = array(base, type);
+        EXPECT_TRUE(equal(core::scatter_add(before, c.axis, array(i, dtype::i64), array(updates, type), false), want)) << "in any order";
         EXPECT_TRUE(equal(core::scatter_add(before, c.axis, array(i, dtype::i64), array(updates, type)), want))
             << name_of(type) << " " << text_of(c.data);
         EXPECT_TRUE(equal(before, base)) << "arrays don't change";
@@ -96,6 +97,16 @@ TEST(Index, OutsideIsAnErrorWithTheValues) {
     }
     EXPECT_TRUE(equal(core::gather(x, 0, array(Ref{{1}, {3}}, dtype::i64)), slice(ref(x), 0, 3, 4))) << "afterwards all is well";
   });
+}
+
+TEST(Index, TypedScatterAdd) {
+  const auto a = zeros<2, 3>();
+  const auto w = variable(from<2, 2>(std::vector<float>{1, 2, 3, 4}));
+  const auto i = tensor<std::int64_t, 2, 2>({2, 2, 0, 1});
+  EXPECT_TRUE(equal(scatter_add<1>(a, i, w), Ref{{2, 3}, {0, 0, 3, 3, 4, 0}}));
+  EXPECT_TRUE(equal(scatter_add<-1>(a, i, w.value(), deterministic), Ref{{2, 3}, {0, 0, 3, 3, 4, 0}}));
+  EXPECT_TRUE(equal(grad(scatter_add<1>(a, i, w * w), w), Ref{{2, 2}, {2, 4, 6, 8}}));
+  EXPECT_TRUE(throws<ShapeError>([&] { scatter_add<1>(a, i + 2, w); }, "[scatter_add]"));
 }
 
 TEST(Index, Gradients) {

@@ -18,13 +18,13 @@ Traced gather(const Traced& a, unsigned axis, const Array& indices) {
   return record(rule, gather(a.value(), axis, indices), a, indices, {axis});
 }
 
-Traced scatter_add(const Traced& base, unsigned axis, const Array& indices, const Traced& updates) {
+Traced scatter_add(const Traced& base, unsigned axis, const Array& indices, const Traced& updates, bool deterministic) {
   static constexpr auto pull = [](Pullback& p) {
     p.give(0, p.cotangent());
     if (p.wants(2)) p.give(2, gather(p.cotangent(), axis_of(p), p.operand(1).value()));
   };
   static constexpr Rule rule{"scatter_add", {{0, 4}}, pull};
-  return record(rule, scatter_add(base.value(), axis, indices, updates.value()), base, indices, updates, {axis});
+  return record(rule, scatter_add(base.value(), axis, indices, updates.value(), deterministic), base, indices, updates, {axis});
 }
 
 }  // namespace mushin::core

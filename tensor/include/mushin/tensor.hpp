@@ -8,6 +8,8 @@
 #include "mushin/tensor/io/safetensors.hpp"
 #include "mushin/tensor/makers.hpp"
 #include "mushin/tensor/ops/arrange.hpp"
+#include "mushin/tensor/ops/diagonal.hpp"
+#include "mushin/tensor/ops/einsum.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/linalg.hpp"

@@ -15,8 +15,8 @@ void check_indices(const char* op, const Sizes& data, unsigned axis, const Sizes
     fail<ShapeError>("[{}] the indices' sizes differ elsewhere than in axis {}: {} and {}", op, axis, text_of(data), text_of(indices));
 }
 
-void add_at(const char* name, const Array& to, unsigned axis, const Array& indices, const Array& updates) {
-  const mu_op_scatter_add op{{sizeof op, MU_OP_SCATTER_ADD}, axis, 1};
+void add_at(const char* name, const Array& to, unsigned axis, const Array& indices, const Array& updates, bool deterministic) {
+  const mu_op_scatter_add op{{sizeof op, MU_OP_SCATTER_ADD}, axis, deterministic};
   mu_tensor view[3];
   view_of(view[0], node_of(indices));
   view_broadcast(view[1], node_of(updates), indices.sizes());
@@ -41,7 +41,7 @@ Array gather(const Array& a, unsigned axis, const Array& indices) {
   return made;
 }
 
-Array scatter_add(const Array& base, unsigned axis, const Array& indices, const Array& updates) {
+Array scatter_add(const Array& base, unsigned axis, const Array& indices, const Array& updates, bool deterministic) {
   check_indices("scatter_add", base.sizes(), axis, indices.sizes());
   if (!(updates.sizes() == indices.sizes()))
     fail<ShapeError>("[scatter_add] updates and indices differ: {} and {}", text_of(updates.sizes()), text_of(indices.sizes()));
@@ -60,7 +60,7 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
     view_of(view[1], node_of(made));
     if (count) copy("scatter_add", device, view[0], view[1]);
   }
-  if (node_of(at)->count) add_at("scatter_add", made, axis, at, from);
+  if (node_of(at)->count) add_at("scatter_add", made, axis, at, from, deterministic);
   return made;
 }
 
@@ -74,7 +74,7 @@ Array one_hot(const Array& indices, std::int64_t classes, dtype type) {
   Array made = filled("one_hot", at.device(), type, to, count, 0, true);
   if (node_of(at)->count == 0) return made;
   const Array one = filled("one_hot", at.device(), type, {}, 1, bits_of(1, type), true);
-  add_at("one_hot", made, to.rank - 1, reshape(at, column), one);
+  add_at("one_hot", made, to.rank - 1, reshape(at, column), one, false);
   return made;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // The recording overloads of the core ops, one header for each family.
 #include "mushin/autograd/ops/arrange.hpp"
+#include "mushin/autograd/ops/diagonal.hpp"
+#include "mushin/autograd/ops/einsum.hpp"
 #include "mushin/autograd/ops/elementary.hpp"
 #include "mushin/autograd/ops/index.hpp"
 #include "mushin/autograd/ops/linalg.hpp"

@@ -30,6 +30,10 @@ template <text A, text Count>
 inline constexpr bool count_within = false;
 template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
+template <text Letter, text A, text B>
+inline constexpr bool letter_extents_match = false;
+template <text A>
+inline constexpr bool letters_name_axes = false;
 template <text A>
 inline constexpr bool axis_is_one = false;
 template <text A>

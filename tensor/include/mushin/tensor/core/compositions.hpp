@@ -3,6 +3,7 @@
 // differentiates what it is made of. Included by the .cpp files that instantiate them, and by no other header.
 #include <vector>
 
+#include "mushin/tensor/ops/diagonal.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
 #include "mushin/tensor/ops/shape.hpp"
@@ -47,6 +48,29 @@ H at(const H& a, unsigned axis, std::int64_t i) {
   for (unsigned k = 0; k < a.rank(); ++k)
     if (k != axis) to.push(a.sizes()[k]);
   return reshape(slice(a, axis, i, i + 1), to);
+}
+
+template <class H>
+H trace(const H& a) {
+  return sum(diagonal(a, 0), 1u << (a.rank() - 2), false);
+}
+
+inline const Array& value_behind(const Array& a) { return a; }
+template <class H>
+const Array& value_behind(const H& a) {
+  return a.value();
+}
+
+template <class H>
+H tril(const H& a, std::int64_t offset) {
+  const Array height = height_above("tril", value_behind(a));
+  return where(less_equal(height, literal(static_cast<double>(offset), dtype::i64)), a, literal(0, a.type()));
+}
+
+template <class H>
+H triu(const H& a, std::int64_t offset) {
+  const Array height = height_above("triu", value_behind(a));
+  return where(greater_equal(height, literal(static_cast<double>(offset), dtype::i64)), a, literal(0, a.type()));
 }
 
 }  // namespace mushin::core::compositions

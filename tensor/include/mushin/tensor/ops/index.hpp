@@ -8,8 +8,9 @@ namespace mushin::core {
 /// out[p] = a[p with coordinate `axis` replaced by indices[p]]; indices: i64, of a's rank, its other sizes equal to a's.
 /// ShapeError when an index is outside its axis.
 MUSHIN_API Array gather(const Array&, unsigned axis, const Array& indices);
-/// `base` with updates[p] added at p with coordinate `axis` replaced by indices[p]: the adjoint of gather.
-MUSHIN_API Array scatter_add(const Array& base, unsigned axis, const Array& indices, const Array& updates);
+/// `base` with updates[p] added at p with coordinate `axis` replaced by indices[p]: the adjoint of gather. `deterministic`: in row-major
+/// order, so that the same sums come out every time.
+MUSHIN_API Array scatter_add(const Array& base, unsigned axis, const Array& indices, const Array& updates, bool deterministic = true);
 /// A last axis of `classes` elements: 1 at the index, 0 elsewhere. ShapeError when an index is outside [0, classes).
 MUSHIN_API Array one_hot(const Array& indices, std::int64_t classes, dtype);
 }  // namespace mushin::core
@@ -33,6 +34,32 @@ auto gather(const A& a, const I& indices) {
   using core::gather;
   return detail::made<typename A::element, rules::gather(A::extents, I::extents, axis)>(
       gather(a.raw(), axis, detail::constant(indices.raw())));
+}
+
+/// `scatter_add<0>(a, indices, b, deterministic)`: the same bits every time.
+struct Deterministic {};
+inline constexpr Deterministic deterministic;
+
+/// `a` with b[p] added at p with coordinate `Axis` replaced by indices[p] (-1 is the last axis). indices: std::int64_t, of a's rank, its
+/// extents on other axes equal to a's; b: the extents of `indices`; result: those of `a`. One element type, not bool. Elements that meet at
+/// one place are added in any order, which rounding may show, or in row-major order when `deterministic` is said. Gradients: the cotangent
+/// in `a`; in `b` what of it stands where each was added. ShapeError when an index is outside its axis.
+template <int Axis, TensorLike A, TensorLike I, TensorLike B, std::same_as<Deterministic>... D>
+auto scatter_add(const A& a, const I& indices, const B& b, D...) {
+  static_assert(index_elements<I>, "[scatter_add] the indices must be std::int64_t: cast with .to<std::int64_t>()");
+  static_assert(same_element_type<A, B>, "[scatter_add] both tensors must have the same element type: cast with .to<T>()");
+  static_assert(number_elements<A>, "[scatter_add] needs numbers, not bool: cast with .to<float>()");
+  constexpr unsigned axis = rules::axis(A::extents, Axis);
+  if constexpr (!rules::axis_in_range(A::extents, Axis))
+    static_assert(axes_within<spell(A::extents), spell(rules::Axes{Axis})>, "[scatter_add] the axis is out of range");
+  else if constexpr (!rules::gather_matches(A::extents, I::extents, axis))
+    static_assert(index_extents_match<spell(A::extents), spell(I::extents)>,
+                  "[scatter_add] the indices must have a's extents on every other axis");
+  else if constexpr (!rules::gather_matches(I::extents, B::extents, max_rank))
+    static_assert(index_extents_match<spell(B::extents), spell(I::extents)>,
+                  "[scatter_add] the updates must have the extents of the indices");
+  using core::scatter_add;
+  return detail::like<A>(scatter_add(a.raw(), axis, detail::constant(indices.raw()), b.raw(), sizeof...(D) != 0));
 }
 
 /// Rows of `a`. a: (rows, rest…), indices: (n), std::int64_t -> (n, rest…). Gradient in `a`: the cotangent, added to the rows taken.

@@ -1,4 +1,6 @@
 #pragma once
+#include "mushin/tensor/ops/pointwise.hpp"
+#include "mushin/tensor/ops/shape.hpp"
 #include "mushin/tensor/rejections.hpp"
 #include "mushin/tensor/run_time_checks.hpp"
 #include "mushin/tensor/shape_rules/matmul.hpp"
@@ -46,6 +48,16 @@ template <TensorLike A, TensorLike B>
 auto dot(const A& a, const B& b) {
   static_assert(A::extents.rank == 1 && B::extents.rank == 1, "[dot] needs two tensors of rank 1: multiply others with matmul");
   return matmul(a, b);
+}
+
+/// The product of each element of one vector with each of another. (n), (m) -> (n, m). One element type, not bool. Gradients: da = dc b,
+/// db = dc^T a.
+template <TensorLike A, TensorLike B>
+auto outer(const A& a, const B& b) {
+  static_assert(A::extents.rank == 1 && B::extents.rank == 1, "[outer] needs two tensors of rank 1: multiply others with * or einsum");
+  static_assert(same_element_type<A, B>, "[outer] both tensors must have the same element type: cast with .to<T>()");
+  static_assert(number_elements<A>, "[outer] needs numbers, not bool: cast with .to<float>()");
+  return unsqueeze<-1>(a) * b;
 }
 
 }  // namespace mushin
