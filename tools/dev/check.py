@@ -16,7 +16,7 @@ ONCE = ["compile_fail", "headers", "install", "hygiene"]
 # name: (what it proves, environment, Meson options, arguments of `meson test`)
 LEGS = {
     "gcc": ("GCC, warnings are errors, every test", {"CC": "gcc", "CXX": "g++"}, ["-Dbuildtype=debugoptimized", "-Dwerror=true"], []),
-    "clang": ("Clang, warnings are errors", {"CC": "clang-14", "CXX": "clang++-14"}, ["-Dbuildtype=debugoptimized", "-Dwerror=true"],
+    "clang": ("Clang, warnings are errors", {"CC": "clang-14", "CXX": "clang++-14"}, ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=true"],
               [f"--no-suite={s}" for s in ONCE]),
     "asan": ("address and undefined-behaviour sanitizers", {"CC": "gcc", "CXX": "g++"},
              ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
