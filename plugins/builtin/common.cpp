@@ -13,7 +13,8 @@ struct Row {
   mu_dtype dtype;
   const char* name;
 };
-constexpr Row rows[type_count] = {{MU_F32, "float32"}, {MU_F64, "float64"}, {MU_I64, "int64"}, {MU_BOOL, "bool"}};
+constexpr Row rows[type_count] = {{MU_F32, "float32"}, {MU_F64, "float64"}, {MU_I64, "int64"},   {MU_I32, "int32"},    {MU_I8, "int8"},
+                                  {MU_U8, "uint8"},    {MU_BOOL, "bool"},   {MU_F16, "float16"}, {MU_BF16, "bfloat16"}};
 
 struct Buffer {
   void* data = nullptr;
@@ -27,6 +28,7 @@ Type type_of(mu_dtype t) noexcept {
     if (rows[i].dtype == t) return static_cast<Type>(i);
   return Type::none;
 }
+mu_dtype dtype_of(Type t) noexcept { return rows[static_cast<int>(t)].dtype; }
 const char* name_of(Type t) noexcept { return t == Type::none ? "an unknown type" : rows[static_cast<int>(t)].name; }
 
 void invalid(std::string text) { throw Failure{MU_INVALID, std::move(text)}; }

@@ -19,11 +19,19 @@ struct mu_plan {
 
 namespace mushin::builtin {
 
-enum class Type : std::uint8_t { f32, f64, i64, b8, none };
-inline constexpr int type_count = 4;
+// The last two are stored only: there are no kernels that compute with them, programs compute in f32 and round.
+enum class Type : std::uint8_t { f32, f64, i64, i32, i8, u8, b8, f16, bf16, none };
+inline constexpr int type_count = 9, computed_count = 7;
 Type type_of(mu_dtype) noexcept;  // none: not one of ours
+mu_dtype dtype_of(Type) noexcept;
 const char* name_of(Type) noexcept;
-constexpr std::size_t bytes_of(Type t) { return t == Type::f32 ? 4 : t == Type::b8 ? 1 : 8; }
+constexpr std::size_t bytes_of(Type t) {
+  constexpr std::uint8_t bytes[] = {4, 8, 8, 4, 1, 1, 1, 2, 2, 0};
+  return bytes[static_cast<int>(t)];
+}
+constexpr bool is_half(Type t) { return t == Type::f16 || t == Type::bf16; }
+/// What values of the type are computed in.
+constexpr Type computed(Type t) { return is_half(t) ? Type::f32 : t; }
 
 /// Why there is no plan; thrown while planning only, and caught in the tables.
 struct Failure {
@@ -70,7 +78,8 @@ void parallel(std::int64_t n, std::int64_t grain, const F& f) {
 /// This thread's buffer number `which`, grown to `bytes`, aligned to 64. Kept for the next call; its contents are not.
 /// Throws std::bad_alloc.
 void* scratch(int which, std::size_t bytes);
-inline constexpr int scratch_partial = 0, scratch_line = 1, scratch_product = 2, scratch_b = 3, scratch_a = 4, scratch_count = 5;
+inline constexpr int scratch_partial = 0, scratch_line = 1, scratch_product = 2, scratch_b = 3, scratch_a = 4, scratch_wide_a = 5,
+                     scratch_wide_b = 6, scratch_count = 7;
 
 using PlanPtr = std::unique_ptr<mu_plan>;
 struct Views {

@@ -14,27 +14,19 @@ struct Line {  // an instruction, maybe merged with the product that it adds to
   int axis;
 };
 
-int arity_of(const mu_pw_inst& s) {
-  if (s.op == MU_PW_IOTA) return 0;
-  if (s.op == MU_PW_FMA || s.op == MU_PW_SELECT) return 3;
-  const bool two = s.op <= MU_PW_MAX || s.op == MU_PW_POW || (s.op >= MU_PW_EQ && s.op <= MU_PW_XOR) || s.op == MU_PW_SHL ||
-                   s.op == MU_PW_SHR || s.op == MU_PW_STEP;
-  return two ? 2 : 1;
-}
-
 // Nanoseconds an element with AVX2, in cache.
 double cost_of(int op, Type t) {
   const bool hard =
       (op >= MU_PW_EXP && op <= MU_PW_ERF) || (op >= MU_PW_ASIN && op <= MU_PW_ATAN) || (op >= MU_PW_SIGMOID && op <= MU_PW_LOG1P);
   if (op == MU_PW_POW || op == MU_PW_REM) return 12;
   if (hard) return t == Type::f32 ? 0.5 : 10;
-  return t == Type::f32 ? 0.06 : 0.15;
+  return bytes_of(t) < 8 ? 0.06 : 0.15;
 }
 
 class Compiler {
  public:
-  Compiler(const mu_pw_program& p, Outputs outputs)
-      : p_(p), type_(verify(p)), first_(p.n_in + p.n_const), kept_(outputs == Outputs::kept) {}
+  Compiler(const mu_pw_program& p, std::vector<Type> types, bool kept)
+      : p_(p), type_(std::move(types)), first_(p.n_in + p.n_const), kept_(kept) {}
 
   Program run() {
     out_.n_in = p_.n_in, out_.n_const = p_.n_const, out_.n_out = kept_ ? 0 : p_.n_out;
@@ -201,7 +193,25 @@ class Compiler {
 
 }  // namespace
 
-Program compile(const mu_pw_program& p, Outputs outputs) { return Compiler(p, outputs).run(); }
+int arity_of(const mu_pw_inst& s) {
+  if (s.op == MU_PW_IOTA) return 0;
+  if (s.op == MU_PW_FMA || s.op == MU_PW_SELECT) return 3;
+  const bool two = s.op <= MU_PW_MAX || s.op == MU_PW_POW || (s.op >= MU_PW_EQ && s.op <= MU_PW_XOR) || s.op == MU_PW_SHL ||
+                   s.op == MU_PW_SHR || s.op == MU_PW_STEP;
+  return two ? 2 : 1;
+}
+
+Program compile(const mu_pw_program& p, Outputs outputs) {
+  const bool kept = outputs == Outputs::kept;
+  std::vector<Type> types = verify(p);
+  if (!needs_widening(p, types, kept)) return Compiler(p, std::move(types), kept).run();
+  Widened w = widen(p, types, kept);
+  mu_pw_program wide = p;
+  wide.n_const = static_cast<std::uint16_t>(w.constant.size()), wide.n_inst = static_cast<std::uint16_t>(w.inst.size());
+  wide.const_bits = w.constant.data(), wide.const_type = nullptr, wide.inst = w.inst.data();
+  std::copy(w.out.begin(), w.out.end(), wide.out);
+  return Compiler(wide, std::move(w.types), kept).run();
+}
 
 void require_types(const Program& p, const Views& v, int first_input, const char* what) {
   if (static_cast<int>(v.n_in) + first_input != p.n_in)

@@ -78,6 +78,7 @@ struct Copy final : mu_plan {
     };
     if (bytes == 4) return typed(reinterpret_cast<std::uint32_t*>(out));
     if (bytes == 8) return typed(reinterpret_cast<std::uint64_t*>(out));
+    if (bytes == 2) return typed(reinterpret_cast<std::uint16_t*>(out));
     typed(reinterpret_cast<std::uint8_t*>(out));
   }
 

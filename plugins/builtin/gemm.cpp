@@ -18,7 +18,16 @@ class Multiplication {
  public:
   Multiplication(int type, const Matrix& a, const Matrix& b, const Matrix& c, std::int64_t m, std::int64_t n, std::int64_t k,
                  const Finish* finish)
-      : table_(gemm_table(type)), bytes_(type == 0 ? 4 : 8), a_(a), b_(b), c_(c), m_(m), n_(n), k_(k), finish_(finish), swapped_(false) {
+      : table_(gemm_table(type)),
+        bytes_(type == 0 || type == 3 ? 4 : 8),
+        a_(a),
+        b_(b),
+        c_(c),
+        m_(m),
+        n_(n),
+        k_(k),
+        finish_(finish),
+        swapped_(false) {
     if (n_ == 1 ? c.row == 1 : c.column != 1) {  // the transposed product has neighbouring columns
       a_ = {b.data, b.column, b.row}, b_ = {a.data, a.column, a.row}, c_ = {c.data, c.column, c.row};
       m_ = n, n_ = m, swapped_ = true;
@@ -133,11 +142,9 @@ class Multiplication {
   // Whole numbers: plain, b made dense when it is not.
   void whole() const {
     Product p = product(0, m_, 0, n_);
-    if (b_.column != 1 && n_ > 1) {
-      auto* dense = static_cast<std::int64_t*>(scratch(scratch_b, static_cast<std::size_t>(k_ * n_ * bytes_)));
-      const auto* from = reinterpret_cast<const std::int64_t*>(b_.data);
-      for (std::int64_t l = 0; l < k_; ++l)
-        for (std::int64_t j = 0; j < n_; ++j) dense[l * n_ + j] = from[l * b_.row + j * b_.column];
+    if (b_.column != 1 && n_ > 1 && k_ > 0) {
+      void* dense = scratch(scratch_b, static_cast<std::size_t>(k_ * n_ * bytes_));
+      take(dense, b_.data, static_cast<std::size_t>(bytes_), {2, {k_, n_}}, {{b_.row, b_.column}}, 0, k_ * n_);
       p.b = dense, p.b_row = n_;
     }
     parallel(m_, most(1, chunk_products / 4 / most(1, n_ * k_)), [&](std::int64_t r, std::int64_t e) {

@@ -36,7 +36,7 @@ struct GemmTable {
   void (*multiply)(const PackedBlock&);
   std::int64_t panel_rows, panel_columns;
 };
-/// In the order of Type; no entry for bool.
+/// In the order of Type; f32, f64, i64 and i32 only.
 const GemmTable& gemm_table(int type);
 
 /// A matrix where it lies, with any strides in elements.
@@ -51,7 +51,7 @@ struct Finish {
 };
 
 /// c = a b with the threads of the host. c: `column` or `row` is 1, or the extent there is 1; it overlaps neither a nor b.
-/// type: not bool. `finish` may be null. Throws std::bad_alloc.
+/// type: one of gemm_table. `finish` may be null. Throws std::bad_alloc.
 void multiply(int type, const Matrix& a, const Matrix& b, const Matrix& c, std::int64_t m, std::int64_t n, std::int64_t k,
               const Finish* finish);
 

@@ -14,16 +14,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace mushin::builtin {
 namespace HWY_NAMESPACE {
-namespace whole {  // int64, wrapping
+namespace whole {  // integers, as unsigned ones: wrapping
 
+template <class T>
 void small(const Product& p) {
-  uint64_t* c = static_cast<uint64_t*>(p.c);
-  const uint64_t *a = static_cast<const uint64_t*>(p.a), *b = static_cast<const uint64_t*>(p.b);
+  T* c = static_cast<T*>(p.c);
+  const T *a = static_cast<const T*>(p.a), *b = static_cast<const T*>(p.b);
   for (int64_t i = 0; i < p.m; ++i, c += p.c_row) {
     for (int64_t j = 0; j < p.n; ++j) c[j] = 0;
     for (int64_t l = 0; l < p.k; ++l) {
-      const uint64_t x = a[i * p.a_row + l * p.a_column];
-      const uint64_t* from = b + l * p.b_row;
+      const T x = a[i * p.a_row + l * p.a_column];
+      const T* from = b + l * p.b_row;
       MUSHIN_INDEPENDENT
       for (int64_t j = 0; j < p.n; ++j) c[j] += x * from[j];
     }
@@ -39,7 +40,8 @@ GemmTable float_table() {
 }
 void fill_gemm(GemmTable* t) {  // in the order of Type
   t[0] = float_table<float>(), t[1] = float_table<double>();
-  t[2] = {whole::small, whole::small, nullptr, nullptr, nullptr, nullptr, 0, 0};
+  t[2] = {whole::small<uint64_t>, whole::small<uint64_t>, nullptr, nullptr, nullptr, nullptr, 0, 0};
+  t[3] = {whole::small<uint32_t>, whole::small<uint32_t>, nullptr, nullptr, nullptr, nullptr, 0, 0};
 }
 
 }  // namespace HWY_NAMESPACE
@@ -51,7 +53,7 @@ namespace mushin::builtin {
 HWY_EXPORT(fill_gemm);
 const GemmTable& gemm_table(int type) {
   struct Tables {
-    GemmTable of[3];
+    GemmTable of[4];
     Tables() { HWY_DYNAMIC_DISPATCH(fill_gemm)(of); }
   };
   static const Tables tables;

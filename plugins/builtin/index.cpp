@@ -94,6 +94,7 @@ struct Gather final : mu_plan {
       std::int64_t bad = 0;
       const bool fine = bytes == 4   ? gather_rows<std::uint32_t>(w, b, e, bad)
                         : bytes == 8 ? gather_rows<std::uint64_t>(w, b, e, bad)
+                        : bytes == 2 ? gather_rows<std::uint16_t>(w, b, e, bad)
                                      : gather_rows<std::uint8_t>(w, b, e, bad);
       if (!fine && !failed.exchange(true)) wrong = bad;
     });
@@ -105,15 +106,12 @@ struct Gather final : mu_plan {
 
 template <class T>
 T added(T a, T b) {
-  return a + b;
-}
-template <>
-std::int64_t added(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-template <>
-std::uint8_t added(std::uint8_t a, std::uint8_t b) {
-  return a | b;
+  if constexpr (std::is_same_v<T, bool>)
+    return a || b;
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+  else
+    return a + b;
 }
 
 template <class T>
@@ -132,17 +130,15 @@ bool scatter_rows(const Walk& w, Kernel add, std::int64_t& bad) {
 
 // One thread, in row-major order of the positions: deterministic whether asked or not.
 struct ScatterAdd final : mu_plan {
-  ScatterAdd(std::uint32_t a, Type t) : axis(a), type(t) {
-    const OpTable* const tables[type_count] = {&f32_table(), &f64_table(), &i64_table(), &b8_table()};
-    add = tables[static_cast<int>(t)]->row[MU_PW_ADD].with_scalars[0];
-  }
+  ScatterAdd(std::uint32_t a, Type t) : axis(a), type(t) { add = op_table(static_cast<int>(t)).row[MU_PW_ADD].with_scalars[0]; }
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     const Walk w(out[0], in[0], in[1], axis);
     std::int64_t bad = 0;
-    const bool fine = type == Type::f32   ? scatter_rows<float>(w, add, bad)
-                      : type == Type::f64 ? scatter_rows<double>(w, add, bad)
-                      : type == Type::i64 ? scatter_rows<std::int64_t>(w, add, bad)
-                                          : scatter_rows<std::uint8_t>(w, add, bad);
+    using Rows = bool (*)(const Walk&, Kernel, std::int64_t&);
+    constexpr Rows rows[computed_count] = {scatter_rows<float>,        scatter_rows<double>,      scatter_rows<std::int64_t>,
+                                           scatter_rows<std::int32_t>, scatter_rows<std::int8_t>, scatter_rows<std::uint8_t>,
+                                           scatter_rows<bool>};
+    const bool fine = rows[static_cast<int>(type)](w, add, bad);
     return fine ? MU_OK : out_of_range(error, "scatter_add", bad, w.extent);
   }
   std::uint32_t axis;
@@ -171,6 +167,7 @@ PlanPtr plan_gather(const mu_op_gather& op, const Views& v) {
 
 PlanPtr plan_scatter_add(const mu_op_scatter_add& op, const Views& v) {
   check("[scatter_add]", op.axis, v.out[0], v.in[0], v.in[1]);
+  if (is_half(type_of(v.out[0].dtype))) unsupported("[scatter_add] sums of 16-bit floats are made in float32");
   return std::make_unique<ScatterAdd>(op.axis, type_of(v.out[0].dtype));
 }
 

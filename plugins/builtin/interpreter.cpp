@@ -48,7 +48,7 @@ bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
     if (!dense(out[k], n)) return false;
     slot[p.first_out + k] = address(out[k]);
   }
-  std::uint8_t variants[Program::most_instructions];
+  std::uint8_t variants[Program::most_steps];
   if (ones && !find_variants(p, ones, variants)) return false;
   for (int i = 0; i < p.n_const; ++i) slot[p.n_in + i] = const_cast<char*>(reinterpret_cast<const char*>(p.constant.data() + i));
   for (int i = 0; i < p.n_temp; ++i) slot[p.first_temp + i] = room + i * p.slot_bytes;

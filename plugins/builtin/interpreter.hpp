@@ -80,7 +80,7 @@ class Run {
   std::int64_t n_, width_;
   bool turned_;
   Operand in_[Program::most_inputs], out_[Program::most_outputs];
-  std::uint8_t scalars_[Program::most_instructions];  // which variant of the kernel; once: all operands are one value
+  std::uint8_t scalars_[Program::most_steps];  // which variant of the kernel; once: all operands are one value
   std::uint8_t one_[Program::most_slots];             // slots that hold one value
   const mu_tensor& space_;
   Axes axes_;

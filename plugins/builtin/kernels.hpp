@@ -28,16 +28,23 @@ struct OpTable {
 // Operations on values of one type; a row that does not apply is empty.
 const OpTable& f32_table();
 const OpTable& f64_table();
-const OpTable& i64_table();
 const OpTable& b8_table();
+/// i64, i32, i8, u8
+const OpTable& whole_table(int type);
+/// Of any type that there are kernels for, in the order of Type.
+inline const OpTable& op_table(int type) {
+  return type == 0 ? f32_table() : type == 1 ? f64_table() : type < 6 ? whole_table(type) : b8_table();
+}
 
 /// Rows MU_PW_EQ … MU_PW_GE: a, b of the type, d bool.
 const OpTable& compare_table(int type);
-/// [from][to]
+/// [from][to], in the order of Type. 16-bit floats are converted from and to f32 alone; the other entries are null.
 struct CastTable {
-  Kernel cast[4][4];
+  Kernel cast[9][9];
   Variants select_1, select_4, select_8;  // by the size of b, c, d
   Kernel isnan_f32, isnan_f64;
+  Kernel round[2];  // f32 to the nearest that f16 (bf16) has, as f32
+  Kernel odd[4];    // of f64, i64, i32 (by Type): to f32, rounded to odd, so that `round` rounds but once
 };
 const CastTable& cast_table();
 

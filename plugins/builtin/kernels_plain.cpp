@@ -1,4 +1,4 @@
-// Kernels of the tile interpreter for float64, int64 and bool. Elementary functions of float64 go through libm.
+// Kernels of the tile interpreter for float64 and bool. Elementary functions of float64 go through libm.
 #include "simd.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -85,47 +85,6 @@ void fill(OpTable& table) {
 }
 }  // namespace f64
 
-namespace i64 {
-using I = int64_t;
-using U = uint64_t;  // wraps
-MUSHIN_BINARY(I, Add, static_cast<I>(static_cast<U>(a) + static_cast<U>(b)));
-MUSHIN_BINARY(I, Sub, static_cast<I>(static_cast<U>(a) - static_cast<U>(b)));
-MUSHIN_BINARY(I, Mul, static_cast<I>(static_cast<U>(a) * static_cast<U>(b)));
-MUSHIN_BINARY(I, Div, b == 0 ? 0 : b == -1 ? static_cast<I>(U{0} - static_cast<U>(a)) : a / b);
-MUSHIN_BINARY(I, Rem, b == 0 || b == -1 ? 0 : a % b);
-MUSHIN_BINARY(I, Min, a < b ? a : b);
-MUSHIN_BINARY(I, Max, a > b ? a : b);
-MUSHIN_BINARY(I, And, a& b);
-MUSHIN_BINARY(I, Or, a | b);
-MUSHIN_BINARY(I, Xor, a ^ b);
-MUSHIN_BINARY(I, Shl, static_cast<U>(b) < 64 ? static_cast<I>(static_cast<U>(a) << (b & 63)) : 0);
-MUSHIN_BINARY(I, Shr, a >> (static_cast<U>(b) < 64 ? b : 63));
-MUSHIN_TERNARY(I, MulAdd, static_cast<I>(static_cast<U>(a) * static_cast<U>(b) + static_cast<U>(c)));
-MUSHIN_UNARY(I, Neg, static_cast<I>(U{0} - static_cast<U>(a)));
-MUSHIN_UNARY(I, Abs, static_cast<I>(a < 0 ? U{0} - static_cast<U>(a) : static_cast<U>(a)));
-MUSHIN_UNARY(I, Not, ~a);
-struct Pow {
-  static HWY_INLINE I f(I a, I e) {
-    if (e < 0) return a == 1 ? 1 : a == -1 ? (e & 1 ? -1 : 1) : 0;
-    U result = 1, square = static_cast<U>(a);
-    for (; e; e >>= 1, square *= square)
-      if (e & 1) result *= square;
-    return static_cast<I>(result);
-  }
-};
-
-void fill(OpTable& table) {
-  Variants* r = table.row;
-  using T = I;
-  put_binary<T, T, Add>(r[MU_PW_ADD]), put_binary<T, T, Sub>(r[MU_PW_SUB]), put_binary<T, T, Mul>(r[MU_PW_MUL]);
-  put_binary<T, T, Div>(r[MU_PW_DIV]), put_binary<T, T, Rem>(r[MU_PW_REM]), put_binary<T, T, Min>(r[MU_PW_MIN]);
-  put_binary<T, T, Max>(r[MU_PW_MAX]), put_binary<T, T, Pow>(r[MU_PW_POW]), put_binary<T, T, And>(r[MU_PW_AND]);
-  put_binary<T, T, Or>(r[MU_PW_OR]), put_binary<T, T, Xor>(r[MU_PW_XOR]), put_binary<T, T, Shl>(r[MU_PW_SHL]);
-  put_binary<T, T, Shr>(r[MU_PW_SHR]), put_ternary<T, T, MulAdd>(r[row_mul_add]);
-  put_unary<T, T, Neg>(r[MU_PW_NEG]), put_unary<T, T, Abs>(r[MU_PW_ABS]), put_unary<T, T, Not>(r[MU_PW_NOT]);
-}
-}  // namespace i64
-
 namespace b8 {
 using B = uint8_t;  // 0 or 1
 MUSHIN_BINARY(B, And, static_cast<B>(a& b));
@@ -143,7 +102,6 @@ void fill(OpTable& table) {
 }  // namespace b8
 
 void fill_f64(OpTable& t) { f64::fill(t); }
-void fill_i64(OpTable& t) { i64::fill(t); }
 void fill_b8(OpTable& t) { b8::fill(t); }
 
 }  // namespace HWY_NAMESPACE
@@ -153,7 +111,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mushin::builtin {
 HWY_EXPORT(fill_f64);
-HWY_EXPORT(fill_i64);
 HWY_EXPORT(fill_b8);
 namespace {
 template <class F>
@@ -165,10 +122,6 @@ OpTable filled(F fill) {
 }  // namespace
 const OpTable& f64_table() {
   static const OpTable table = filled([](OpTable& t) { HWY_DYNAMIC_DISPATCH(fill_f64)(t); });
-  return table;
-}
-const OpTable& i64_table() {
-  static const OpTable table = filled([](OpTable& t) { HWY_DYNAMIC_DISPATCH(fill_i64)(t); });
   return table;
 }
 const OpTable& b8_table() {

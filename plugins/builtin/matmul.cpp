@@ -33,8 +33,8 @@ mu_tensor part_view(mu_dtype dtype, const Matrix& m, const Part& p) {
 constexpr std::int64_t small_product = 600000;  // multiply-adds
 
 struct Matmul final : mu_plan {
-  Matmul(Type t, mu_dtype d, Program e, bool p)
-      : type(t), dtype(d), bytes(static_cast<std::int64_t>(bytes_of(t))), epilogue(std::move(e)), plain(p) {}
+  Matmul(Type t, std::unique_ptr<Program> w, Program e, bool p)
+      : type(t), dtype(dtype_of(t)), bytes(static_cast<std::int64_t>(bytes_of(t))), widen(std::move(w)), epilogue(std::move(e)), plain(p) {}
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     const int r = out[0].rank;
@@ -76,7 +76,9 @@ struct Matmul final : mu_plan {
   };
 
   void one(const mu_tensor* in, const mu_tensor& out, const Sizes& s, std::int64_t batch) const {
-    const Matrix a = matrix_of(in[0], out, batch), b = matrix_of(in[1], out, batch), c = matrix_of(out, out, batch);
+    Matrix a = matrix_of(in[0], out, batch), b = matrix_of(in[1], out, batch);
+    const Matrix c = matrix_of(out, out, batch);
+    if (widen) a = widened(in[0].dtype, a, s.m, s.k, scratch_wide_a), b = widened(in[1].dtype, b, s.k, s.n, scratch_wide_b);
     const bool dense = c.column == 1 || s.n == 1 || c.row == 1 || s.m == 1;
     Job job{*this, in, &out, batch, c, c};
     if (!dense || out.dtype != dtype)
@@ -84,6 +86,18 @@ struct Matmul final : mu_plan {
     const Finish finish{finish_part, &job};
     const bool in_place = job.product.data == c.data;
     multiply(static_cast<int>(type), a, b, job.product, s.m, s.n, s.k, in_place && plain ? nullptr : &finish);
+  }
+
+  // The operand in the type of the sums.
+  Matrix widened(mu_dtype from, const Matrix& m, std::int64_t rows, std::int64_t columns, int where) const {
+    const Matrix to{static_cast<char*>(scratch(where, static_cast<std::size_t>(rows * columns * bytes))), columns, 1};
+    const mu_tensor source = part_view(from, m, {0, rows, 0, columns}), target = part_view(dtype, to, {0, rows, 0, columns});
+    const Run bound(*widen, target, &source, &target);
+    parallel(bound.size(), bound.chunk(32768), [&](std::int64_t b, std::int64_t e) {
+      Room room;
+      bound.range(b, e, room);
+    });
+    return to;
   }
 
   static void finish_part(const void* arg, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
@@ -98,9 +112,10 @@ struct Matmul final : mu_plan {
     bound.range(0, bound.size(), room);
   }
 
-  Type type;
+  Type type;  // of products and sums
   mu_dtype dtype;
   std::int64_t bytes;
+  std::unique_ptr<Program> widen;  // null: the operands are of that type
   Program epilogue;
   bool plain;  // the epilogue only copies
 };
@@ -112,6 +127,8 @@ Program cast_program(mu_dtype from, mu_dtype to) {
   p.in_type = &from, p.inst = &cast;
   return compile(p, Outputs::stored);
 }
+
+Type sums_of(Type t) { return is_half(t) ? Type::f32 : t == Type::i8 || t == Type::u8 ? Type::i32 : t; }
 
 void check_dims(const Views& v) {
   const mu_tensor &a = v.in[0], &b = v.in[1], &out = v.out[0];
@@ -132,17 +149,20 @@ PlanPtr plan_matmul(const mu_op_matmul& op, const Views& v) {
   check_dims(v);
   if (a != b) invalid(std::string("[matmul] element types differ: ") + name_of(a) + " and " + name_of(b));
   if (a == Type::b8) unsupported("[matmul] bool is not supported");
-  if (op.acc != v.in[0].dtype) unsupported(std::string("[matmul] sums of ") + name_of(a) + " in another type are not supported");
-  Program epilogue = op.epilogue ? compile(*op.epilogue, Outputs::stored) : cast_program(v.in[0].dtype, v.out[0].dtype);
+  const Type acc = type_of(op.acc);
+  if (acc != sums_of(a))
+    unsupported(std::string("[matmul] sums of ") + name_of(a) + " are made in " + name_of(sums_of(a)) + ", in no other type");
+  Program epilogue = op.epilogue ? compile(*op.epilogue, Outputs::stored) : cast_program(op.acc, v.out[0].dtype);
   if (op.epilogue) {
     if (epilogue.n_in < 1 || epilogue.n_out != 1) invalid("[matmul] an epilogue has the product as input 0 and one output");
-    if (epilogue.in_type[0] != a || epilogue.out_type[0] != out)
+    if (epilogue.in_type[0] != acc || epilogue.out_type[0] != out)
       invalid("[matmul] the epilogue's types are not those of the product and output");
     require_types(epilogue, {v.n_in - 2, v.in + 2, v.n_out, v.out}, 1, "[matmul] epilogue:");
   } else if (v.n_in > 2) {
     invalid("[matmul] further inputs need an epilogue");
   }
-  return std::make_unique<Matmul>(a, v.in[0].dtype, std::move(epilogue), !op.epilogue && a == out);
+  auto widen = a == acc ? nullptr : std::make_unique<Program>(cast_program(v.in[0].dtype, op.acc));
+  return std::make_unique<Matmul>(acc, std::move(widen), std::move(epilogue), !op.epilogue && acc == out);
 }
 
 }  // namespace mushin::builtin

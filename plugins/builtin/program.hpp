@@ -16,6 +16,7 @@ struct Step {
 
 struct Program {
   static constexpr int most_inputs = 32, most_constants = 64, most_instructions = 128, most_outputs = 16, most_slots = 256;
+  static constexpr int most_steps = 2 * most_instructions + most_inputs + most_outputs;  // when it has been widened
   struct Copy {
     std::uint8_t slot, output;
   };
@@ -48,8 +49,24 @@ enum class Outputs {
 /// Throws Failure: MU_INVALID for a program against the rules, MU_UNSUPPORTED for one beyond this backend.
 Program compile(const mu_pw_program&, Outputs);
 
+/// Opcodes of our own, which no descriptor may hold: CastTable's `round` and `odd`.
+inline constexpr int op_round_f16 = 0x200, op_round_bf16 = 0x201, op_odd = 0x202;
+
 /// Kernel of an opcode for operands of one type, or null.
 const Variants* find_kernel(int opcode, Type operands, Type result);
+
+int arity_of(const mu_pw_inst&);
+
+/// A program without arithmetic on 16-bit floats; its inputs, and what it writes, may still be of them.
+struct Widened {
+  std::vector<mu_pw_inst> inst;
+  std::vector<std::uint64_t> constant;
+  std::vector<std::uint16_t> out;
+  std::vector<Type> types;  // of all values
+};
+/// `kept`: output 0 stays as it is computed.
+bool needs_widening(const mu_pw_program&, const std::vector<Type>&, bool kept);
+Widened widen(const mu_pw_program&, const std::vector<Type>&, bool kept);
 
 /// Types of all values, after every rule of the encoding was checked. Throws Failure.
 std::vector<Type> verify(const mu_pw_program&);

@@ -54,20 +54,28 @@ union Value {
   float f32;
   double f64;
   std::int64_t i64;
-  std::uint8_t b8;
+  std::int32_t i32;
+  std::int8_t i8;
+  std::uint8_t u8;
 };
 
+template <class T>
+void set_neutral(T& to, std::uint32_t kind) {
+  using L = std::numeric_limits<T>;
+  const T least = L::has_infinity ? static_cast<T>(-L::infinity()) : L::lowest(), greatest = L::has_infinity ? L::infinity() : L::max();
+  const T all[4] = {0, 1, least, greatest};
+  to = all[kind];
+}
+
 Value neutral(std::uint32_t kind, Type t) {
-  constexpr double inf = std::numeric_limits<double>::infinity();
-  using Whole = std::numeric_limits<std::int64_t>;
-  const double real[4] = {0, 1, -inf, inf};
-  const std::int64_t whole[4] = {0, 1, Whole::min(), Whole::max()};
-  const std::uint8_t truth[4] = {0, 1, 0, 1};
   Value v{};
-  if (t == Type::f32) v.f32 = static_cast<float>(real[kind]);
-  if (t == Type::f64) v.f64 = real[kind];
-  if (t == Type::i64) v.i64 = whole[kind];
-  if (t == Type::b8) v.b8 = truth[kind];
+  if (t == Type::f32) set_neutral(v.f32, kind);
+  if (t == Type::f64) set_neutral(v.f64, kind);
+  if (t == Type::i64) set_neutral(v.i64, kind);
+  if (t == Type::i32) set_neutral(v.i32, kind);
+  if (t == Type::i8) set_neutral(v.i8, kind);
+  if (t == Type::u8) set_neutral(v.u8, kind);
+  if (t == Type::b8) v.u8 = kind & 1u;
   return v;
 }
 
@@ -83,7 +91,7 @@ struct MapReduce final : mu_plan {
       : program(std::move(p)), value_type(program.out_type[0]), out_type(result) {
     is_arg = op_kind >= MU_REDUCE_ARGMAX;
     kind = is_arg ? op_kind - MU_REDUCE_ARGMAX : op_kind - MU_REDUCE_SUM;
-    acc_type = is_arg ? value_type : accumulator;
+    acc_type = is_arg ? value_type : computed(accumulator);
     bytes = bytes_of(acc_type);
     fold = &fold_table(static_cast<int>(acc_type));
     to_acc = acc_type == value_type ? nullptr : cast_table().cast[static_cast<int>(value_type)][static_cast<int>(acc_type)];
@@ -424,6 +432,8 @@ PlanPtr plan_map_reduce(const mu_op_map_reduce& op, const Views& v) {
   const Type acc = type_of(op.acc), out = checked_type(v.out[0], "[map_reduce] output");
   const bool arg = op.kind >= MU_REDUCE_ARGMAX;
   if (acc == Type::none && !arg) unsupported("[map_reduce] accumulation in this type is not supported");
+  if (!arg && !cast_table().cast[static_cast<int>(computed(acc))][static_cast<int>(out)])
+    unsupported(std::string("[map_reduce] ") + name_of(acc) + " to " + name_of(out) + " is not supported");
   if (arg && out != Type::i64) invalid("[map_reduce] an index is int64");
   Program p = compile(*op.program, Outputs::kept);
   require_types(p, v, 0, "[map_reduce]");

@@ -92,13 +92,23 @@ struct Min {
     return a < b || a != a ? a : b;
   }
 };
-// Whole numbers, wrapping; bool: sum is or, product is and.
+// Whole numbers, wrapping.
 struct WrapSum {
-  static HWY_INLINE int64_t s(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
-  static HWY_INLINE uint8_t s(uint8_t a, uint8_t b) { return a | b; }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
 };
 struct WrapProd {
-  static HWY_INLINE int64_t s(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+  template <class T>
+  static HWY_INLINE T s(T a, T b) {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
+};
+struct Either {
+  static HWY_INLINE uint8_t s(uint8_t a, uint8_t b) { return a | b; }
+};
+struct Both {
   static HWY_INLINE uint8_t s(uint8_t a, uint8_t b) { return a & b; }
 };
 
@@ -239,10 +249,10 @@ void fill_float(FoldTable& f) {
   f.arg[0] = arg<T, Max, fold<T, Max>>, f.arg[1] = arg<T, Min, fold<T, Min>>;
   f.arg_row[0] = arg_row<T, Max>, f.arg_row[1] = arg_row<T, Min>;
 }
-template <class T>
+template <class T, class Sum, class Prod>
 void fill_whole(FoldTable& f) {
-  f.fold[0] = whole_fold<T, WrapSum>, f.fold[1] = whole_fold<T, WrapProd>, f.fold[2] = whole_fold<T, Max>, f.fold[3] = whole_fold<T, Min>;
-  f.rows[0] = whole_rows<T, WrapSum>, f.rows[1] = whole_rows<T, WrapProd>, f.rows[2] = whole_rows<T, Max>, f.rows[3] = whole_rows<T, Min>;
+  f.fold[0] = whole_fold<T, Sum>, f.fold[1] = whole_fold<T, Prod>, f.fold[2] = whole_fold<T, Max>, f.fold[3] = whole_fold<T, Min>;
+  f.rows[0] = whole_rows<T, Sum>, f.rows[1] = whole_rows<T, Prod>, f.rows[2] = whole_rows<T, Max>, f.rows[3] = whole_rows<T, Min>;
   f.sum4 = nullptr;
   f.arg[0] = arg<T, Max, whole_fold<T, Max>>, f.arg[1] = arg<T, Min, whole_fold<T, Min>>;
   f.arg_row[0] = arg_row<T, Max>, f.arg_row[1] = arg_row<T, Min>;
@@ -251,7 +261,11 @@ void fill_whole(FoldTable& f) {
 
 void fill_folds(FoldTable* t) {  // in the order of Type
   folding::fill_float<float>(t[0]), folding::fill_float<double>(t[1]);
-  folding::fill_whole<int64_t>(t[2]), folding::fill_whole<uint8_t>(t[3]);
+  using folding::WrapProd;
+  using folding::WrapSum;
+  folding::fill_whole<int64_t, WrapSum, WrapProd>(t[2]), folding::fill_whole<int32_t, WrapSum, WrapProd>(t[3]);
+  folding::fill_whole<int8_t, WrapSum, WrapProd>(t[4]), folding::fill_whole<uint8_t, WrapSum, WrapProd>(t[5]);
+  folding::fill_whole<uint8_t, folding::Either, folding::Both>(t[6]);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -263,7 +277,7 @@ namespace mushin::builtin {
 HWY_EXPORT(fill_folds);
 const FoldTable& fold_table(int type) {
   struct Tables {
-    FoldTable of[4];
+    FoldTable of[7];
     Tables() { HWY_DYNAMIC_DISPATCH(fill_folds)(of); }
   };
   static const Tables tables;

@@ -18,7 +18,7 @@ struct FoldTable {
   /// max, min: the same for each i < n with p[i], whose index is `row`.
   void (*arg_row[2])(void* best, std::int64_t* index, const void* p, std::size_t n, std::int64_t row);
 };
-/// In the order of Type.
+/// In the order of Type; none for 16-bit floats.
 const FoldTable& fold_table(int type);
 
 }  // namespace mushin::builtin

@@ -96,18 +96,21 @@ void put_typed(T* base, const T* from, const Axes& axes, const Strides& s, std::
 void take(void* to, const char* base, std::size_t bytes, const Axes& axes, const Strides& s, std::int64_t begin, std::int64_t n) {
   if (bytes == 4) return take_typed(static_cast<std::uint32_t*>(to), reinterpret_cast<const std::uint32_t*>(base), axes, s, begin, n);
   if (bytes == 8) return take_typed(static_cast<std::uint64_t*>(to), reinterpret_cast<const std::uint64_t*>(base), axes, s, begin, n);
+  if (bytes == 2) return take_typed(static_cast<std::uint16_t*>(to), reinterpret_cast<const std::uint16_t*>(base), axes, s, begin, n);
   take_typed(static_cast<std::uint8_t*>(to), reinterpret_cast<const std::uint8_t*>(base), axes, s, begin, n);
 }
 
 void put(char* base, const void* from, std::size_t bytes, const Axes& axes, const Strides& s, std::int64_t begin, std::int64_t n) {
   if (bytes == 4) return put_typed(reinterpret_cast<std::uint32_t*>(base), static_cast<const std::uint32_t*>(from), axes, s, begin, n);
   if (bytes == 8) return put_typed(reinterpret_cast<std::uint64_t*>(base), static_cast<const std::uint64_t*>(from), axes, s, begin, n);
+  if (bytes == 2) return put_typed(reinterpret_cast<std::uint16_t*>(base), static_cast<const std::uint16_t*>(from), axes, s, begin, n);
   put_typed(reinterpret_cast<std::uint8_t*>(base), static_cast<const std::uint8_t*>(from), axes, s, begin, n);
 }
 
 void repeat(void* to, const void* value, std::size_t bytes, std::int64_t n) {
   if (bytes == 4) return fill_n(static_cast<std::uint32_t*>(to), *static_cast<const std::uint32_t*>(value), n);
   if (bytes == 8) return fill_n(static_cast<std::uint64_t*>(to), *static_cast<const std::uint64_t*>(value), n);
+  if (bytes == 2) return fill_n(static_cast<std::uint16_t*>(to), *static_cast<const std::uint16_t*>(value), n);
   fill_n(static_cast<std::uint8_t*>(to), *static_cast<const std::uint8_t*>(value), n);
 }
 

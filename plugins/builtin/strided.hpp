@@ -18,7 +18,7 @@ struct Strides {
 /// Writes the axes that are left and each view's strides along them.
 void collapse(const mu_tensor& space, int n_views, const mu_tensor* const* views, Axes& axes, Strides* strides);
 
-/// Elements [begin, begin + n) of the space, in row-major order, between contiguous memory and a view. `bytes`: of an element, 1, 4 or 8.
+/// Elements [begin, begin + n) of the space, in row-major order, between contiguous memory and a view. `bytes`: of an element, 1, 2, 4 or 8.
 void take(void* to, const char* base, std::size_t bytes, const Axes&, const Strides&, std::int64_t begin, std::int64_t n);
 void put(char* base, const void* from, std::size_t bytes, const Axes&, const Strides&, std::int64_t begin, std::int64_t n);
 

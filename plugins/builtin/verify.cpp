@@ -64,7 +64,7 @@ constexpr Opcode optional[MU_PW_OPTIONAL_END - 128] = {
     {2, F, Form::same},  // step
 };
 
-std::uint8_t kind_of(Type t) { return t == Type::b8 ? B : t == Type::i64 ? I : F; }
+std::uint8_t kind_of(Type t) { return t == Type::b8 ? B : t >= Type::i64 && t <= Type::u8 ? I : F; }
 
 std::string at(int i, int op) { return "instruction " + std::to_string(i) + " (opcode " + std::to_string(op) + ")"; }
 
@@ -141,7 +141,8 @@ std::vector<Type> verify(const mu_pw_program& p) {
     }
     const Type result = known_type(s.type, at(i, s.op));
     check_types(i, s, o, operand, result);
-    if (o.form != Form::iota && !find_kernel(s.op, operand[o.form == Form::select ? 1 : 0], result))
+    const bool always = o.form == Form::iota || o.form == Form::cast;
+    if (!always && !find_kernel(s.op, computed(operand[o.form == Form::select ? 1 : 0]), computed(result)))
       unsupported("[program] " + at(i, s.op) + " is not supported for " + name_of(result));
     type.push_back(result);
   }
@@ -151,13 +152,16 @@ std::vector<Type> verify(const mu_pw_program& p) {
 }
 
 namespace {
+// The kernels of cast_table() as rows of one variant.
 struct CastRows {
-  Variants cast[type_count][type_count]{}, isnan[2]{};
+  Variants cast[type_count][type_count]{}, isnan[2]{}, round[2]{}, odd[4]{};
   CastRows() {
     const CastTable& t = cast_table();
     for (int from = 0; from < type_count; ++from)
       for (int to = 0; to < type_count; ++to) cast[from][to].with_scalars[0] = t.cast[from][to];
     isnan[0].with_scalars[0] = t.isnan_f32, isnan[1].with_scalars[0] = t.isnan_f64;
+    for (int i = 0; i < 2; ++i) round[i].with_scalars[0] = t.round[i];
+    for (int i = 0; i < 4; ++i) odd[i].with_scalars[0] = t.odd[i];
   }
 };
 }  // namespace
@@ -166,14 +170,15 @@ const Variants* find_kernel(int op, Type operands, Type result) {
   static const CastRows rows;
   const int from = static_cast<int>(operands), to = static_cast<int>(result);
   if (op == MU_PW_CAST) return &rows.cast[from][to];
+  if (op == op_odd) return &rows.odd[from];
+  if (op >= op_round_f16) return &rows.round[op - op_round_f16];
   if (op == MU_PW_ISNAN) return from < 2 ? &rows.isnan[from] : nullptr;
   if (op >= MU_PW_EQ && op <= MU_PW_GE) return &compare_table(from).row[op];
   if (op == MU_PW_SELECT) {
     const CastTable& t = cast_table();
     return bytes_of(result) == 1 ? &t.select_1 : bytes_of(result) == 4 ? &t.select_4 : &t.select_8;
   }
-  const OpTable* const tables[type_count] = {&f32_table(), &f64_table(), &i64_table(), &b8_table()};
-  const Variants& v = tables[from]->row[op >= 128 ? row_of(op) : op];
+  const Variants& v = op_table(from).row[row_of(op)];
   return v.with_scalars[0] ? &v : nullptr;
 }
 

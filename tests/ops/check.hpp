@@ -6,6 +6,7 @@
 
 #include "mushin/autograd.hpp"
 #include "mushin/tensor/device.hpp"
+#include "support/elements.hpp"
 #include "support/matchers.hpp"
 #include "support/oracle.hpp"
 #include "support/splitmix.hpp"
@@ -22,18 +23,15 @@ inline core::Array array(const Ref& r, dtype type) {
     values.push_back(T{});  // so that there is an address
     return core::from_values(sizes, type, values.data());
   };
-  switch (type) {
-    case dtype::f32:
-      return make(float{});
-    case dtype::f64:
-      return make(double{});
-    case dtype::i64:
-      return make(std::int64_t{});
-    case dtype::b8:
-      return make(static_cast<unsigned char>(0));
-  }
-  return {};
+  return with_element(type, make);
 }
+
+/// What `type` makes of the values.
+inline Ref rounded(const Ref& r, dtype type) { return ref(array(r, type)); }
+
+/// The float types, and those that sums can be taken of.
+inline constexpr dtype float_types[] = {dtype::f32, dtype::f64, dtype::f16, dtype::bf16};
+inline constexpr dtype number_types[] = {dtype::f32, dtype::f64, dtype::f16, dtype::bf16, dtype::i8, dtype::u8, dtype::i32, dtype::i64};
 
 /// Random values that float represents.
 inline Ref random(const Index& shape, std::uint64_t stream, double low = -1, double high = 1) {
@@ -58,7 +56,20 @@ void on_every_device(F f) {
 }
 
 /// The relative tolerance of a few roundings in that type.
-inline double tolerance(dtype type, double ulp = 4) { return type == dtype::f32 ? ulp * 0x1p-23 : type == dtype::f64 ? ulp * 0x1p-52 : 0; }
+inline double tolerance(dtype type, double ulp = 4) {
+  switch (type) {
+    case dtype::f32:
+      return ulp * 0x1p-23;
+    case dtype::f64:
+      return ulp * 0x1p-52;
+    case dtype::f16:
+      return ulp * 0x1p-10;
+    case dtype::bf16:
+      return ulp * 0x1p-7;
+    default:
+      return 0;
+  }
+}
 
 using Function = std::function<core::Traced(const std::vector<core::Traced>&)>;
 

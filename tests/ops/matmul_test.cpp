@@ -43,9 +43,16 @@ TEST(Matmul, EqualsTheOracle) {
       const Ref a = whole ? random_integers(c.a, 60, 100) : random(c.a, 60), b = whole ? random_integers(c.b, 61, 100) : random(c.b, 61);
       const Ref want = matmul(a, b);
       on_every_device([&] {
-        for (dtype type : {dtype::f32, dtype::f64, dtype::i64}) {
-          if (whole != (type == dtype::i64)) continue;
+        for (dtype type : {dtype::f32, dtype::f64, dtype::i32, dtype::i64}) {
+          if (whole != is_integer(type)) continue;
           EXPECT_TRUE(close(core::matmul(array(a, type), array(b, type)), want, 0, bound(type, c)))
+              << name_of(type) << " " << text_of(c.a) << " " << text_of(c.b);
+        }
+        // Summed in float, rounded once.
+        for (dtype type : {dtype::f16, dtype::bf16}) {
+          if (whole) continue;
+          EXPECT_TRUE(close(core::matmul(array(a, type), array(b, type)), matmul(rounded(a, type), rounded(b, type)), tolerance(type, 1),
+                            bound(dtype::f32, c)))
               << name_of(type) << " " << text_of(c.a) << " " << text_of(c.b);
         }
       });

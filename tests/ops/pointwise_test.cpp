@@ -40,10 +40,11 @@ class UnaryTest : public testing::TestWithParam<Unary> {};
 TEST_P(UnaryTest, EqualsTheOracle) {
   const Unary& op = GetParam();
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64})
+    for (dtype type : float_types)
       for (const Index& shape : shapes) {
-        const Ref x = random(shape, 20, op.low, op.high);
-        EXPECT_TRUE(close(op.eager(array(x, type)), map(x, op.oracle), tolerance(type, op.ulp), 0))
+        const Ref x = rounded(random(shape, 20, op.low, op.high), type);
+        const double ulp = is_half(type) ? 1 : op.ulp, least = type == dtype::f16 ? 0x1p-24 : 0;
+        EXPECT_TRUE(close(op.eager(array(x, type)), rounded(map(x, op.oracle), type), tolerance(type, ulp), least))
             << name_of(type) << " " << text_of(shape);
       }
   });
@@ -53,10 +54,8 @@ TEST_P(UnaryTest, SpecialValues) {
   const Unary& op = GetParam();
   const Ref x{{9}, {nan, inf, -inf, 0.0, -0.0, 1, -1, 3e38, -3e38}};
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64}) {
-      Ref want = map(x, op.oracle);
-      if (type == dtype::f32)
-        for (double& v : want.values) v = static_cast<double>(static_cast<float>(v));
+    for (dtype type : float_types) {
+      const Ref want = rounded(map(rounded(x, type), op.oracle), type);
       const Ref got = ref(op.eager(array(x, type)));
       EXPECT_TRUE(close(got, want, tolerance(type, op.ulp), 0)) << name_of(type);
     }
@@ -126,13 +125,16 @@ class BinaryTest : public testing::TestWithParam<Binary> {};
 TEST_P(BinaryTest, EqualsTheOracleWithBroadcasting) {
   const Binary& op = GetParam();
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64, dtype::i64})
+    for (dtype type : number_types)
       for (const Pair& p : pairs) {
-        if (type == dtype::i64 && !op.integers) continue;
-        const bool whole = type == dtype::i64;
-        Ref a = whole ? random_integers(p.a, 30, 9) : random(p.a, 30, -2, 2),
-            b = whole ? random_integers(p.b, 31, 9) : random(p.b, 31, 1, 3);
-        EXPECT_TRUE(close(op.eager(array(a, type), array(b, type)), map(a, b, op.oracle), tolerance(type, 1), 0))
+        const bool whole = is_integer(type);
+        if (whole && !op.integers) continue;
+        const Ref a = rounded(whole ? random_integers(p.a, 30, 9) : random(p.a, 30, -2, 2), type),
+                  b = rounded(whole ? random_integers(p.b, 31, 9) : random(p.b, 31, 1, 3), type);
+        Ref want = map(a, b, op.oracle);
+        if (type == dtype::u8)
+          for (double& v : want.values) v = v < 0 ? v + 256 : v;
+        EXPECT_TRUE(close(op.eager(array(a, type), array(b, type)), want, tolerance(type, 1), 0))
             << name_of(type) << " " << text_of(p.a) << " " << text_of(p.b);
       }
   });
@@ -143,7 +145,7 @@ TEST_P(BinaryTest, SpecialValues) {
   const Ref all{{7}, {nan, inf, -inf, 0.0, -0.0, 1, -2}};
   const Ref across{{7, 1}, all.values};
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64})
+    for (dtype type : float_types)
       EXPECT_TRUE(equal(op.eager(array(across, type), array(all, type)), map(across, all, op.oracle))) << name_of(type);
   });
 }
@@ -207,8 +209,10 @@ TEST(Cast, EveryPairOfTypes) {
 TEST(Where, TakesFromEither) {
   const Ref c{{3, 1}, {1, 0, 1}}, a = random({3, 4}, 36), b = random({4}, 37);
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64, dtype::i64, dtype::b8}) {
-      const auto whole = [&](const Ref& r) { return map(r, [type](double x) { return is_float(type) ? x : x > 0 ? 1.0 : 0.0; }); };
+    for (dtype type : all_dtypes) {
+      const auto whole = [&](const Ref& r) {
+        return rounded(map(r, [type](double x) { return is_float(type) ? x : x > 0 ? 1.0 : 0.0; }), type);
+      };
       EXPECT_TRUE(equal(core::where(array(c, dtype::b8), array(whole(a), type), array(whole(b), type)), where(c, whole(a), whole(b))))
           << name_of(type);
     }
@@ -239,7 +243,7 @@ TEST(Step, PassesTheGradientWhereTheOperandIsPositive) {
 // One pass or many, the same bits: no contraction, no reordering.
 TEST(Fusion, LongChainsEqualSingleOps) {
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64}) {
+    for (dtype type : float_types) {
       Array fused = array(random({1000}, 39, 0.5, 2), type), single = fused;
       const Array k = array(random({1000}, 40, 0.5, 2), type);
       for (int i = 0; i < 40; ++i) {

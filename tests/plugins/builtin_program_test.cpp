@@ -8,7 +8,8 @@
 namespace backend_test {
 namespace {
 
-const mu_dtype types[] = {MU_F32, MU_F64, MU_I64, MU_BOOL};
+const mu_dtype types[] = {MU_F32, MU_F64, MU_F16, MU_BF16, MU_I8, MU_U8, MU_I32, MU_I64, MU_BOOL};
+bool is_whole(mu_dtype t) { return (t & 0xFFu) < 2; }
 
 // Opcodes with exact results that make a type, and the types of their operands.
 struct Choice {
@@ -69,22 +70,22 @@ class Generator {
 
   Bits value(mu_dtype t) {
     if (t == MU_BOOL) return static_cast<Bits>(random_.below(2));
-    if (t == MU_I64) return random_.below(4) ? static_cast<Bits>(random_.below(9) - 4) : random_.next();
+    if (is_whole(t)) {
+      const Bits b = random_.below(4) ? static_cast<Bits>(random_.below(9) - 4) : random_.next();
+      return mu_dtype_bytes(t) == 8 ? b : b & ((Bits{1} << 8 * mu_dtype_bytes(t)) - 1);
+    }
     static const double special[] = {0.0, -0.0, 1.0, 0.5, -2.0, 1e30, -1e-30, 1e-40};
     const std::int64_t kind = random_.below(12);
     const double x = kind == 0   ? std::numeric_limits<double>::quiet_NaN()
                      : kind == 1 ? std::numeric_limits<double>::infinity()
                      : kind < 4  ? special[random_.below(8)]
                                  : random_.real(-4, 4);
-    Bits b = 0;
-    const auto narrow = static_cast<float>(x);
-    t == MU_F32 ? std::memcpy(&b, &narrow, 4) : std::memcpy(&b, &x, 8);
-    return b;
+    return element_of(t, x);
   }
   Random& random() { return random_; }
 
  private:
-  mu_dtype type() { return random_.below(2) ? MU_F32 : types[random_.below(4)]; }
+  mu_dtype type() { return random_.below(3) ? types[random_.below(9)] : MU_F32; }
   int any_of(const std::vector<int>& v) { return v[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(v.size())))]; }
 
   int operand(const ProgramText& p, mu_dtype t) {
@@ -118,10 +119,10 @@ class Generator {
         if (random_.below(3) == 0) p.add(MU_PW_IOTA, MU_I64, MU_PW_NONE, MU_PW_NONE, MU_PW_NONE, 0);
         return;
       case 4:
-        if (from == MU_F32 || from == MU_F64) p.add(MU_PW_ISNAN, MU_BOOL, a);
+        if (from != MU_BOOL && !is_whole(from)) p.add(MU_PW_ISNAN, MU_BOOL, a);
         return;
       default:
-        p.add(any_of(from == MU_BOOL ? truth : from == MU_I64 ? whole : real), from, a, b, c);
+        p.add(any_of(from == MU_BOOL ? truth : is_whole(from) ? whole : real), from, a, b, c);
     }
   }
 
@@ -313,7 +314,7 @@ TEST_F(Malformed, Instructions) {
   EXPECT_EQ(with({0, 0, MU_F32, 0, 1, MU_PW_NONE, 0}), MU_INVALID);
   EXPECT_EQ(with({MU_PW_CORE_END, 0, MU_F32, 0, 1, MU_PW_NONE, 0}), MU_INVALID);
   EXPECT_EQ(with({MU_PW_OPTIONAL_END, 0, MU_F32, 0, 1, MU_PW_NONE, 0}), MU_UNSUPPORTED);
-  EXPECT_EQ(with({MU_PW_ADD, 0, MU_F16, 0, 1, MU_PW_NONE, 0}), MU_UNSUPPORTED);
+  EXPECT_EQ(with({MU_PW_ADD, 0, MU_U64, 0, 1, MU_PW_NONE, 0}), MU_UNSUPPORTED);
   EXPECT_NE(backend.message(), "");
   EXPECT_EQ(with({MU_PW_CAST, 0, MU_F64, 0, MU_PW_NONE, MU_PW_NONE, 0}), MU_INVALID) << "the output's type is another";
 }

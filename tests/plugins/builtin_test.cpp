@@ -88,7 +88,7 @@ TEST_F(Builtin, AQueryMakesNoPlan) {
 }
 
 TEST_F(Builtin, CopiesBetweenStridesAndTypes) {
-  const mu_dtype types[] = {MU_F32, MU_F64, MU_I64, MU_BOOL};
+  const mu_dtype types[] = {MU_F32, MU_F64, MU_F16, MU_BF16, MU_I8, MU_U8, MU_I32, MU_I64, MU_BOOL};
   const auto check = [&](const Sizes& d, mu_dtype from, mu_dtype to, const Sizes& out_strides) {
     const auto n = static_cast<std::size_t>(count(d));
     std::vector<std::uint64_t> a(n + 1), b(2 * n + 1);
@@ -96,10 +96,7 @@ TEST_F(Builtin, CopiesBetweenStridesAndTypes) {
     std::reverse(s.begin(), s.end());
     const mu_tensor in = view(a.data(), from, d, s), out = view(b.data(), to, d, out_strides);
     for (std::size_t i = 0; i < n; ++i) {
-      const auto x = static_cast<float>(random.real(-300, 300));
-      Bits bits = 0;
-      std::memcpy(&bits, &x, sizeof x);
-      write_element(in, static_cast<std::int64_t>(i), apply(MU_PW_CAST, MU_F32, from, bits, 0, 0));
+      write_element(in, static_cast<std::int64_t>(i), element_of(from, random.real(-300, 300)));
     }
     ASSERT_EQ(backend.run(mu_op_copy{}, MU_OP_COPY, {in}, {out}), MU_OK) << backend.message();
     const std::vector<std::int64_t> o = offsets(in), p = offsets(out);

@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -63,7 +64,7 @@ Bits real_op(int op, T a, T b, T c) {
   }
 }
 
-Bits whole_op(int op, std::int64_t a, std::int64_t b) {
+Bits whole_op(int op, std::int64_t a, std::int64_t b, Bits width) {
   const auto ua = static_cast<Bits>(a), ub = static_cast<Bits>(b);
   switch (op) {
     case MU_PW_ADD:
@@ -99,9 +100,9 @@ Bits whole_op(int op, std::int64_t a, std::int64_t b) {
     case MU_PW_NOT:
       return ~ua;
     case MU_PW_SHL:
-      return ub >= 64 ? 0 : ua << ub;
+      return ub >= width ? 0 : ua << ub;
     case MU_PW_SHR:
-      return ub >= 64 ? (a < 0 ? ~Bits{0} : 0) : static_cast<Bits>(a >> b);
+      return ub >= width ? (a < 0 ? ~Bits{0} : 0) : static_cast<Bits>(a >> b);
     default:
       ADD_FAILURE() << "opcode " << op;
       return 0;
@@ -146,40 +147,84 @@ bool compare(int op, T a, T b) {
   }
 }
 
-template <class T>
-std::int64_t saturated(T a) {
-  if (a != a) return 0;
-  if (a >= static_cast<T>(9223372036854775808.0)) return std::numeric_limits<std::int64_t>::max();
-  if (a < static_cast<T>(-9223372036854775808.0)) return std::numeric_limits<std::int64_t>::min();
-  return static_cast<std::int64_t>(a);
-}
-template <class T>
-Bits cast(T a, mu_dtype type) {
-  if (type == MU_F32) return to(static_cast<float>(a));
-  if (type == MU_F64) return to(static_cast<double>(a));
-  if (type == MU_BOOL) return a != T{0};
-  if constexpr (std::is_floating_point_v<T>) return static_cast<Bits>(saturated(a));
-  return static_cast<Bits>(a);
+bool is_whole(mu_dtype t) { return (t & 0xFFu) < 2; }
+Bits masked(mu_dtype t, Bits b) { return mu_dtype_bytes(t) == 8 ? b : b & ((Bits{1} << 8 * mu_dtype_bytes(t)) - 1); }
+// An integer's value; a bool's.
+std::int64_t whole(mu_dtype t, Bits b) {
+  const unsigned unused = 64 - 8 * mu_dtype_bytes(t);
+  return (t & 0xFFu) == 0 ? static_cast<std::int64_t>(b << unused) >> unused : static_cast<std::int64_t>(b);
 }
 
-template <class T>
-Bits typed(int op, mu_dtype result, Bits a, Bits b, Bits c) {
-  if (op >= MU_PW_EQ && op <= MU_PW_GE) return compare(op, from<T>(a), from<T>(b));
-  if (op == MU_PW_CAST) return cast(from<T>(a), result);
-  if (op == MU_PW_ISNAN) return from<T>(a) != from<T>(a);
-  if constexpr (std::is_floating_point_v<T>) return real_op<T>(op, from<T>(a), from<T>(b), from<T>(c));
-  if constexpr (std::is_same_v<T, std::int64_t>) return whole_op(op, from<T>(a), from<T>(b));
-  return truth_op(op, a != 0, b != 0);
+// A 16-bit float: digits behind the first, and the least exponent of a normal number.
+struct Format {
+  int digits, least;
+};
+Format format(mu_dtype t) { return t == MU_F16 ? Format{10, -14} : Format{7, -126}; }
+long double half_value(mu_dtype t, Bits b) {
+  const Format f = format(t);
+  const auto digits = static_cast<long double>(b & ((1u << f.digits) - 1));
+  const int exponent = static_cast<int>(b >> f.digits & (t == MU_F16 ? 31 : 255)), top = t == MU_F16 ? 31 : 255;
+  const long double one = std::ldexp(1.0L, f.digits);
+  long double x = std::ldexp(exponent ? one + digits : digits, (exponent ? exponent - 1 : 0) + f.least - f.digits);
+  if (exponent == top) x = digits != 0 ? std::numeric_limits<long double>::quiet_NaN() : std::numeric_limits<long double>::infinity();
+  return b >> 15 ? -x : x;
+}
+Bits half_bits(mu_dtype t, long double x) {
+  const Format f = format(t);
+  const Bits sign = std::signbit(x) ? 0x8000u : 0u, infinite = t == MU_F16 ? 0x7C00u : 0x7F80u;
+  if (x != x) return sign | infinite | 1u << (f.digits - 1);
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  const int step = std::max(exponent - 1, f.least) - f.digits;
+  const long double steps = std::nearbyint(std::ldexp(std::fabs(x), -std::min(step, 20000)));
+  if (x == 0) return sign;
+  if (std::isinf(x) || std::ldexp(steps, step) >= std::ldexp(1.0L, t == MU_F16 ? 16 : 128)) return sign | infinite;
+  // Steps of the least exponent count from 0 on; each further exponent begins with its first digit set.
+  return sign | ((static_cast<Bits>(step + f.digits - f.least) << f.digits) + static_cast<Bits>(steps));
+}
+
+// Any element's value, exactly.
+long double value_of(mu_dtype t, Bits b) {
+  if (t == MU_F32) return static_cast<long double>(from<float>(b));
+  if (t == MU_F64) return static_cast<long double>(from<double>(b));
+  if (t == MU_F16 || t == MU_BF16) return half_value(t, b);
+  return static_cast<long double>(whole(t, b));
+}
+Bits element(mu_dtype t, long double x) {
+  if (t == MU_F32) return to(static_cast<float>(x));
+  if (t == MU_F64) return to(static_cast<double>(x));
+  return half_bits(t, x);
+}
+
+Bits cast(mu_dtype source, mu_dtype t, Bits b) {
+  if (source == t) return b;
+  const long double x = value_of(source, b);
+  if (t == MU_BOOL) return x != 0;
+  if (!is_whole(t)) return element(t, x);
+  if (is_whole(source) || source == MU_BOOL) return masked(t, static_cast<Bits>(whole(source, b)));
+  const int digits = static_cast<int>(8 * mu_dtype_bytes(t)) - (t != MU_U8);
+  const long double beyond = std::ldexp(1.0L, digits), least = t == MU_U8 ? 0 : -beyond;
+  if (x != x) return 0;
+  return masked(t, x >= beyond ? (Bits{1} << digits) - 1 : static_cast<Bits>(static_cast<std::int64_t>(x <= least ? least : x)));
+}
+
+Bits half_op(int op, mu_dtype t, Bits a, Bits b, Bits c) {
+  const auto wide = [t](Bits h) { return static_cast<float>(half_value(t, h)); };
+  return half_bits(t, static_cast<long double>(from<float>(real_op<float>(op, wide(a), wide(b), wide(c)))));
 }
 
 }  // namespace
 
-Bits apply(int op, mu_dtype operands, mu_dtype result, Bits a, Bits b, Bits c) {
+Bits apply(int op, mu_dtype t, mu_dtype result, Bits a, Bits b, Bits c) {
   if (op == MU_PW_SELECT) return a ? b : c;
-  if (operands == MU_F32) return typed<float>(op, result, a, b, c);
-  if (operands == MU_F64) return typed<double>(op, result, a, b, c);
-  if (operands == MU_I64) return typed<std::int64_t>(op, result, a, b, c);
-  return typed<std::uint8_t>(op, result, a, b, c);
+  if (op == MU_PW_CAST) return cast(t, result, a);
+  if (op == MU_PW_ISNAN) return std::isnan(value_of(t, a));
+  if (op >= MU_PW_EQ && op <= MU_PW_GE) return compare(op, value_of(t, a), value_of(t, b));
+  if (t == MU_F32) return real_op<float>(op, from<float>(a), from<float>(b), from<float>(c));
+  if (t == MU_F64) return real_op<double>(op, from<double>(a), from<double>(b), from<double>(c));
+  if (t == MU_F16 || t == MU_BF16) return half_op(op, t, a, b, c);
+  if (t == MU_BOOL) return truth_op(op, a != 0, b != 0);
+  return masked(t, whole_op(op, whole(t, a), whole(t, b), 8 * mu_dtype_bytes(t)));
 }
 
 std::vector<Bits> interpret(const ProgramText& p, const std::vector<Bits>& operands, std::int64_t index, const Sizes& dims) {
@@ -215,10 +260,10 @@ void write_element(const mu_tensor& v, std::int64_t offset, Bits value) {
 }
 
 bool same(mu_dtype type, Bits a, Bits b) {
-  if (a == b) return true;
-  if (type == MU_F32) return from<float>(a) != from<float>(a) ? from<float>(b) != from<float>(b) : from<float>(a) == from<float>(b);
-  if (type == MU_F64) return from<double>(a) != from<double>(a) ? from<double>(b) != from<double>(b) : from<double>(a) == from<double>(b);
-  return false;
+  const long double x = value_of(type, a), y = value_of(type, b);
+  return a == b || x == y || (x != x && y != y);
 }
+
+Bits element_of(mu_dtype type, double value) { return cast(MU_F64, type, to(value)); }
 
 }  // namespace backend_test

@@ -14,6 +14,8 @@ Bits apply(int op, mu_dtype operands, mu_dtype result, Bits a, Bits b, Bits c);
 
 Bits read_element(const mu_tensor& v, std::int64_t offset);
 void write_element(const mu_tensor& v, std::int64_t offset, Bits value);
+/// The element of any type that a number is converted to.
+Bits element_of(mu_dtype, double value);
 /// Equal, or both NaN.
 bool same(mu_dtype, Bits a, Bits b);
 

@@ -49,6 +49,24 @@ static_assert(same<decltype(mu::clamp(mu::sinh(a<double, batch>()), 0, 1)), mu::
 static_assert(same<decltype(mu::isnan(a<float, batch, 2>())), mu::Tensor<bool, batch, 2>> &&
               same<decltype(mu::isfinite(a<double>())), mu::Tensor<bool>>);
 
+// Element types.
+static_assert(same<decltype(a<mu::f16, 2>() * 2.5 + 1), mu::Tensor<mu::f16, 2>> &&
+              same<decltype(mu::bf16(2) * mu::exp(a<mu::bf16, 2>())), mu::Tensor<mu::bf16, 2>>);
+static_assert(same<decltype(a<std::int8_t, 2>() + a<std::int8_t, 3, 1>()), mu::Tensor<std::int8_t, 3, 2>>);
+static_assert(same<decltype(a<std::uint8_t, 2>() / 3), mu::Tensor<double, 2>> &&
+              same<decltype(mu::floor_divide(7, a<std::int32_t, 2>())), mu::Tensor<std::int32_t, 2>>);
+static_assert(same<decltype(mu::sum(a<std::int8_t, 2>())), mu::Tensor<int64_t>> &&
+              same<decltype(mu::max(a<std::int8_t, 2>())), mu::Tensor<std::int8_t>> &&
+              same<decltype(mu::sum<0>(a<mu::f16, 2, 3>())), mu::Tensor<mu::f16, 3>>);
+static_assert(same<decltype(mu::matmul(a<std::int8_t, 2, 3>(), a<std::int8_t, 3>())), mu::Tensor<std::int8_t, 2>>);
+static_assert(same<decltype(mu::argmax(a<mu::bf16, 3>())), mu::Tensor<int64_t>> &&
+              same<decltype(mu::one_hot<3, mu::f16>(a<int64_t>())), mu::Tensor<mu::f16, 3>>);
+static_assert(same<decltype(mu::tensor<mu::f16, 2>({1, 2.5})), mu::Tensor<mu::f16, 2>> &&
+              same<decltype(mu::randu<mu::bf16, 3>()), mu::Tensor<mu::bf16, 3>> &&
+              same<decltype(mu::fill<mu::f16, 3>(0.5)), mu::Tensor<mu::f16, 3>>);
+static_assert(mu::Tensor<mu::f16, 2>::dtype() == mu::dtype::f16 && mu::is_element_type<std::int32_t> && !mu::is_element_type<char> &&
+              !mu::is_element_type<std::int16_t> && mu::bytes_of(mu::dtype::bf16) == 2 && mu::bytes_of(mu::dtype::u8) == 1);
+
 // Reductions.
 static_assert(same<decltype(mu::sum(a<float, batch, 3>())), mu::Tensor<float>> &&
               same<decltype(mu::mean<-1>(a<float, batch, 3>())), mu::Tensor<float, batch>>);

@@ -9,6 +9,7 @@
 
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/tensor.hpp"
+#include "support/elements.hpp"
 #include "support/oracle.hpp"
 
 namespace mushin::test {
@@ -23,20 +24,7 @@ inline Ref ref(const core::Array& a) {
     core::read_all(a, values.data());
     for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] = static_cast<double>(values[i]);
   };
-  switch (a.type()) {
-    case dtype::f32:
-      read(float{});
-      break;
-    case dtype::f64:
-      read(double{});
-      break;
-    case dtype::i64:
-      read(std::int64_t{});
-      break;
-    case dtype::b8:
-      read(static_cast<unsigned char>(0));
-      break;
-  }
+  with_element(a.type(), read);
   return out;
 }
 /// Any tensor, or the value of a variable, read into doubles.

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/elements.hpp"
 #include "mushin/tensor/core/array.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
@@ -20,51 +21,16 @@ namespace mushin::core::test {
 using Values = std::vector<double>;
 
 inline void store(std::byte* to, double v, dtype t) {
-  switch (t) {
-    case dtype::f32: {
-      auto x = static_cast<float>(v);
-      std::memcpy(to, &x, sizeof x);
-      break;
-    }
-    case dtype::f64:
-      std::memcpy(to, &v, sizeof v);
-      break;
-    case dtype::i64: {
-      auto x = static_cast<std::int64_t>(v);
-      std::memcpy(to, &x, sizeof x);
-      break;
-    }
-    case dtype::b8: {
-      bool x = v != 0;
-      std::memcpy(to, &x, sizeof x);
-      break;
-    }
-  }
+  mushin::test::with_element(t, [&]<class T>(T x) {
+    x = t == dtype::b8 ? static_cast<T>(v != 0) : static_cast<T>(v);
+    std::memcpy(to, &x, sizeof x);
+  });
 }
 inline double load(const std::byte* from, dtype t) {
-  switch (t) {
-    case dtype::f32: {
-      float x;
-      std::memcpy(&x, from, sizeof x);
-      return x;
-    }
-    case dtype::f64: {
-      double x;
-      std::memcpy(&x, from, sizeof x);
-      return x;
-    }
-    case dtype::i64: {
-      std::int64_t x;
-      std::memcpy(&x, from, sizeof x);
-      return static_cast<double>(x);
-    }
-    case dtype::b8: {
-      bool x;
-      std::memcpy(&x, from, sizeof x);
-      return x;
-    }
-  }
-  return 0;
+  return mushin::test::with_element(t, [&]<class T>(T x) {
+    std::memcpy(&x, from, sizeof x);
+    return static_cast<double>(x);
+  });
 }
 
 inline Array array(const Sizes& s, const Values& v, dtype t = dtype::f32) {
@@ -91,7 +57,7 @@ inline Values random_values(std::size_t n, double low, double high, dtype t = dt
   Values v(n);
   for (double& x : v) {
     std::byte b[8];
-    store(b, t == dtype::i64 ? std::floor(pick(gen)) : t == dtype::b8 ? static_cast<double>(pick(gen) > (low + high) / 2) : pick(gen), t);
+    store(b, is_integer(t) ? std::floor(pick(gen)) : t == dtype::b8 ? static_cast<double>(pick(gen) > (low + high) / 2) : pick(gen), t);
     x = load(b, t);
   }
   return v;

@@ -129,10 +129,46 @@ TEST(TypedOps, ComparisonsAndLogic) {
   EXPECT_EQ(bools((a > 2) == (b > 1)), (Bools{false, false, false, true}));
 }
 
+TEST(TypedOps, IntegersOfAllSizes) {
+  const auto a = mu::tensor<std::int8_t, 3>({-7, 7, 100});
+  EXPECT_EQ((a + a).to_vector(), (std::vector<std::int8_t>{-14, 14, -56}));
+  EXPECT_EQ((a / 2).to_vector(), (std::vector<double>{-3.5, 3.5, 50}));
+  EXPECT_EQ((1 / mu::tensor<std::uint8_t, 2>({4, 0})).to_vector(), (std::vector<double>{0.25, HUGE_VAL}));
+  EXPECT_EQ(mu::floor_divide(a, 2).to_vector(), (std::vector<std::int8_t>{-4, 3, 50}));
+  EXPECT_EQ(mu::remainder(a, 4).to_vector(), (std::vector<std::int8_t>{1, 3, 0}));
+  EXPECT_EQ(mu::remainder(a, -4).to_vector(), (std::vector<std::int8_t>{-3, -1, 0}));
+  EXPECT_EQ(mu::sum(a * a).item(), 49 + 49 + 16) << "each wraps, the sum does not";
+  EXPECT_EQ(mu::relu(a).to_vector(), (std::vector<std::int8_t>{0, 7, 100}));
+  EXPECT_EQ(a(2), 100);
+  EXPECT_EQ(mu::max(mu::tensor<std::uint8_t, 2>({200, 3})).item(), 200);
+  EXPECT_EQ((mu::tensor<std::uint8_t, 2>({200, 3}) - 4).to_vector(), (std::vector<std::uint8_t>{196, 255}));
+  EXPECT_EQ((a == 100).to_vector(), (std::vector<bool>{false, false, true}));
+}
+
+TEST(TypedOps, NumbersMustBeOnesOfTheIntegers) {
+  const auto a = mu::tensor<std::int8_t, 1>({1});
+  EXPECT_TRUE(throws<mu::Error>([&] { (void)(a + 128); }, "[literal] a number beside integers must be one of theirs: 128 is no int8"));
+  EXPECT_TRUE(throws<mu::Error>([&] { (void)(a.to<std::uint8_t>() + -1); }, "-1 is no uint8"));
+  EXPECT_TRUE(throws<mu::Error>([&] { (void)(a.to<std::int32_t>() < 3000000000u); }, "is no int32"));
+  EXPECT_EQ((a + -128)(0), -127);
+}
+
+TEST(TypedOps, HalvesMixWithNumbers) {
+  const auto a = mu::tensor<mu::f16, 2>({1, 2.5});
+  EXPECT_EQ((2 * a + 0.5).to_vector(), (std::vector<mu::f16>{mu::f16(2.5), mu::f16(5.5)}));
+  EXPECT_EQ((a * mu::f16(3)).to<float>().to_vector(), (std::vector<float>{3, 7.5}));
+  EXPECT_EQ(a(1), mu::f16(2.5));
+  EXPECT_EQ(mu::dot(a, a).item(), mu::f16(7.25));
+  EXPECT_EQ(mu::mean(a.to<mu::bf16>()).item(), mu::bf16(1.75));
+  EXPECT_EQ((a < 2).to_vector(), (std::vector<bool>{true, false}));
+  EXPECT_EQ(mu::from<2>(std::vector<mu::f16>{mu::f16(1), mu::f16(2)}).to<float>().to_vector(), (std::vector<float>{1, 2}));
+}
+
 TEST(TypedOps, IntegersAreExact) {
   const auto a = mu::tensor<int64_t, 3>({-7, 7, 9007199254740993});
   EXPECT_EQ((a + 1).to_vector(), (std::vector<int64_t>{-6, 8, 9007199254740994}));
-  EXPECT_EQ((a / 2).to_vector(), (std::vector<int64_t>{-3, 3, 4503599627370496}));
+  EXPECT_EQ((a / 2).to_vector(), (std::vector<double>{-3.5, 3.5, 4503599627370496.0}));
+  EXPECT_EQ(mu::floor_divide(a, 2).to_vector(), (std::vector<int64_t>{-4, 3, 4503599627370496}));
   EXPECT_EQ((a == 9007199254740993).to_vector(), (std::vector<bool>{false, false, true}));
   EXPECT_EQ((a - 9007199254740993)(2), 0);
   EXPECT_EQ(mu::sum(a).item(), 9007199254740993);

@@ -24,6 +24,15 @@ TEST(Print, RowsWithTypeAndSizes) {
   EXPECT_EQ(text(mu::ones<double, 2, 1, 2>()), "[[[1. 1.]]\n\n [[1. 1.]]] double (2, 1, 2)");
 }
 
+TEST(Print, SmallTypes) {
+  EXPECT_EQ(text(mu::tensor<mu::f16, 3>({0.1f, 1, 2048})), "[9.998e-02 1.000e+00 2.048e+03] f16 (3)");
+  EXPECT_EQ(text(mu::tensor<mu::bf16, 3>({0.1f, 1, -3})), "[ 0.1  1.  -3. ] bf16 (3)");
+  EXPECT_EQ(text(mu::tensor<std::int8_t, 2>({-128, 65})), "[-128   65] int8 (2)");
+  EXPECT_EQ(text(mu::tensor<std::uint8_t, 2>({65, 255})), "[ 65 255] uint8 (2)");
+  EXPECT_EQ(text(mu::tensor<std::int32_t, 2>({-2147483647, 1})), "[-2147483647           1] int32 (2)");
+  EXPECT_EQ(text(mu::fill<mu::f16>(INFINITY)), "inf f16 ()");
+}
+
 TEST(Print, ScalarsAndEmpty) {
   EXPECT_EQ(text(mu::fill<>(2.5f)), "2.5 float ()");
   EXPECT_EQ(text(mu::zeros<0, 3>()), "[] float (0, 3)");

@@ -41,6 +41,16 @@ const char* name_of(dtype t) {
       return "float";
     case dtype::f64:
       return "double";
+    case dtype::f16:
+      return "f16";
+    case dtype::bf16:
+      return "bf16";
+    case dtype::i8:
+      return "int8";
+    case dtype::u8:
+      return "uint8";
+    case dtype::i32:
+      return "int32";
     case dtype::i64:
       return "int64";
     case dtype::b8:

@@ -22,10 +22,31 @@ Array rank_0(std::uint64_t bits, dtype type, bool baked) {
   return Array(n);
 }
 
-std::int64_t saturated(double x) {
+// The low bits that an element of the type has.
+constexpr std::uint64_t masked(std::uint64_t bits, dtype t) { return bytes_of(t) == 8 ? bits : bits & ((1ull << 8 * bytes_of(t)) - 1); }
+
+// An integer or bool from its bits.
+std::int64_t whole_of(std::uint64_t bits, dtype t) {
+  if (t == dtype::i8) return static_cast<std::int8_t>(bits);
+  if (t == dtype::i32) return static_cast<std::int32_t>(bits);
+  return static_cast<std::int64_t>(bits);
+}
+
+// Towards zero; what is outside of the integer type becomes its nearest value, NaN 0.
+std::uint64_t saturated(double x, dtype t) {
+  const int digits = static_cast<int>(8 * bytes_of(t)) - (t != dtype::u8);
+  const double beyond = std::ldexp(1.0, digits), least = t == dtype::u8 ? 0 : -beyond;
   if (x != x) return 0;
-  if (x >= 0x1p63) return INT64_MAX;
-  return x <= -0x1p63 ? INT64_MIN : static_cast<std::int64_t>(x);
+  if (x >= beyond) return (1ull << digits) - 1;
+  return masked(static_cast<std::uint64_t>(x <= least ? static_cast<std::int64_t>(least) : static_cast<std::int64_t>(x)), t);
+}
+
+// An integer as an element of a float type, rounded once.
+std::uint64_t float_of(std::int64_t whole, dtype t) {
+  if (t == dtype::f32) return std::bit_cast<std::uint32_t>(static_cast<float>(whole));
+  if (t == dtype::f16) return f16(whole).bits();
+  if (t == dtype::bf16) return bf16(whole).bits();
+  return std::bit_cast<std::uint64_t>(static_cast<double>(whole));
 }
 
 struct Elementary {
@@ -165,10 +186,10 @@ bool compare(std::uint16_t op, T a, T b) {
 
 std::uint64_t fold_cast(dtype to, const Node* a) {
   if (a->type == to) return a->bits;
-  if (a->type == dtype::i64 && to == dtype::b8) return a->bits != 0;
-  if (a->type == dtype::i64 && to == dtype::f32)
-    return std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int64_t>(a->bits)));
-  return bits_of(value_of(a->bits, a->type), to);
+  if (is_float(a->type)) return bits_of(value_of(a->bits, a->type), to);
+  const std::int64_t whole = whole_of(a->bits, a->type);
+  if (is_float(to)) return float_of(whole, to);
+  return to == dtype::b8 ? whole != 0 : masked(static_cast<std::uint64_t>(whole), to);
 }
 
 }  // namespace
@@ -179,12 +200,15 @@ std::uint64_t bits_of(double v, dtype t) {
       return std::bit_cast<std::uint32_t>(static_cast<float>(v));
     case dtype::f64:
       return std::bit_cast<std::uint64_t>(v);
-    case dtype::i64:
-      return static_cast<std::uint64_t>(saturated(v));
+    case dtype::f16:
+      return f16(v).bits();
+    case dtype::bf16:
+      return bf16(v).bits();
     case dtype::b8:
       return v != 0;
+    default:
+      return saturated(v, t);
   }
-  return 0;
 }
 
 double value_of(std::uint64_t bits, dtype t) {
@@ -193,12 +217,13 @@ double value_of(std::uint64_t bits, dtype t) {
       return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
     case dtype::f64:
       return std::bit_cast<double>(bits);
-    case dtype::i64:
-      return static_cast<double>(static_cast<std::int64_t>(bits));
-    case dtype::b8:
-      return bits ? 1 : 0;
+    case dtype::f16:
+      return static_cast<double>(f16::from_bits(static_cast<std::uint16_t>(bits)));
+    case dtype::bf16:
+      return static_cast<double>(bf16::from_bits(static_cast<std::uint16_t>(bits)));
+    default:
+      return static_cast<double>(whole_of(bits, t));
   }
-  return 0;
 }
 
 bool is_well_known(std::uint64_t bits, dtype t) {
@@ -212,24 +237,15 @@ std::uint64_t fold(std::uint16_t op, dtype result, const Node* const* arg) {
   if (op == MU_PW_CAST) return fold_cast(result, a);
   if (op == MU_PW_SELECT) return a->bits ? b->bits : arg[2]->bits;
   if (op == MU_PW_ISNAN) return std::isnan(value_of(a->bits, a->type));
+  const dtype t = a->type;
   if (op >= MU_PW_EQ && op <= MU_PW_GE) {
-    if (a->type == dtype::i64) return compare(op, static_cast<std::int64_t>(a->bits), static_cast<std::int64_t>(b->bits));
-    return compare(op, value_of(a->bits, a->type), value_of(b->bits, b->type));
+    if (!is_float(t)) return compare(op, whole_of(a->bits, t), whole_of(b->bits, t));
+    return compare(op, value_of(a->bits, t), value_of(b->bits, t));
   }
-  switch (a->type) {
-    case dtype::f32: {
-      const auto x = std::bit_cast<float>(static_cast<std::uint32_t>(a->bits)),
-                 y = std::bit_cast<float>(static_cast<std::uint32_t>(b->bits));
-      return bits_of(fold_float(op, x, y), result);
-    }
-    case dtype::f64:
-      return bits_of(fold_float(op, value_of(a->bits, a->type), value_of(b->bits, b->type)), result);
-    case dtype::i64:
-      return fold_integer(op, static_cast<std::int64_t>(a->bits), static_cast<std::int64_t>(b->bits));
-    case dtype::b8:
-      return fold_bool(op, a->bits != 0, b->bits != 0);
-  }
-  return 0;
+  if (t == dtype::b8) return fold_bool(op, a->bits != 0, b->bits != 0);
+  if (!is_float(t)) return masked(fold_integer(op, whole_of(a->bits, t), whole_of(b->bits, t)), t);
+  const double x = value_of(a->bits, t), y = value_of(b->bits, t);
+  return bits_of(t == dtype::f64 ? fold_float(op, x, y) : fold_float(op, static_cast<float>(x), static_cast<float>(y)), result);
 }
 
 Array literal(double value, dtype type) {

@@ -49,11 +49,20 @@ inline void drop_ref(Block* b) noexcept {
 /// One reference; arg and block are null, all else is to be written.
 Node* new_node();
 
-/// 3 bits for a dtype.
-inline unsigned code_of(dtype t) {
+/// 4 bits for a dtype, different ones for each.
+constexpr unsigned code_of(dtype t) {
   const auto v = static_cast<std::uint32_t>(t);
-  return (v >> 1 & 3u) | (v >> 14 & 1u) << 2;
+  return (v ^ v >> 8 ^ v >> 12) & 15u;
 }
+constexpr bool codes_differ() {
+  unsigned seen = 0;
+  for (dtype t : all_dtypes) {
+    if (seen >> code_of(t) & 1u) return false;
+    seen |= 1u << code_of(t);
+  }
+  return true;
+}
+static_assert(codes_differ());
 
 /// Row-major strides.
 inline void set_contiguous(Node* n) {

@@ -68,10 +68,14 @@ void learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
 Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec,
                  bool elsewhere = true);
 
+/// What a program's key tells beside the program: 3 bits, and 4 for each type.
+inline std::uint32_t program_extra(std::uint32_t kind, dtype acc, const mu_tensor& out) {
+  return kind | code_of(acc) << 3 | code_of(static_cast<dtype>(out.dtype)) << 7;
+}
 const Plan* new_program_plan(Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
 /// The plan of a program: for MU_OP_POINTWISE (kind 0) or the body of MU_OP_MAP_REDUCE. `views`: inputs, then outputs.
 inline const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
-  const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
+  const std::uint32_t extra = program_extra(kind, acc, views[p.n_in]);
   const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), {views, std::size_t{p.n_in} + p.n_out});
   const Plan* plan = find_plan(hash_of(p.key, words), p.key, words);
   return plan ? plan : new_program_plan(p, d, request, kind, acc, views);

@@ -34,19 +34,54 @@ struct Shown {
   }
 };
 
+template <class T>
+T read(const void* element) {
+  T value;
+  std::memcpy(&value, element, sizeof value);
+  return value;
+}
+
 double as_double(const void* element, dtype type) {
-  auto read = [element]<class T>(T value) {
-    std::memcpy(&value, element, sizeof value);
-    return static_cast<double>(value);
-  };
-  return type == dtype::f32 ? read(float{}) : read(double{});
+  switch (type) {
+    case dtype::f32:
+      return static_cast<double>(read<float>(element));
+    case dtype::f16:
+      return static_cast<double>(read<f16>(element));
+    case dtype::bf16:
+      return static_cast<double>(read<bf16>(element));
+    default:
+      return read<double>(element);
+  }
 }
 
 std::string spell_integer(const void* element, dtype type) {
-  if (type == dtype::b8) return *static_cast<const unsigned char*>(element) != 0 ? "true" : "false";
-  std::int64_t value;
-  std::memcpy(&value, element, sizeof value);
-  return fmt::format("{}", value);
+  switch (type) {
+    case dtype::b8:
+      return read<unsigned char>(element) != 0 ? "true" : "false";
+    case dtype::i8:
+      return fmt::format("{}", static_cast<int>(read<std::int8_t>(element)));
+    case dtype::u8:
+      return fmt::format("{}", static_cast<int>(read<std::uint8_t>(element)));
+    case dtype::i32:
+      return fmt::format("{}", read<std::int32_t>(element));
+    default:
+      return fmt::format("{}", read<std::int64_t>(element));
+  }
+}
+
+/// Whether a text means `value`, read as an element.
+bool reads_back(const std::string& text, double value, dtype type) {
+  const double read = std::strtod(text.c_str(), nullptr);
+  switch (type) {
+    case dtype::f32:
+      return std::strtof(text.c_str(), nullptr) == static_cast<float>(value);
+    case dtype::f16:
+      return f16(read) == f16(value);
+    case dtype::bf16:
+      return bf16(read) == bf16(value);
+    default:
+      return read == value;
+  }
 }
 
 std::string spell_float(double value, bool scientific, int digits) {
@@ -57,8 +92,7 @@ std::string spell_float(double value, bool scientific, int digits) {
 int digits_needed(double value, dtype type, bool scientific) {
   for (int digits = 0; digits < most_digits; ++digits) {
     const std::string s = spell_float(value, scientific, digits);
-    if (type == dtype::f32 ? std::strtof(s.c_str(), nullptr) == static_cast<float>(value) : std::strtod(s.c_str(), nullptr) == value)
-      return digits;
+    if (reads_back(s, value, type)) return digits;
   }
   return most_digits;
 }

@@ -40,6 +40,9 @@ void view_matrix(mu_tensor& v, const Node* n, const Matrix& m, const std::int64_
   v.stride[rank + 1] = m.column_stride;
 }
 
+// What the sums are made in. Small integers wrap in 32 bits, and then to their own.
+dtype product_type(dtype t) { return is_half(t) ? dtype::f32 : t == dtype::i8 || t == dtype::u8 ? dtype::i32 : t; }
+
 // Both matrices, and the result `out` in `block`.
 void view_product(const Node* product, const Node* a, const Node* b, const Block* block, mu_tensor* in, mu_tensor& out) {
   const unsigned dropped = (a->sizes.rank == 1) + (b->sizes.rank == 1), rank = product->sizes.rank - (2 - dropped);
@@ -63,7 +66,7 @@ void view_product(const Node* product, const Node* a, const Node* b, const Block
 void multiply(const Node* product, const Node* a, const Node* b, Block* block) {
   mu_tensor view[3];
   view_product(product, a, b, block, view, view[2]);
-  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, abi(product->type), MU_MATH_EXACT, nullptr};
+  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, abi(product_type(product->type)), MU_MATH_EXACT, nullptr};
   request("matmul", product->device, &op.h, 2, view);
 }
 
@@ -119,7 +122,7 @@ bool run_as_epilogue(Program& p, Node* root) {
   const unsigned j = static_cast<unsigned>(std::countr_zero(p.products)) % Program::most_in;
   Node* product = p.in[j];
   if (p.products & (p.products - 1) || refs_of(product) != product->edges || !(product->sizes == root->sizes) ||
-      product->type != root->type)
+      product->type != root->type || product_type(product->type) != product->type)
     return false;
   const Node *a = product->arg[0], *b = product->arg[1];
   if (a->sizes.rank < 2 || b->sizes.rank < 2 || p.read_again(&root) >> j & 1u) return false;

@@ -120,8 +120,9 @@ std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tenso
 
 std::size_t Program::finish_key(const Device* device, std::uint32_t request, std::uint32_t extra, std::uint32_t spec,
                                 std::span<const mu_tensor> views) {
-  key[0] = std::uint64_t{device->index} | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 32 | std::uint64_t{n_const} << 37 |
-           std::uint64_t{n_inst} << 42 | std::uint64_t{n_out} << 49 | std::uint64_t{extra} << 54;
+  // 16 bits, 8, 5, 5, 7, 5, 18: nothing overlaps.
+  key[0] = std::uint64_t{device->index} | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 24 | std::uint64_t{n_const} << 29 |
+           std::uint64_t{n_inst} << 34 | std::uint64_t{n_out} << 41 | std::uint64_t{extra} << 46;
   key[1] = in_types;
   std::uint64_t* tail = key + head_words + 2 * n_inst;
   if (n_const) {

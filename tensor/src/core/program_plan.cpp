@@ -166,7 +166,7 @@ unsigned written_out_length(std::uint16_t op) {
 }
 
 const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
-  const std::uint32_t extra = kind | code_of(acc) << 3 | code_of(static_cast<dtype>(views[p.n_in].dtype)) << 6;
+  const std::uint32_t extra = program_extra(kind, acc, views[p.n_in]);
   const std::span all(views, std::size_t{p.n_in} + p.n_out);
   const std::uint32_t told = known_spec(d, request);
   std::size_t words = p.finish_key(d, request, extra, told, all);

@@ -100,6 +100,8 @@ void write_few(std::byte* to, std::size_t bytes, std::uint64_t bits, std::int64_
   switch (bytes) {
     case 1:
       return write_few<std::uint8_t>(to, bits, count);
+    case 2:
+      return write_few<std::uint16_t>(to, bits, count);
     case 4:
       return write_few<std::uint32_t>(to, bits, count);
     default:

@@ -27,6 +27,10 @@ void check_named(const char* op, const Sizes& a, const Sizes& b, const rules::Na
   }
 }
 
+void fail_number(double value, dtype type) {
+  throw Error(fmt::format("[literal] a number beside integers must be one of theirs: {} is no {}", value, name_of(type)).c_str());
+}
+
 Array from_counted_values(const char* op, const Sizes& sizes, dtype type, const void* values, std::size_t count) {
   if (static_cast<std::int64_t>(count) != sizes.count())
     throw ShapeError(

@@ -3,6 +3,7 @@
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 
 namespace mushin::core {
@@ -45,6 +46,7 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
   check_indices("scatter_add", base.sizes(), axis, indices.sizes());
   if (!(updates.sizes() == indices.sizes()))
     fail<ShapeError>("[scatter_add] updates and indices differ: {} and {}", text_of(updates.sizes()), text_of(indices.sizes()));
+  if (is_half(base.type())) return cast(scatter_add(cast(base, dtype::f32), axis, indices, cast(updates, dtype::f32)), base.type());
   Device* device = common_device("scatter_add", node_of(base), node_of(indices), node_of(updates));
   const Array at = buffer_of(indices, device), from = buffer_of(updates, device);
   const std::int64_t count = base.sizes().count();
@@ -65,6 +67,7 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
 }
 
 Array one_hot(const Array& indices, std::int64_t classes, dtype type) {
+  if (is_half(type)) return cast(one_hot(indices, classes, dtype::f32), type);
   const Array at = buffer_of(indices);
   Sizes column = at.sizes(), to = at.sizes();
   if (to.rank == max_rank) fail<ShapeError>("[one_hot] more than {} axes: {}", max_rank, text_of(to));

@@ -62,11 +62,17 @@ void check_float(const char* name, dtype type) {
 
 Array randu(const Sizes& sizes, dtype type) {
   check_float("rand", type);
-  return draw("rand", sizes, type, MU_RANDOM_UNIFORM);
+  if (!is_half(type)) return draw("rand", sizes, type, MU_RANDOM_UNIFORM);
+  // Steps of 2^-11 or 2^-8, which the type has: rounding to it would give 1 too.
+  const double steps = type == dtype::f16 ? 0x1p11 : 0x1p8;
+  const Array u = draw("rand", sizes, dtype::f32, MU_RANDOM_UNIFORM);
+  const Array whole = pointwise(MU_PW_FLOOR, dtype::f32, mul(u, constant(steps, dtype::f32)));
+  return cast(mul(whole, constant(1 / steps, dtype::f32)), type);
 }
 
 Array randn(const Sizes& sizes, dtype type) {
   check_float("randn", type);
+  if (is_half(type)) return cast(randn(sizes, dtype::f32), type);
   const Array u = draw("randn", sizes, type, MU_RANDOM_UNIFORM), v = draw("randn", sizes, type, MU_RANDOM_UNIFORM);
   // 1 - u is in (0, 1]: the logarithm is finite.
   const Array radius = sqrt(mul(constant(-2, type), log(sub(constant(1, type), u))));

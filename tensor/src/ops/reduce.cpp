@@ -93,7 +93,8 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
     }
   }
   view_memory(out, node_of(made)->block, 0);
-  const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, n->type, view);
+  const bool adds = kind == MU_REDUCE_SUM || kind == MU_REDUCE_PROD;
+  const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, adds ? sum_type(n->type) : n->type, view);
   // A buffer's memory is held by the caller's handle; what is pending could be evaluated, and its operands freed, by others.
   if (p.n_inst == 0) lock.unlock();
   run_plan(name, plan, p.n_in, view, 1, &out);
@@ -114,8 +115,18 @@ std::int64_t reduced_count(const Sizes& s, unsigned axes) {
 Array sum_of_literal(const Array& a, unsigned axes, bool keep) {
   const Node* n = node_of(a);
   const std::int64_t times = reduced_count(n->sizes, axes);
-  const Array one = literal_like(n, reduced_sizes(n->sizes, axes, keep));
-  return mul(one, literal(static_cast<double>(times), n->type));
+  const dtype in = sum_type(n->type);
+  const Array one = cast(literal_like(n, reduced_sizes(n->sizes, axes, keep)), in);
+  return mul(one, literal(static_cast<double>(times), in));
+}
+
+// Of the type that is summed in.
+Array exact_sum(const Array& a, unsigned axes, bool keep) {
+  const dtype in = sum_type(a.type());
+  if (axes == 0) return cast(a, in);
+  if (is_literal(node_of(a))) return sum_of_literal(a, axes, keep);
+  if (a.type() == dtype::b8) return map_reduce("sum", MU_REDUCE_SUM, cast(a, in), axes, keep, in);
+  return map_reduce("sum", MU_REDUCE_SUM, a, axes, keep, in);
 }
 
 Array extreme(const char* name, std::uint32_t kind, const Array& a, unsigned axes, bool keep) {
@@ -129,9 +140,9 @@ Array extreme(const char* name, std::uint32_t kind, const Array& a, unsigned axe
 
 Array sum(const Array& a, unsigned axes, bool keep) {
   check_axes("sum", a, axes);
-  if (axes == 0 && a.type() != dtype::b8) return a;
-  if (a.type() == dtype::b8) return sum(cast(a, dtype::i64), axes, keep);
-  if (is_literal(node_of(a))) return sum_of_literal(a, axes, keep);
+  if (!is_half(a.type())) return exact_sum(a, axes, keep);
+  if (axes == 0) return a;
+  if (is_literal(node_of(a))) return cast(sum_of_literal(a, axes, keep), a.type());
   return map_reduce("sum", MU_REDUCE_SUM, a, axes, keep, a.type());
 }
 
@@ -139,7 +150,8 @@ Array mean(const Array& a, unsigned axes, bool keep) {
   check_axes("mean", a, axes);
   const std::int64_t n = reduced_count(a.sizes(), axes);
   if (is_literal(node_of(a)) && n) return literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep));
-  return div(sum(a, axes, keep), literal(static_cast<double>(n), a.type()));
+  const dtype in = sum_type(a.type());
+  return cast(div(exact_sum(a, axes, keep), literal(static_cast<double>(n), in)), a.type());
 }
 
 Array max(const Array& a, unsigned axes, bool keep) { return extreme("max", MU_REDUCE_MAX, a, axes, keep); }
@@ -147,10 +159,11 @@ Array min(const Array& a, unsigned axes, bool keep) { return extreme("min", MU_R
 
 Array prod(const Array& a, unsigned axes, bool keep) {
   check_axes("prod", a, axes);
-  if (axes == 0) return a;
-  if (is_literal(node_of(a)))
-    return pow(literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep)), static_cast<double>(reduced_count(a.sizes(), axes)));
-  return map_reduce("prod", MU_REDUCE_PROD, a, axes, keep, a.type());
+  const dtype in = sum_type(a.type()), result = is_half(a.type()) ? a.type() : in;
+  if (axes == 0) return cast(a, result);
+  if (!is_literal(node_of(a))) return map_reduce("prod", MU_REDUCE_PROD, a, axes, keep, result);
+  const Array one = cast(literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep)), in);
+  return cast(pow(one, static_cast<double>(reduced_count(a.sizes(), axes))), result);
 }
 
 Array argmax(const Array& a, unsigned axes, bool keep) {

@@ -1,4 +1,4 @@
-// expect: [Tensor] not an element type: use float, double, std::int64_t or bool
+// expect: [Tensor] not an element type: use float, double, f16, bf16, bool or an integer of 8, 32 or 64 bits
 #include "mushin/tensor.hpp"
 
 namespace mu = mushin;

@@ -8,7 +8,7 @@ namespace mushin {
 template <class T, extent... E>
 class Variable : public Shaped<core::Leaf, T, E...> {
   using Base = Shaped<core::Leaf, T, E...>;
-  static_assert(std::floating_point<T>, "[variable] only float types have gradients: cast with .to<float>()");
+  static_assert(is_float_type<T>, "[variable] only float types have gradients: cast with .to<float>()");
 
  public:
   explicit Variable(const Tensor<T, E...>& value) : Base(core::Leaf{value.raw()}) {}

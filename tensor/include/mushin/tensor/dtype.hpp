@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "mushin/tensor/export.hpp"
+#include "mushin/tensor/half.hpp"
 
 namespace mushin {
 
@@ -10,37 +11,60 @@ namespace mushin {
 enum class dtype : std::uint32_t {
   f32 = 2u | 32u << 8 | 1u << 16,
   f64 = 2u | 64u << 8 | 1u << 16,
+  f16 = 2u | 16u << 8 | 1u << 16,
+  bf16 = 4u | 16u << 8 | 1u << 16,
+  i8 = 0u | 8u << 8 | 1u << 16,
+  u8 = 1u | 8u << 8 | 1u << 16,
+  i32 = 0u | 32u << 8 | 1u << 16,
   i64 = 0u | 64u << 8 | 1u << 16,
   b8 = 6u | 8u << 8 | 1u << 16,
 };
 
+/// Every element type.
+inline constexpr dtype all_dtypes[] = {dtype::f32, dtype::f64, dtype::f16, dtype::bf16, dtype::i8,
+                                       dtype::u8,  dtype::i32, dtype::i64, dtype::b8};
+
 /// Bytes of one element.
 constexpr std::size_t bytes_of(dtype t) { return (static_cast<std::uint32_t>(t) >> 8 & 0xFFu) / 8u; }
-constexpr bool is_float(dtype t) { return (static_cast<std::uint32_t>(t) & 0xFFu) == 2u; }
+constexpr bool is_float(dtype t) { return (static_cast<std::uint32_t>(t) & 2u) != 0 ? t != dtype::b8 : t == dtype::bf16; }
+constexpr bool is_integer(dtype t) { return (static_cast<std::uint32_t>(t) & 0xFEu) == 0 && static_cast<std::uint32_t>(t) != 0; }
+/// f16 or bf16: stored in 16 bits, computed in float.
+constexpr bool is_half(dtype t) { return t == dtype::f16 || t == dtype::bf16; }
 
-/// `float`, `int64`, …
+/// What sums and products of such elements are made in: float for 16-bit floats, int64 for integers and bool.
+constexpr dtype sum_type(dtype t) { return is_float(t) ? is_half(t) ? dtype::f32 : t : dtype::i64; }
+
+/// `float`, `bf16`, `int64`, …
 MUSHIN_API const char* name_of(dtype);
 
 template <class T>
-inline constexpr bool is_element_type = false;
-template <class T>
 inline constexpr dtype dtype_of{};
-
-template <>
-inline constexpr bool is_element_type<float> = true;
-template <>
-inline constexpr bool is_element_type<double> = true;
-template <>
-inline constexpr bool is_element_type<std::int64_t> = true;
-template <>
-inline constexpr bool is_element_type<bool> = true;
 template <>
 inline constexpr dtype dtype_of<float> = dtype::f32;
 template <>
 inline constexpr dtype dtype_of<double> = dtype::f64;
 template <>
+inline constexpr dtype dtype_of<f16> = dtype::f16;
+template <>
+inline constexpr dtype dtype_of<bf16> = dtype::bf16;
+template <>
+inline constexpr dtype dtype_of<std::int8_t> = dtype::i8;
+template <>
+inline constexpr dtype dtype_of<std::uint8_t> = dtype::u8;
+template <>
+inline constexpr dtype dtype_of<std::int32_t> = dtype::i32;
+template <>
 inline constexpr dtype dtype_of<std::int64_t> = dtype::i64;
 template <>
 inline constexpr dtype dtype_of<bool> = dtype::b8;
+
+template <class T>
+inline constexpr bool is_element_type = dtype_of<T> != dtype{};
+template <class T>
+inline constexpr bool is_float_type = is_float(dtype_of<T>);
+template <class T>
+inline constexpr bool is_integer_type = is_integer(dtype_of<T>);
+template <class T>
+inline constexpr bool is_half_type = is_half(dtype_of<T>);
 
 }  // namespace mushin

@@ -7,9 +7,21 @@
 // each named extent as its last arguments: `zeros<double, batch, 3>(batch = 32)`. What is made is on the default device.
 namespace mushin {
 
+namespace detail {
+/// Any number, where a 16-bit float is to be given.
+struct AnyNumber {
+  template <Scalar S>
+  constexpr AnyNumber(S s) : value(static_cast<double>(s)) {}
+  constexpr explicit operator double() const { return value; }
+  double value;
+};
+template <class T>
+using number_for = std::conditional_t<is_half_type<T>, AnyNumber, T>;
+}  // namespace detail
+
 /// All elements `value`.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> fill(T value, SizedDim<Names>... given) {
+Tensor<T, E...> fill(detail::number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("fill");
   return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
 }
@@ -42,7 +54,7 @@ auto ones(SizedDim<Names>... given) {
 
 /// `value` where the last two indices are equal, else 0; the same for each index of axes before them. Rank 2 or more.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> eye(T value, SizedDim<Names>... given) {
+Tensor<T, E...> eye(detail::number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("eye");
   static_assert(sizeof...(E) >= 2, "[eye] needs at least two axes");
   return Tensor<T, E...>{core::eye(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
@@ -62,7 +74,7 @@ auto eye(SizedDim<Names>... given) {
 
 /// first, first + step, … along one axis. `arange<5>()` is 0 1 2 3 4.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> arange(T first, T step, SizedDim<Names>... given) {
+Tensor<T, E...> arange(detail::number_for<T> first, detail::number_for<T> step, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("arange");
   static_assert(sizeof...(E) == 1, "[arange] makes one axis");
   const std::int64_t n = detail::given_sizes<E...>(given...)[0];
@@ -83,10 +95,10 @@ auto arange(SizedDim<Names>... given) {
 
 /// Values at equal distances from `first` to `last`, both included, along one axis. Float types.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> linspace(T first, T last, SizedDim<Names>... given) {
+Tensor<T, E...> linspace(detail::number_for<T> first, detail::number_for<T> last, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("linspace");
   static_assert(sizeof...(E) == 1, "[linspace] makes one axis");
-  static_assert(std::floating_point<T>, "[linspace] needs a float element type");
+  static_assert(is_float_type<T>, "[linspace] needs a float element type");
   const std::int64_t n = detail::given_sizes<E...>(given...)[0];
   const double from = static_cast<double>(first), to = static_cast<double>(last);
   return Tensor<T, E...>{core::ramp(n, dtype_of<T>, from, n > 1 ? (to - from) / static_cast<double>(n - 1) : 0.0)};
@@ -108,6 +120,13 @@ Tensor<T, E...> tensor(const T (&values)[N]) {
 template <extent... E, std::size_t N>
 auto tensor(const float (&values)[N]) {
   return tensor<float, E...>(values);
+}
+/// 16-bit floats from the nearest floats.
+template <class T, extent... E, std::size_t N>
+requires is_half_type<T> Tensor<T, E...> tensor(const float (&values)[N]) {
+  T rounded[N];
+  for (std::size_t i = 0; i < N; ++i) rounded[i] = T(values[i]);
+  return tensor<T, E...>(rounded);
 }
 
 /// A copy of row-major `values`, of any contiguous container or span; its element type is the tensor's. ShapeError where their

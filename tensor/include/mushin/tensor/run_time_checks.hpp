@@ -13,6 +13,8 @@ struct Given {
 MUSHIN_API void check_given(std::initializer_list<Given>);
 /// ShapeError unless `a[pair.a] == b[pair.b]` for each pair.
 MUSHIN_API void check_named(const char* op, const Sizes& a, const Sizes& b, const rules::NamePairs&);
+/// Throws the Error of a number that an integer type doesn't have.
+[[noreturn]] MUSHIN_API void fail_number(double, dtype);
 /// from_values, but ShapeError unless `count` is `sizes.count()`.
 MUSHIN_API Array from_counted_values(const char* op, const Sizes&, dtype, const void* values, std::size_t count);
 

@@ -14,7 +14,7 @@ inline constexpr bool is_variable = false;
 /// A constant: an immutable value of element type `T` and extents `E...`. Copies share memory.
 template <class T, extent... E>
 class Tensor : public Shaped<core::Array, T, E...> {
-  static_assert(is_element_type<T>, "[Tensor] not an element type: use float, double, std::int64_t or bool");
+  static_assert(is_element_type<T>, "[Tensor] not an element type: use float, double, f16, bf16, bool or an integer of 8, 32 or 64 bits");
   static_assert(sizeof...(E) <= max_rank, "[Tensor] at most 8 axes");
   static_assert((!E.is_negative() && ...), "[Tensor] an extent must not be negative");
   using Base = Shaped<core::Array, T, E...>;

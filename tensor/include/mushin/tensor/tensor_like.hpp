@@ -19,7 +19,7 @@ concept TensorLike = requires(const A& a) {
 
 /// A number that mixes with tensors.
 template <class S>
-concept Scalar = std::is_arithmetic_v<S>;
+concept Scalar = std::is_arithmetic_v<S> || is_half_type<S>;
 
 /// The typed handle around an untyped one: `typed_handle<core::Array>::of<T, E...>` is Tensor<T, E...>. Each layer
 /// specialises it for its own handle.
@@ -87,7 +87,9 @@ concept Constant = TensorLike<A> && std::same_as<detail::raw_of<A>, core::Array>
 template <class A, class B>
 inline constexpr bool same_element_type = std::same_as<typename A::element, typename B::element>;
 template <class A>
-inline constexpr bool float_elements = std::floating_point<typename A::element>;
+inline constexpr bool float_elements = is_float_type<typename A::element>;
+template <class A>
+inline constexpr bool integer_elements = is_integer_type<typename A::element>;
 template <class A>
 inline constexpr bool number_elements = !std::same_as<typename A::element, bool>;
 template <class A>

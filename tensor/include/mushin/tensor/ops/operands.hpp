@@ -30,13 +30,23 @@ struct operand<A, B> {
 
 /// Does a number of type `S` have a value in element type `T`? A fraction has none among the integers.
 template <class S, class T>
-inline constexpr bool number_fits = !(std::floating_point<S> && std::integral<T>);
+inline constexpr bool number_fits = !((std::floating_point<S> || is_half_type<S>)&&std::integral<T>);
 template <class A, class B>
 inline constexpr bool numbers_fit = true;
 template <Scalar A, TensorLike B>
 inline constexpr bool numbers_fit<A, B> = number_fits<A, typename B::element>;
 template <TensorLike A, Scalar B>
 inline constexpr bool numbers_fit<A, B> = number_fits<B, typename A::element>;
+
+/// Is the number one of the integer type's?
+template <class T, class S>
+constexpr bool has_value(S s) {
+  constexpr bool is_signed = static_cast<T>(-1) < T{0};
+  constexpr auto greatest = static_cast<std::uint64_t>(-1) >> (64 - 8 * sizeof(T) + is_signed);
+  if constexpr (std::is_signed_v<S>)
+    if (s < 0) return is_signed && static_cast<std::int64_t>(s) >= -static_cast<std::int64_t>(greatest) - 1;
+  return static_cast<std::uint64_t>(s) <= greatest;
+}
 
 template <class Other, TensorLike A>
 decltype(auto) raw(const A& a) {
@@ -45,6 +55,10 @@ decltype(auto) raw(const A& a) {
 template <class Other, Scalar S>
 core::Array raw(S s) {
   const auto d = static_cast<double>(s);
+  using T = typename Other::element;
+  if constexpr (std::integral<S> && is_integer_type<T> && !std::same_as<S, bool>) {
+    if (!has_value<T>(s)) core::fail_number(d, dtype_of<T>);
+  }
   if constexpr (std::integral<S> && index_elements<Other>) {
     constexpr double exact = 9007199254740992.0;  // 2^53
     if (d >= exact || d <= -exact) {

@@ -9,7 +9,10 @@ namespace mushin::core {
 MUSHIN_API Array add(const Array&, const Array&);
 MUSHIN_API Array sub(const Array&, const Array&);
 MUSHIN_API Array mul(const Array&, const Array&);
-MUSHIN_API Array div(const Array&, const Array&);
+MUSHIN_API Array div(const Array&, const Array&);  // integers: towards zero; x / 0 is 0
+/// Of integers, towards minus infinity, and what it leaves, with the sign of b; both 0 where b is.
+MUSHIN_API Array floor_divide(const Array&, const Array&);
+MUSHIN_API Array remainder(const Array&, const Array&);
 MUSHIN_API Array maximum(const Array&, const Array&);
 MUSHIN_API Array minimum(const Array&, const Array&);
 MUSHIN_API Array neg(const Array&);
@@ -40,7 +43,8 @@ MUSHIN_API Array logical_not(const Array&);
 namespace mushin {
 
 // Operands of the ops below: two tensors of one element type, whose shapes broadcast as in NumPy, or a tensor and a number, which
-// is taken in the tensor's element type. Not bool. ShapeError where extents whose sizes only the run knows disagree.
+// is taken in the tensor's element type (Error where an integer type doesn't have it). Integers wrap; f16 and bf16 are computed in float,
+// and each op rounds. Not bool. ShapeError where extents whose sizes only the run knows disagree.
 
 /// Elementwise sum. Gradient: the cotangent, to each.
 template <class A, class B>
@@ -75,7 +79,8 @@ auto operator*(const A& a, const B& b) {
   return detail::broadcasted<typename MushinLeft::element, A, B>(mul(detail::raw<B>(a), detail::raw<A>(b)));
 }
 
-/// Elementwise quotient; of integers, rounded towards zero. Gradient of a / b: dc / b, and -dc a / b^2.
+/// Elementwise quotient; of integers the true one, in double, as NumPy has it (floor_divide gives whole numbers). Gradient of a / b:
+/// dc / b, and -dc a / b^2.
 template <class A, class B>
 requires Operands<A, B>
 auto operator/(const A& a, const B& b) {
@@ -83,7 +88,30 @@ auto operator/(const A& a, const B& b) {
   MUSHIN_RULE_NUMBERS("div", MushinLeft);
   detail::check_operands("div", a, b);
   using core::div;
-  return detail::broadcasted<typename MushinLeft::element, A, B>(div(detail::raw<B>(a), detail::raw<A>(b)));
+  if constexpr (integer_elements<MushinLeft>)
+    return detail::broadcasted<double, A, B>(div(core::cast(detail::raw<B>(a), dtype::f64), core::cast(detail::raw<A>(b), dtype::f64)));
+  else
+    return detail::broadcasted<typename MushinLeft::element, A, B>(div(detail::raw<B>(a), detail::raw<A>(b)));
+}
+
+/// Elementwise quotient of integers, rounded towards minus infinity; 0 where b is 0.
+template <class A, class B>
+requires Operands<A, B>
+auto floor_divide(const A& a, const B& b) {
+  MUSHIN_RULE_OPERANDS("floor_divide", A, B);
+  static_assert(integer_elements<MushinLeft>, "[floor_divide] needs integers: of floats take floor(a / b)");
+  detail::check_operands("floor_divide", a, b);
+  return detail::broadcasted<typename MushinLeft::element, A, B>(core::floor_divide(detail::raw<B>(a), detail::raw<A>(b)));
+}
+
+/// What floor_divide leaves, a - floor_divide(a, b) * b: of b's sign; 0 where b is 0. Integers.
+template <class A, class B>
+requires Operands<A, B>
+auto remainder(const A& a, const B& b) {
+  MUSHIN_RULE_OPERANDS("remainder", A, B);
+  static_assert(integer_elements<MushinLeft>, "[remainder] needs integers");
+  detail::check_operands("remainder", a, b);
+  return detail::broadcasted<typename MushinLeft::element, A, B>(core::remainder(detail::raw<B>(a), detail::raw<A>(b)));
 }
 
 /// The greater of each pair; NaN if either is. Gradient: the cotangent, to the greater; half to each of equals.
@@ -281,12 +309,13 @@ auto where(const C& condition, const A& a, const B& b) {
       where(detail::constant(condition.raw()), detail::raw<B>(a), detail::raw<A>(b)));
 }
 
-/// Each element converted to `U`: floats to integers towards zero, anything to bool as `x != 0`. Gradient between float types:
+/// Each element converted to `U`: floats to integers towards zero (the nearest value where they don't fit, NaN to 0), integers to
+/// smaller ones by their low bits, anything to bool as `x != 0`, to 16-bit floats rounded once. Gradient between float types:
 /// the cotangent, converted back. A variable has no integer or bool form.
 template <class U, TensorLike A>
 auto to(const A& a) {
-  static_assert(is_element_type<U>, "[to] not an element type: use float, double, std::int64_t or bool");
-  static_assert(Constant<A> || std::floating_point<U>, "[to] only float types have a gradient: cast the value, x.value().to<U>()");
+  static_assert(is_element_type<U>, "[to] not an element type: use float, double, f16, bf16, bool or an integer of 8, 32 or 64 bits");
+  static_assert(Constant<A> || is_float_type<U>, "[to] only float types have a gradient: cast the value, x.value().to<U>()");
   using core::cast;
   return detail::made<U, A::extents>(cast(a.raw(), dtype_of<U>));
 }

@@ -24,11 +24,11 @@ namespace mushin {
 // Extents, the optional element type and the sizes of named extents are given as to the makers. Each call moves the default
 // generator on; `manual_seed` restarts it.
 
-/// Uniform in [0, 1). Float types.
+/// Uniform in [0, 1). Float types; 16-bit ones in steps of 2^-11 (f16) or 2^-8 (bf16).
 template <class T, extent... E, text... Names>
 Tensor<T, E...> randu(SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("randu");
-  static_assert(std::floating_point<T>, "[randu] needs a float element type");
+  static_assert(is_float_type<T>, "[randu] needs a float element type");
   return Tensor<T, E...>{core::randu(detail::given_sizes<E...>(given...), dtype_of<T>)};
 }
 template <extent... E, text... Names>
@@ -40,7 +40,7 @@ auto randu(SizedDim<Names>... given) {
 template <class T, extent... E, text... Names>
 Tensor<T, E...> randn(SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("randn");
-  static_assert(std::floating_point<T>, "[randn] needs a float element type");
+  static_assert(is_float_type<T>, "[randn] needs a float element type");
   return Tensor<T, E...>{core::randn(detail::given_sizes<E...>(given...), dtype_of<T>)};
 }
 template <extent... E, text... Names>

@@ -4,7 +4,7 @@
 #include "mushin/tensor/tensor.hpp"
 
 namespace mushin::core {
-// `axes`: bit i is axis i. One pass over whatever is pending below.
+// `axes`: bit i is axis i. One pass over whatever is pending below. The sum of integers or bool is i64.
 MUSHIN_API Array sum(const Array&, unsigned axes, bool keep);
 /// 1 over none.
 MUSHIN_API Array prod(const Array&, unsigned axes, bool keep);
@@ -35,27 +35,35 @@ inline constexpr Keep keep;
   static_assert(rules::axes_distinct(A::extents, which), "[" op "] an axis is given twice");         \
   constexpr unsigned mask = rules::axes_mask(A::extents, which)
 
-/// Sum over `Axes`; 0 over none. Not bool. Gradient: the cotangent, spread over the reduced axes.
+namespace detail {
+template <class T>
+using sum_of = std::conditional_t<is_integer_type<T>, std::int64_t, T>;
+}  // namespace detail
+
+/// Sum over `Axes`; 0 over none. Not bool. Integers give std::int64_t, which wraps; f16 and bf16 are summed in float, then rounded.
+/// Gradient: the cotangent, spread over the reduced axes.
 template <int... Axes, TensorLike A, std::same_as<Keep>... K>
 auto sum(const A& a, K...) {
   MUSHIN_RULE_AXES("sum", A, Axes...);
   static_assert(number_elements<A>, "[sum] needs numbers, not bool: cast with .to<float>()");
   constexpr bool kept = sizeof...(K) != 0;
   using core::sum;
-  return detail::made<typename A::element, rules::reduce(A::extents, mask, kept)>(sum(a.raw(), mask, kept));
+  return detail::made<detail::sum_of<typename A::element>, rules::reduce(A::extents, mask, kept)>(sum(a.raw(), mask, kept));
 }
 
-/// Product over `Axes`; 1 over none. Not bool. Gradient: the cotangent times the product of the others, also where there are zeros.
+/// Product over `Axes`; 1 over none. Not bool. Integers and 16-bit floats as in sum. Gradient: the cotangent times the product of the
+/// others, also where there are zeros.
 template <int... Axes, TensorLike A, std::same_as<Keep>... K>
 auto prod(const A& a, K...) {
   MUSHIN_RULE_AXES("prod", A, Axes...);
   static_assert(number_elements<A>, "[prod] needs numbers, not bool: cast with .to<float>()");
   constexpr bool kept = sizeof...(K) != 0;
   using core::prod;
-  return detail::made<typename A::element, rules::reduce(A::extents, mask, kept)>(prod(a.raw(), mask, kept));
+  return detail::made<detail::sum_of<typename A::element>, rules::reduce(A::extents, mask, kept)>(prod(a.raw(), mask, kept));
 }
 
-/// Mean over `Axes`. Float types. Gradient: the cotangent spread over the reduced axes, divided by their size.
+/// Mean over `Axes`. Float types; f16 and bf16 in float, rounded once. Gradient: the cotangent spread over the reduced axes, divided by
+/// their size.
 template <int... Axes, TensorLike A, std::same_as<Keep>... K>
 auto mean(const A& a, K...) {
   MUSHIN_RULE_AXES("mean", A, Axes...);
