@@ -12,6 +12,7 @@ struct mu_device {
   const int index;
   const mu_plugin* kernels;
   mu_device* kernel_device;
+  const std::uint64_t total;  // bytes of memory
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;

@@ -9,11 +9,22 @@
 
 MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
 
+namespace {
+
+// MUSHIN_FAKEGPU_MEMORY: bytes of each device.
+std::uint64_t memory_of(const mu_host* host) {
+  const char* set = host->config(host->ctx, "fakegpu", "MEMORY");
+  return set ? std::strtoull(set, nullptr, 10) : std::uint64_t{1} << 30;
+}
+
+}  // namespace
+
 mu_device::mu_device(int i, const mu_host* host, const mu_plugin* with, mu_device* handle)
     : index(i),
       kernels(with),
       kernel_device(handle),
-      memory(std::uint64_t{2} << 30),
+      total(memory_of(host)),
+      memory(total),
       no_memory(host, "OOM", i),
       no_memory_to_run(host, "OOM_RUN", i),
       failing_run(host, "FAIL_RUN", i),
@@ -42,7 +53,7 @@ mu_code device_open(std::uint32_t index, mu_device** device, mu_error* error) no
 
 mu_code info(mu_device* d, mu_device_info* to, mu_error*) noexcept {
   to->kind = MU_KIND_VENDOR;
-  to->mem_total = std::uint64_t{2} << 30;
+  to->mem_total = d->total;
   to->mem_align = 64;
   to->pw_max_in = most_in, to->pw_max_out = most_out, to->pw_max_inst = most_inst;
   std::snprintf(to->name, sizeof to->name, "a fake that %s", d->plain() ? "does only what it must" : "does all that builtin does");
@@ -55,7 +66,7 @@ void close_device(mu_device*) noexcept {}
 
 mu_code mem_info(mu_device* d, std::uint64_t* free_bytes, std::uint64_t* total, mu_error*) noexcept {
   *free_bytes = d->memory.left();
-  *total = std::uint64_t{2} << 30;
+  *total = d->total;
   return MU_OK;
 }
 
