@@ -214,6 +214,13 @@ TEST(Safetensors, LyingHeaders) {
   EXPECT_TRUE(has(refused(R"({"__metadata__":[]})", ""), {"__metadata__ must be an object"}));
 }
 
+TEST(Safetensors, AHugeHeaderIsNotRead) {
+  const Folder folder;
+  const auto path = folder.write("t", std::string("\x00\xe2\xf5\x05\0\0\0\0", 8));  // 100,000,256
+  std::filesystem::resize_file(path, 100'000'264);
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::Safetensors f(path); }), {"at most 100000000 bytes", "has 100000256"}));
+}
+
 TEST(Safetensors, TypesThatMushinLacksAreListedButNotRead) {
   const Folder folder;
   const auto path = folder.write("t", with_header(R"({"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", four));

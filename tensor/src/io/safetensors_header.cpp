@@ -138,8 +138,9 @@ Header read_header(const InputFile& file) {
   file.read(0, bytes, sizeof bytes);
   std::uint64_t length = 0;
   for (unsigned i = 8; i-- > 0;) length = length << 8 | bytes[i];
-  if (length > longest_header || length > file.size() - 8)
+  if (length > file.size() - 8)
     refuse("[{}] the header must fit the file: {} has {} bytes, its header says {}", file.op(), file.path(), file.size(), length);
+  if (length > longest_header) refuse("[{}] a header has at most {} bytes: {} has {}", file.op(), longest_header, file.path(), length);
 
   std::string text(length, '\0');
   file.read(8, text.data(), length);
