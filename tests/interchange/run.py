@@ -21,7 +21,7 @@ except ImportError as missing:
     sys.exit(77)
 
 LIBRARY = ctypes.CDLL(sys.argv[1])
-TYPES = ["f4", "f8", "i8", "b1"]
+TYPES = ["f2", "f4", "f8", "i1", "u1", "i4", "i8", "b1"]
 SHAPES = [(), (1,), (0,), (0, 4), (3,), (2, 3), (4, 1, 3, 2)]
 
 
@@ -128,6 +128,16 @@ class Safetensors(Files):
             for name, a in arrays.items():
                 with self.subTest(name=name, mapped=mapped):
                     self.same(got[name], a)
+
+    def test_bf16_which_numpy_lacks(self):
+        tensors = {"x": {"dtype": "bfloat16", "shape": [2, 3], "data": bytes(range(12))}, "none": {"dtype": "bfloat16", "shape": [0], "data": b""}}
+        (self.folder / "a.safetensors").write_bytes(safetensors.serialize(tensors))
+        for mapped in (False, True):
+            got = dict(safetensors.deserialize(self.convert("a.safetensors", "b.safetensors", mapped=mapped).read_bytes()))
+            self.assertEqual({n: (t["dtype"], list(t["shape"]), bytes(t["data"])) for n, t in got.items()},
+                             {"x": ("BF16", [2, 3], bytes(range(12))), "none": ("BF16", [0], b"")})
+        with self.assertRaisesRegex(RuntimeError, r"^\[save_npz\] NumPy must have the element type: .* bf16"):
+            self.convert("a.safetensors", "b.npz")
 
     def test_npz_and_back(self):
         arrays = self.arrays()

@@ -3,6 +3,7 @@
 
 #include "mushin/tensor.hpp"
 #include "mushin/tensor/io/dlpack_abi.hpp"
+#include "sample.hpp"
 #include "support/files.hpp"
 
 namespace mu = mushin;
@@ -158,6 +159,17 @@ TEST(ToDlpack, ComesBackAsTheSameMemory) {
   DLManagedTensor* again = mu::to_dlpack(back);
   EXPECT_EQ(again->dl_tensor.data, data);
   again->deleter(again);
+}
+
+TEST(ToDlpack, EveryElementTypeComesBack) {
+  mushin::test::for_each_element_type([&]<class T>() {
+    const auto x = mushin::test::sample<T>();
+    EXPECT_EQ(mushin::test::bits((mu::from_dlpack<T, 4>(mu::to_dlpack(x))).raw()), mushin::test::bits(x.raw()))
+        << mu::name_of(mu::dtype_of<T>);
+  });
+  DLManagedTensor* half = mu::to_dlpack(mushin::test::sample<mu::bf16>());
+  EXPECT_TRUE(half->dl_tensor.dtype.code == kDLBfloat && half->dl_tensor.dtype.bits == 16);
+  half->deleter(half);
 }
 
 TEST(ToDlpack, ScalarsAndEmptyTensors) {

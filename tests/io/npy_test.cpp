@@ -6,6 +6,7 @@
 #include <random>
 
 #include "mushin/tensor.hpp"
+#include "sample.hpp"
 #include "support/files.hpp"
 
 namespace mu = mushin;
@@ -73,6 +74,21 @@ TEST(Npy, GivesBackWhatWasSaved) {
   EXPECT_EQ(folder.files(), 1u);
 }
 
+TEST(Npy, EveryElementTypeThatNumPyHas) {
+  const Folder folder;
+  const auto path = folder / "t.npy";
+  mushin::test::for_each_element_type([&]<class T>() {
+    const auto x = mushin::test::sample<T>();
+    if constexpr (std::same_as<T, mu::bf16>) {
+      EXPECT_TRUE(
+          has(text_of_error<mu::FileError>([&] { mu::save_npy(path, x); }), {"[save_npy] NumPy must have", path, "bf16", ".to<float>()"}));
+    } else {
+      mu::save_npy(path, x);
+      EXPECT_EQ(mushin::test::bits((mu::load_npy<T, 4>(path)).raw()), mushin::test::bits(x.raw())) << mu::name_of(mu::dtype_of<T>);
+    }
+  });
+}
+
 TEST(Npy, WritesViewsAndPendingValues) {
   const Folder folder;
   mu::save_npy(folder / "t", mu::transpose(mu::tensor<2, 3>({1, 2, 3, 4, 5, 6})) + 1.0f);
@@ -87,7 +103,7 @@ TEST(Npy, TheLayoutOnDiskIsNumPys) {
   dictionary.resize(128 - 10 - 1, ' ');
   EXPECT_EQ(written, npy(dictionary + "\n", bytes<float>({1, 2})).substr(0, written.size()));
   EXPECT_EQ((written.size() - 8) % 64, 0u);
-  mu::save_npy(folder / "t", mu::fill(true));
+  mu::save_npy(folder / "t", mu::fill<bool>(true));
   EXPECT_TRUE(has(mushin::test::bytes_of_file(folder / "t"), {"{'descr': '|b1', 'fortran_order': False, 'shape': (), }"}));
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "mushin/tensor.hpp"
+#include "sample.hpp"
 #include "support/files.hpp"
 
 namespace mu = mushin;
@@ -69,7 +70,7 @@ TEST(Npz, GivesBackWhatWasSaved) {
   const auto many = mu::arange<100'000>();
   for (const auto how : {mu::packing::stored, mu::packing::deflated}) {
     const auto path = folder / "t.npz";
-    mu::save_npz(path, {{"f", f}, {"folder/b", b}, {"\xc3\xa9", i}, {"scalar", mu::fill(4.5)}, {"none", mu::zeros<0, 4>()}, {"many", many}},
+    mu::save_npz(path, {{"f", f}, {"folder/b", b}, {"\xc3\xa9", i}, {"scalar", mu::fill<double>(4.5)}, {"none", mu::zeros<0, 4>()}, {"many", many}},
                  how);
     const auto file = mu::load_npz(path);
     EXPECT_EQ(file.size(), 6u);
@@ -85,6 +86,23 @@ TEST(Npz, GivesBackWhatWasSaved) {
     EXPECT_TRUE(file.contains("f") && !file.contains("f.npy"));
     EXPECT_EQ(folder.files(), 1u);
   }
+}
+
+TEST(Npz, EveryElementTypeThatNumPyHas) {
+  const Folder folder;
+  const auto path = folder / "t.npz";
+  mushin::test::for_each_element_type([&]<class T>() {
+    const auto x = mushin::test::sample<T>();
+    if constexpr (std::same_as<T, mu::bf16>) {
+      EXPECT_TRUE(has(text_of_error<mu::FileError>([&] {
+                        mu::save_npz(path, {{"x", x}});
+                      }),
+                      {"[save_npz] NumPy must have", "'x'", "bf16"}));
+    } else {
+      mu::save_npz(path, {{"x", x}}, mu::packing::deflated);
+      EXPECT_EQ(mushin::test::bits((mu::load_npz(path).template get<T, 4>("x")).raw()), mushin::test::bits(x.raw())) << mu::name_of(mu::dtype_of<T>);
+    }
+  });
 }
 
 TEST(Npz, DeflatedIsSmaller) {
