@@ -4,6 +4,7 @@
 
 #include "graph/pullback.hpp"
 #include "graph/record.hpp"
+#include "mushin/autograd/ops/diagonal.hpp"
 #include "mushin/autograd/ops/matmul.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/reduce.hpp"
@@ -28,16 +29,6 @@ Traced beside(const Traced& a, unsigned from_end) {
   return reshape(a, s);
 }
 Traced times_columns(const Traced& m, const Traced& each) { return mul(m, beside(each, 1)); }
-
-/// The elements on and below the diagonal (`on`), or below it alone; 0 elsewhere.
-Traced lower(const Traced& m, bool on) {
-  const auto index = [&](unsigned from_end) {
-    return to_device(ramp(m.sizes()[m.rank() - 1 - from_end], mushin::dtype::i64, 0, 1), m.device());
-  };
-  const Array row = reshape(index(1), {-1, 1}), column = index(0);
-  return where(on ? greater_equal(row, column) : greater(row, column), m, number(m, 0));
-}
-Traced upper(const Traced& m) { return transpose(lower(transpose(m), true)); }
 
 /// 1 / (v[j] - v[i]), and 0 on the diagonal.
 Traced inverse_differences(const Traced& v) {
@@ -89,8 +80,8 @@ Traced det(const Traced& a) {
 
 Traced cholesky(const Traced& a) {
   static constexpr auto pull = [](Pullback& p) {
-    const Traced l = p.result(), lt = transpose(l), m = matmul(lt, lower(p.cotangent(), true));
-    const Traced half = mul(add(lower(m, true), lower(m, false)), number(m, 0.5));
+    const Traced l = p.result(), lt = transpose(l), m = matmul(lt, tril(p.cotangent(), 0));
+    const Traced half = mul(add(tril(m, 0), tril(m, -1)), number(m, 0.5));
     p.give(0, symmetric_part(solve(lt, transpose(solve(lt, transpose(half))))));
   };
   static constexpr Rule rule{"cholesky", {{0, 0, 0, for_a}}, pull};
@@ -99,12 +90,12 @@ Traced cholesky(const Traced& a) {
 
 QrOf<Traced> qr(const Traced& a) {
   static constexpr auto pull_q = [](Pullback& p) {
-    const Traced q = p.result(), r = upper(matmul(transpose(q), p.operand(0))), m = neg(matmul(transpose(p.cotangent()), q));
-    const Traced mirrored = add(lower(m, true), transpose(lower(m, false)));
+    const Traced q = p.result(), r = triu(matmul(transpose(q), p.operand(0)), 0), m = neg(matmul(transpose(p.cotangent()), q));
+    const Traced mirrored = add(tril(m, 0), transpose(tril(m, -1)));
     p.give(0, times_inverse_transposed(add(p.cotangent(), matmul(q, mirrored)), r));
   };
   static constexpr auto pull_r = [](Pullback& p) {
-    const Traced g = upper(p.cotangent());
+    const Traced g = triu(p.cotangent(), 0);
     if (p.wants(0)) p.give(0, matmul(p.operand(1), transpose(g)));
     if (p.wants(1)) p.give(1, matmul(p.operand(0), g));
   };
