@@ -30,16 +30,17 @@ const Case cases[] = {{{1}, 0},
 /// Folds along the axis, in the type `T`, from the first or from the last.
 template <class T, class F>
 Ref scanned(const Ref& x, unsigned axis, bool reverse, F f) {
-  return generate(x.shape, [&](Index p) {
-    const std::int64_t end = p[axis], n = x.shape[axis];
-    p[axis] = reverse ? n - 1 : 0;
+  Ref out = x;
+  const std::int64_t n = x.shape[axis], first = reverse ? n - 1 : 0, step = reverse ? -1 : 1;
+  for_each_index(x.shape, [&](Index p) {
+    if (p[axis] != first) return;
     T acc = static_cast<T>(x.at(p));
-    while (p[axis] != end) {
-      p[axis] += reverse ? -1 : 1;
-      acc = f(acc, static_cast<T>(x.at(p)));
+    for (std::int64_t i = 1; i < n; ++i) {
+      p[axis] += step;
+      out.at(p) = static_cast<double>(acc = f(acc, static_cast<T>(x.at(p))));
     }
-    return static_cast<double>(acc);
   });
+  return out;
 }
 
 TEST(Scan, EqualsTheOracle) {
