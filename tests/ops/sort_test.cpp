@@ -11,7 +11,7 @@ namespace {
 using core::Array;
 
 constexpr double inf = HUGE_VAL, nan = std::numeric_limits<double>::quiet_NaN();
-constexpr dtype types[] = {dtype::f32, dtype::f64, dtype::i64, dtype::b8};
+constexpr auto& types = all_dtypes;
 
 struct Case {
   Index shape;
@@ -54,8 +54,8 @@ Ref argsorted(const Ref& x, unsigned axis, bool descending) {
 
 /// With many equals.
 Ref values(const Index& shape, dtype type, std::uint64_t stream) {
-  if (type == dtype::f32 || type == dtype::f64) return random(shape, stream, -9, 9);
-  const double shift = type == dtype::b8 ? 0 : 50;
+  if (is_float(type)) return rounded(random(shape, stream, -9, 9), type);
+  const double shift = type == dtype::b8 || type == dtype::u8 ? 0 : 50;
   return map(random_integers(shape, stream, type == dtype::b8 ? 2 : 100), [=](double v) { return v - shift; });
 }
 

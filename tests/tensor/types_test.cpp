@@ -7,7 +7,10 @@
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/random.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
+#include "mushin/tensor/ops/scan.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
+#include "mushin/tensor/ops/sort.hpp"
+#include "mushin/tensor/ops/statistics.hpp"
 #include "support.hpp"
 
 namespace mushin::core::test {
@@ -226,6 +229,28 @@ TEST(Types, HalvesAreDrawnBelowOne) {
     EXPECT_NEAR(value(mean(cast(array({20000}, u, t), dtype::f64), 1, false)), 0.5, 0.02);
     const Values n = values(randn({20000}, t));
     EXPECT_NEAR(value(mean(cast(array({20000}, n, t), dtype::f64), 1, false)), 0, 0.05);
+  }
+}
+
+TEST(Types, RunningAndStatistics) {
+  for (dtype t : {dtype::i8, dtype::u8, dtype::i32}) {
+    const Array a = array({4}, {100, 100, 100, 2}, t);
+    EXPECT_EQ(values(cumsum(a, 0, false)), (Values{100, 200, 300, 302})) << name_of(t);
+    EXPECT_EQ(values(cumprod(a, 0)), (Values{100, 1e4, 1e6, 2e6})) << name_of(t);
+    EXPECT_EQ(cumsum(a, 0, false).type(), dtype::i64);
+    EXPECT_EQ(value(prod(a, 1, false)), 2e6) << name_of(t);
+    EXPECT_EQ(value(prod(full({3}, t, 100), 1, false)), 1e6) << name_of(t);
+    EXPECT_EQ(sum_to(array({2, 1}, {1, 2}, t), {1}).type(), t);
+  }
+  for (dtype t : {dtype::f16, dtype::bf16}) {
+    Values v(1000, 256);  // the square of which is beyond f16
+    v[0] = 320;
+    const Array a = array({1000}, v, t);
+    EXPECT_NEAR(value(norm(a, 1, false)), std::sqrt(999 * 65536 + 320 * 320), 64) << name_of(t);
+    EXPECT_NEAR(value(var(mul(a, literal(64, t)), 1, false, 1)), 4096 * 4096 / 1000.0, 100) << name_of(t);
+    EXPECT_NEAR(value(logsumexp(a, 1, false)), 320, 2) << name_of(t);
+    EXPECT_EQ(values(slice(cumsum(array({3000}, Values(3000, 1), t), 0, false), 0, 2999, 3000)), Values(1, converted(3000, dtype::f64, t)));
+    EXPECT_EQ(values(sort(array({3}, {3, nan, 1}, t), 0, false)).at(0), 1);
   }
 }
 

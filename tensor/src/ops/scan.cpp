@@ -10,7 +10,10 @@ namespace {
 
 Array scan(const char* name, const Array& a, unsigned axis, Scan kind, bool reverse) {
   if (axis >= a.rank()) fail<ShapeError>("[{}] axis {} is outside {}", name, axis, text_of(a.sizes()));
-  if (a.type() == dtype::b8) return scan(name, cast(a, dtype::i64), axis, kind, reverse);
+  if (const dtype in = sum_type(a.type()); in != a.type()) {
+    const Array made = scan(name, cast(a, in), axis, kind, reverse);
+    return is_half(a.type()) ? cast(made, a.type()) : made;
+  }
   const Array stored = buffer_of(a);
   const Array made = fresh_array(stored.device(), a.type(), a.sizes(), a.sizes().count(), name);
   if (node_of(made)->count == 0) return made;

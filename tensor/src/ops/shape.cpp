@@ -6,6 +6,7 @@
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
 
 namespace mushin::core {
@@ -186,7 +187,7 @@ Array sum_to(const Array& a, const Sizes& to) {
     axes |= 1u << (added + i);
   }
   // Kept axes of size 1 in front would remain; dropping the added ones is a view.
-  const Array summed = sum(a, axes, true);
+  const Array summed = cast(sum(a, axes, true), a.type());
   return reshape(summed, to);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/fail.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
 #include "ops/decomposed.hpp"
 
 namespace mushin::core {
@@ -14,6 +15,11 @@ Sorted ordered(const char* name, const Array& a, unsigned axis, std::int64_t k, 
   const Sizes& s = a.sizes();
   if (axis >= s.rank) fail<ShapeError>("[{}] axis {} is outside {}", name, axis, text_of(s));
   if (k < 0 || k > s[axis]) fail<ShapeError>("[{}] {} elements are not in axis {} of {}", name, k, axis, text_of(s));
+  if (is_half(a.type()) || (is_integer(a.type()) && a.type() != dtype::i64)) {  // in a wider type, which has all of its values
+    Sorted wide = ordered(name, cast(a, sum_type(a.type())), axis, k, what, descending);
+    if (wide.values) wide.values = cast(wide.values, a.type());
+    return wide;
+  }
   const Array stored = buffer_of(a);
   Sizes to = s;
   to.at[axis] = k;

@@ -21,7 +21,9 @@ Array without(const Array& kept, unsigned axes) {
 
 }  // namespace
 
+// 16-bit floats are computed in float, which has room for their squares and counts.
 Array var(const Array& a, unsigned axes, bool keep, double correction) {
+  if (is_half(a.type())) return cast(var(cast(a, dtype::f32), axes, keep, correction), a.type());
   double n = 1;
   for (unsigned i = 0; i < a.rank(); ++i)
     if (axes >> i & 1u) n *= static_cast<double>(a.sizes()[i]);
@@ -29,9 +31,13 @@ Array var(const Array& a, unsigned axes, bool keep, double correction) {
   return div(sum(mul(distance, distance), axes, keep), literal(::std::max(n - correction, 0.0), a.type()));
 }
 
-Array std(const Array& a, unsigned axes, bool keep, double correction) { return sqrt(var(a, axes, keep, correction)); }
+Array std(const Array& a, unsigned axes, bool keep, double correction) {
+  if (is_half(a.type())) return cast(std(cast(a, dtype::f32), axes, keep, correction), a.type());
+  return sqrt(var(a, axes, keep, correction));
+}
 
 Array logsumexp(const Array& a, unsigned axes, bool keep) {
+  if (is_half(a.type())) return cast(logsumexp(cast(a, dtype::f32), axes, keep), a.type());
   // An infinity is its own result, but would turn the others into NaN: then 0 takes its place.
   const Array most = max(a, axes, true), shift = where(isfinite(most), most, constant(0, a.type()));
   const Array rest = log(sum(exp(sub(a, shift)), axes, keep));
@@ -39,6 +45,7 @@ Array logsumexp(const Array& a, unsigned axes, bool keep) {
 }
 
 Array norm(const Array& a, unsigned axes, bool keep) {
+  if (is_half(a.type())) return cast(norm(cast(a, dtype::f32), axes, keep), a.type());
   const Array most = max(abs(a), axes, true), zero = constant(0, a.type());
   const Array scale = where(logical_and(greater(most, zero), isfinite(most)), most, constant(1, a.type()));
   const Array part = div(a, scale);

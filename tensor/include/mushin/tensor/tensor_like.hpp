@@ -78,6 +78,12 @@ using common_raw = typename common_raw_of<A...>::type;
 
 }  // namespace detail
 
+namespace detail {
+/// The element type that sums and products of such elements have.
+template <class T>
+using sum_of = std::conditional_t<is_integer_type<T>, std::int64_t, T>;
+}  // namespace detail
+
 /// A value that gradients can be taken of: one whose handle isn't core::Array.
 template <class A>
 concept Differentiable = TensorLike<A> && !std::same_as<detail::raw_of<A>, core::Array>;

@@ -20,7 +20,8 @@
 
 /* Opcodes. `T`: any type, `F`: float types, `I`: integer types, `B`: bool. Result type is the operands' unless said.
  * Every backend takes the core opcodes (below 128); an optional one may be refused with MU_UNSUPPORTED, then the host writes
- * it out in core opcodes. Error bounds in ULP of f32 / f64 against the exact result; 0.5 means correctly rounded. */
+ * it out in core opcodes. Error bounds in ULP of f32 / f64 against the exact result; 0.5 means correctly rounded. Integers of all sizes
+ * wrap. On F16 and BF16 every instruction computes as on F32 and then rounds to the type, nearest, ties to even. */
 #define MU_PW_ADD 1     /* a + b       F I; B: or   0.5                                                     */
 #define MU_PW_SUB 2     /* a - b       F I          0.5                                                     */
 #define MU_PW_MUL 3     /* a * b       F I; B: and  0.5                                                     */
@@ -57,7 +58,7 @@
 #define MU_PW_SHL 34    /* I; a shift by the width or more gives 0                                          */
 #define MU_PW_SHR 35    /* I; arithmetic for signed types                                                   */
 #define MU_PW_SELECT 36 /* a ? b : c   a: B; b, c and the result: T                                         */
-#define MU_PW_CAST 37   /* T -> `type`: C++ conversion; float to integer saturates, NaN gives 0; to B: != 0 */
+#define MU_PW_CAST 37   /* T -> `type`: C++ conversion; float to integer saturates, NaN gives 0; to B: != 0; to F16 and BF16 rounded once */
 #define MU_PW_ISNAN 38  /* F -> B                                                                           */
 #define MU_PW_IOTA 39   /* no operand -> I64: index in the row-major order of the iteration space, cut by   */
                         /* aux: 0 the linear index, k the index along axis k-1                              */
@@ -129,7 +130,7 @@ typedef struct mu_op_pointwise {
 /* One pass: the program's single output, computed over the iteration space, is reduced.
  * in: the program's inputs, viewed in the iteration space. out[0]: has the rank and dims of the iteration space with stride 0
  * in every reduced axis. Reduced and kept axes are never merged into one; a reduced axis may have any position.
- * `acc`: the type to accumulate in (the result is cast to out[0].dtype). Sums are pairwise or blocked (error grows as
+ * `acc`: the type to accumulate in (the result is cast to out[0].dtype): of sums and products I64 for integers, F32 for F16 and BF16. Sums are pairwise or blocked (error grows as
  * log n or sqrt n, not n) and don't depend on the number of threads. Over nothing: 0, 1, -inf / MIN, +inf / MAX; ARG: 0. */
 typedef struct mu_op_map_reduce {
   mu_op h;

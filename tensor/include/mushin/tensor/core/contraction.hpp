@@ -60,7 +60,11 @@ Lettered<H> summed(const Lettered<H>& a, Wanted wanted) {
       rest.push(a.letters.letter[i]);
     else
       axes |= 1u << i;
-  return axes ? Lettered<H>{sum(a.value, axes, false), rest} : a;
+  if (axes == 0) return a;
+  H total = sum(a.value, axes, false);
+  // Sums of small integers are wider than the operands.
+  if (total.type() != a.value.type()) total = cast(total, a.value.type());
+  return {total, rest};
 }
 
 /// Letters of `a` for which `f` holds, behind those of `to`.

@@ -27,13 +27,14 @@ auto diagonal(const A& a) {
   return detail::made<typename A::element, rules::diagonal(A::extents, Offset)>(diagonal(a.raw(), Offset));
 }
 
-/// Sum of the main diagonal of the last two axes: (…, n, m) -> (…). Not bool. Gradient: the cotangent on the diagonal, amid zeros.
+/// Sum of the main diagonal of the last two axes: (…, n, m) -> (…). Not bool; integers give std::int64_t. Gradient: the cotangent on the
+/// diagonal, amid zeros.
 template <TensorLike A>
 auto trace(const A& a) {
   static_assert(A::extents.rank >= 2, "[trace] needs at least two axes");
   static_assert(number_elements<A>, "[trace] needs numbers, not bool: cast with .to<float>()");
   using core::trace;
-  return detail::made<typename A::element, rules::trace(A::extents)>(trace(a.raw()));
+  return detail::made<detail::sum_of<typename A::element>, rules::trace(A::extents)>(trace(a.raw()));
 }
 
 /// The lower triangle of the last two axes, up to `offset` above the main diagonal; 0 elsewhere, whatever stood there. Gradient: the lower

@@ -26,8 +26,8 @@ void check_matmul(const A& a, const B& b) {
 }  // namespace detail
 
 /// Matrix product. (…, m, k) x (…, k, n) -> (…, m, n); leading axes broadcast; a 1-D operand is a row (left) or a column (right), and
-/// its axis is dropped. One element type, not bool; f16 and bf16 are multiplied and summed in float, then rounded; integers wrap. Gradients: dA = dC B^T, dB = A^T dC, summed over axes that broadcast. ShapeError
-/// when extents whose sizes only the run knows disagree.
+/// its axis is dropped. One element type, not bool; f16 and bf16 are multiplied and summed in float, then rounded; integers wrap.
+/// Gradients: dA = dC B^T, dB = A^T dC, summed over axes that broadcast. ShapeError when extents whose sizes only the run knows disagree.
 template <TensorLike A, TensorLike B>
 auto matmul(const A& a, const B& b) {
   static_assert(same_element_type<A, B>, "[matmul] both tensors must have the same element type: cast with .to<T>()");

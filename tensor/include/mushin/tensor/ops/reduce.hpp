@@ -35,11 +35,6 @@ inline constexpr Keep keep;
   static_assert(rules::axes_distinct(A::extents, which), "[" op "] an axis is given twice");         \
   constexpr unsigned mask = rules::axes_mask(A::extents, which)
 
-namespace detail {
-template <class T>
-using sum_of = std::conditional_t<is_integer_type<T>, std::int64_t, T>;
-}  // namespace detail
-
 /// Sum over `Axes`; 0 over none. Not bool. Integers give std::int64_t, which wraps; f16 and bf16 are summed in float, then rounded.
 /// Gradient: the cotangent, spread over the reduced axes.
 template <int... Axes, TensorLike A, std::same_as<Keep>... K>

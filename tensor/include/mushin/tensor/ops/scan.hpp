@@ -11,26 +11,27 @@ MUSHIN_API Array cumprod(const Array&, unsigned axis);
 
 namespace mushin {
 
-/// Sums of all elements up to and including each, along `Axis` (-1 is the last). Shape of `a`. Not bool; integers wrap. In the element
-/// type, so the error of a float sum may grow as the number of elements. Gradient: the same sums of the cotangent from the end.
+/// Sums of all elements up to and including each, along `Axis` (-1 is the last). Shape of `a`. Not bool; integers give
+/// std::int64_t, which wraps. In the element type (float for 16-bit floats), so the error of a float sum may grow as the number of
+/// elements. Gradient: the same sums of the cotangent from the end.
 template <int Axis, TensorLike A>
 auto cumsum(const A& a) {
   static_assert(number_elements<A>, "[cumsum] needs numbers, not bool: cast with .to<std::int64_t>()");
   if constexpr (!rules::axis_in_range(A::extents, Axis))
     static_assert(axes_within<spell(A::extents), spell(rules::Axes{Axis})>, "[cumsum] the axis is out of range");
   using core::cumsum;
-  return detail::like<A>(cumsum(a.raw(), rules::axis(A::extents, Axis), false));
+  return detail::made<detail::sum_of<typename A::element>, A::extents>(cumsum(a.raw(), rules::axis(A::extents, Axis), false));
 }
 
-/// Products of all elements up to and including each, along `Axis` (-1 is the last). Shape of `a`. Not bool; integers wrap. Gradient: right
-/// where elements are 0, too; it costs log2(n) passes over the axis's n elements.
+/// Products of all elements up to and including each, along `Axis` (-1 is the last). Shape of `a`. Not bool; element types as cumsum.
+/// Gradient: right where elements are 0, too; it costs log2(n) passes over the axis's n elements.
 template <int Axis, TensorLike A>
 auto cumprod(const A& a) {
   static_assert(number_elements<A>, "[cumprod] needs numbers, not bool: cast with .to<std::int64_t>()");
   if constexpr (!rules::axis_in_range(A::extents, Axis))
     static_assert(axes_within<spell(A::extents), spell(rules::Axes{Axis})>, "[cumprod] the axis is out of range");
   using core::cumprod;
-  return detail::like<A>(cumprod(a.raw(), rules::axis(A::extents, Axis)));
+  return detail::made<detail::sum_of<typename A::element>, A::extents>(cumprod(a.raw(), rules::axis(A::extents, Axis)));
 }
 
 }  // namespace mushin
