@@ -12,6 +12,11 @@ TEST(Lapack, MissingIsAnErrorWithTheReason) {
   EXPECT_TRUE(equal(matmul(a, a), ref(a))) << "all else works";
 }
 
+TEST(Lapack, AnotherLibraryIsAnErrorWithWhatItLacks) {
+  const auto a = eye<2, 2>();
+  EXPECT_TRUE(throws<Error>([&] { inv(a); }, "[inv] needs LAPACK, which cannot be opened: libm.so.6 has no LAPACKE_sgetrf_work"));
+}
+
 TEST(Lapack, OtherMemoryIsNotCopiedUnasked) {
   bool met = false;
   for (const Device& d : devices()) {

@@ -263,6 +263,8 @@ TEST(Linalg, RulesAtRunTime) {
       },
       "[solve] batch axes do not broadcast: (2, 3, 3) and (5, 3, 1)"));
   EXPECT_TRUE(throws<Error>([&] { core::solve(e, core::full({3}, dtype::f64, 1)); }, "[solve] element types differ"));
+  const Array endless = core::full({std::int64_t{1} << 31, 1}, dtype::f32, 1);  // a literal: without memory
+  EXPECT_TRUE(throws<ShapeError>([&] { core::qr(endless); }, "[qr] LAPACK takes no axis of 2147483648 elements"));
   EXPECT_TRUE(throws<Error>([&] { core::inv(core::eye({3, 3}, dtype::i64, 1)); }, "[inv] needs float or double elements"));
 }
 

@@ -42,7 +42,7 @@ Array solve_matrices(const Array& a, const Array& b) {
   const HostCall host("solve", common_device("solve", node_of(a), node_of(b)));
   const Array lu = by_column_copy(host, a), x = by_column_copy(host, b);
   const std::int64_t count = matrices_in(lu), columns = matrices_in(x);
-  const int n = size_of("solve", a, 1), k = size_of("solve", b, 0);
+  const int n = size_of(a, 1), k = size_of(b, 0);
   with_type("solve", a, [&]<class T>(T) {
     const LapackOf<T>& lapack = core::lapack<T>("solve");
     std::vector<int> pivots;
@@ -79,6 +79,7 @@ Array solve(const Array& a, const Array& b) {
     fail<ShapeError>("[solve] b has not as many rows as a: a is {}, b is {}", text_of(sa), text_of(sb));
   const bool vector = sb.rank == 1;
   const Array columns = vector ? reshape(b, {sb[0], 1}) : b;
+  check_matrix("solve", columns);
   Sizes batch = leading_sizes("solve", a, columns), left = batch, right = batch;
   for (unsigned i = 2; i > 0; --i) left.push(sa[sa.rank - i]), right.push(columns.sizes()[columns.rank() - i]);
   // One matrix for all right sides is factored once.
@@ -92,7 +93,7 @@ Array inv(const Array& a) {
   check_square("inv", a);
   const HostCall host("inv", a.device());
   const Array y = copy_of(host, a);
-  const int n = size_of("inv", a, 0);
+  const int n = size_of(a, 0);
   with_type("inv", a, [&]<class T>(T) {
     const LapackOf<T>& lapack = core::lapack<T>("inv");
     std::vector<int> pivots;
@@ -109,7 +110,7 @@ Array det(const Array& a) {
   check_square("det", a);
   const HostCall host("det", a.device());
   const Array lu = copy_of(host, a), y = host_array(a, batch_of(a));
-  const int n = size_of("det", a, 0);
+  const int n = size_of(a, 0);
   with_type("det", a, [&]<class T>(T) {
     std::vector<int> pivots;
     factor<T>("det", lu, n, pivots);  // a pivot of 0 is an answer
@@ -129,7 +130,7 @@ Array cholesky(const Array& a) {
   check_square("cholesky", a);
   const HostCall host("cholesky", a.device());
   const Array y = copy_of(host, symmetric_part(a));
-  const int n = size_of("cholesky", a, 0);
+  const int n = size_of(a, 0);
   with_type("cholesky", a, [&]<class T>(T) {
     const LapackOf<T>& lapack = core::lapack<T>("cholesky");
     const NoResult f = each_matrix("cholesky", matrices_in(y), cube(n), [&](std::int64_t k) {
@@ -147,7 +148,7 @@ QrOf<Array> qr(const Array& a) {
   check_matrix("qr", a);
   const HostCall host("qr", a.device());
   const Array f = by_column_copy(host, a);
-  const int m = size_of("qr", a, 1), n = size_of("qr", a, 0), k = std::min(m, n);
+  const int m = size_of(a, 1), n = size_of(a, 0), k = std::min(m, n);
   const Array q = host_array(a, batch_of(a), k, m), r = host_array(a, batch_of(a), k, n);
   with_type("qr", a, [&]<class T>(T) {
     const LapackOf<T>& lapack = core::lapack<T>("qr");
@@ -172,7 +173,7 @@ SvdOf<Array> svd(const Array& a) {
   const HostCall host("svd", a.device());
   const Array copy = copy_of(host, a);
   check_finite("svd", a, copy);
-  const int m = size_of("svd", a, 1), n = size_of("svd", a, 0), k = std::min(m, n);
+  const int m = size_of(a, 1), n = size_of(a, 0), k = std::min(m, n);
   const Array u = host_array(a, batch_of(a), m, k), vt = host_array(a, batch_of(a), k, n);
   Sizes line = batch_of(a);
   line.push(k);
@@ -198,7 +199,7 @@ EighOf<Array> eigh(const Array& a) {
   const HostCall host("eigh", a.device());
   const Array y = copy_of(host, symmetric_part(a));
   check_finite("eigh", a, y);
-  const int n = size_of("eigh", a, 0);
+  const int n = size_of(a, 0);
   Sizes line = batch_of(a);
   line.push(n);
   const Array w = host_array(a, line);

@@ -9,6 +9,8 @@ namespace mushin::core {
 
 void check_matrix(const char* op, const Array& a) {
   if (a.rank() < 2) fail<ShapeError>("[{}] needs a matrix: {}", op, text_of(a.sizes()));
+  for (unsigned i = 1; i <= 2; ++i)
+    if (a.sizes()[a.rank() - i] > INT_MAX) fail<ShapeError>("[{}] LAPACK takes no axis of {} elements", op, a.sizes()[a.rank() - i]);
 }
 
 void check_square(const char* op, const Array& a) {
@@ -37,11 +39,7 @@ Sizes leading_sizes(const char* op, const Array& a, const Array& b) {
 
 std::int64_t matrices_in(const Array& a) { return batch_of(a).count(); }
 
-int size_of(const char* op, const Array& a, unsigned from_end) {
-  const std::int64_t n = a.sizes()[a.rank() - 1 - from_end];
-  if (n > INT_MAX) fail<ShapeError>("[{}] LAPACK takes no axis of {} elements", op, n);
-  return static_cast<int>(n);
-}
+int size_of(const Array& a, unsigned from_end) { return static_cast<int>(a.sizes()[a.rank() - 1 - from_end]); }
 
 std::string which(const Array& a, std::int64_t k) { return a.rank() == 2 ? "the matrix" : fmt::format("matrix {} of the batch", k); }
 

@@ -12,6 +12,7 @@
 
 namespace mushin::core {
 
+/// ShapeError unless it has two axes, and where LAPACK's integers end.
 void check_matrix(const char* op, const Array&);
 void check_square(const char* op, const Array&);
 /// All axes but the last two.
@@ -19,8 +20,8 @@ Sizes batch_of(const Array&);
 /// Those of two stacks, broadcast. ShapeError where they don't.
 Sizes leading_sizes(const char* op, const Array& a, const Array& b);
 std::int64_t matrices_in(const Array&);
-/// The size of an axis, counted from the last. ShapeError where LAPACK's integers end.
-int size_of(const char* op, const Array&, unsigned from_end);
+/// The size of one of the last two axes, counted from the last.
+int size_of(const Array&, unsigned from_end);
 /// `the matrix`, or `matrix 3 of the batch`.
 std::string which(const Array&, std::int64_t matrix);
 
