@@ -57,23 +57,23 @@ const char* text_of_failure(F f) noexcept {
 
 }  // namespace
 
-#define EXPORTED extern "C" [[gnu::visibility("default")]]
+extern "C" {
 
 /// Reads one file and writes what it held as another; formats by suffix.
-EXPORTED const char* convert(const char* from, const char* to, int mapped, int deflated) {
+const char* convert(const char* from, const char* to, int mapped, int deflated) {
   return text_of_failure([&] {
     save(to, load(from, mapped ? mu::reading::mapped : mu::reading::copied), deflated ? mu::packing::deflated : mu::packing::stored);
   });
 }
 
 /// An npy file's tensor for another library. `transposed`: its last two axes are swapped.
-EXPORTED const char* give(const char* from, int transposed, DLManagedTensor** to) {
+const char* give(const char* from, int transposed, DLManagedTensor** to) {
   return text_of_failure([&] {
     const auto a = mu::core::load_npy(from);
     *to = mu::core::to_dlpack(transposed ? mu::core::transpose(a) : a);
   });
 }
-EXPORTED const char* give_versioned(const char* from, int transposed, DLManagedTensorVersioned** to) {
+const char* give_versioned(const char* from, int transposed, DLManagedTensorVersioned** to) {
   return text_of_failure([&] {
     const auto a = mu::core::load_npy(from);
     *to = mu::core::to_dlpack_versioned(transposed ? mu::core::transpose(a) : a);
@@ -81,9 +81,10 @@ EXPORTED const char* give_versioned(const char* from, int transposed, DLManagedT
 }
 
 /// Another library's tensor, written as an npy file.
-EXPORTED const char* take(DLManagedTensor* from, const char* to) {
+const char* take(DLManagedTensor* from, const char* to) {
   return text_of_failure([&] { mu::core::save_npy(to, mu::core::from_dlpack(from)); });
 }
-EXPORTED const char* take_versioned(DLManagedTensorVersioned* from, const char* to) {
+const char* take_versioned(DLManagedTensorVersioned* from, const char* to) {
   return text_of_failure([&] { mu::core::save_npy(to, mu::core::from_dlpack(from)); });
+}
 }
