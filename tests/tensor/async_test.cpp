@@ -163,6 +163,8 @@ TEST_P(Async, OutOfMemoryNamesTheOpAndLeavesAllAsItWas) {
   });
   EXPECT_EQ(text.find(std::string("[add] no memory left on ") + device_of(gpu).name() + ": asked for 1048576 bytes, "), 0u) << text;
   EXPECT_NE(text.find("; largest owners: add "), std::string::npos) << text;
+  const bool limited = std::getenv("MUSHIN_MEMORY_LIMIT") != nullptr;
+  EXPECT_EQ(text.find(" cached, MUSHIN_MEMORY_LIMIT is 17301504;") != std::string::npos, limited) << text;
   const double last = static_cast<double>(held.size());
   held.erase(held.begin(), held.end() - 2);
   EXPECT_EQ(value(max(held.back(), 3, false)), last) << "it was pending, and there is room again";

@@ -11,9 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* variables[] = {"MUSHIN_PLUGIN_PATH", "MUSHIN_PLUGIN_PATH_ONLY", "MUSHIN_PLUGINS", "MUSHIN_DEVICE"};
+constexpr const char* variables[] = {"MUSHIN_PLUGIN_PATH", "MUSHIN_PLUGIN_PATH_ONLY", "MUSHIN_PLUGINS", "MUSHIN_DEVICE", "MUSHIN_FALLBACK"};
 constexpr const char* level_names[] = {"debug", "info", "warning"};
-constexpr const char* support_names[] = {"native", "inherited from builtin", "absent"};
+constexpr const char* support_names[] = {"native", "inherited from builtin", "decomposed", "on the host with copies", "absent"};
 
 struct KindName {
   mushin::device_kind kind;

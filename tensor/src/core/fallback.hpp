@@ -2,7 +2,9 @@
 // so.
 #pragma once
 #include <cstdint>
+#include <span>
 
+#include "mushin/plugin.h"
 #include "mushin/tensor/core/array.hpp"
 
 namespace mushin::core {
@@ -13,6 +15,9 @@ Fallback fallback_mode();
 
 /// Counts one run of `op` on the host in the device's place; under `warn` the first one of each op is logged. DeviceError under `error`.
 void count_fallback(const char* op, const Device*);
+
+/// The op on the host, with copies of its views; counted.
+void request_on_host(const char* op, Device*, const mu_op*, unsigned n_in, std::span<const mu_tensor> views);
 
 /// One call of an op that only the host computes. On a device in host memory nothing is copied.
 class HostCall {

@@ -5,6 +5,7 @@
 
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
+#include "core/fallback.hpp"
 #include "core/plans.hpp"
 
 namespace mushin::core {
@@ -55,7 +56,9 @@ const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned 
 }
 
 void request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
-  if (!try_request(name, d, op, n_in, views)) fail<DeviceError>("[{}] device {} has no such op", name, d->name);
+  if (try_request(name, d, op, n_in, views)) return;
+  if (d->host_memory) fail<DeviceError>("[{}] device {} has no such op", name, d->name);
+  request_on_host(name, d, op, n_in, views);
 }
 
 void copy(const char* name, Device* d, const mu_tensor& from, const mu_tensor& to) {

@@ -10,7 +10,7 @@ namespace mushin::core {
 /// False: the device refuses the op (and builtin too, where it shares memory). `views`: `n_in` inputs, then the outputs. The
 /// descriptor's bytes behind its head are part of the plan's key.
 bool try_request(const char* op, Device*, const mu_op*, unsigned n_in, std::span<const mu_tensor> views);
-/// The same, but a refusal is a DeviceError.
+/// The same, but what the device refuses is done on the host with copies where MUSHIN_FALLBACK allows it, else a DeviceError.
 void request(const char* op, Device*, const mu_op*, unsigned n_in, std::span<const mu_tensor> views);
 
 /// From view to view of equal sizes, with conversion.

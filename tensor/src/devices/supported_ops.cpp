@@ -1,6 +1,7 @@
 // Which ops a device computes by itself: asked with small examples.
 #include <array>
 
+#include "core/fallback.hpp"
 #include "devices/device_state.hpp"
 #include "loader/tables.hpp"
 #include "mushin/tensor/device.hpp"
@@ -41,6 +42,9 @@ constexpr mu_op_softmax softmax = {{sizeof(mu_op_softmax), MU_OP_SOFTMAX}, MU_SO
 constexpr mu_op_sort sort = {{sizeof(mu_op_sort), MU_OP_SORT}, 1, MU_SORT_VALUES};
 constexpr mu_op_scan scan = {{sizeof(mu_op_scan), MU_OP_SCAN}, MU_SCAN_SUM, 1, MU_F32, 0};
 
+// Has a decomposition in the core.
+bool is_optional(const mu_op& op) { return op.id > MU_OP_REORDER; }
+
 struct Example {
   const char* op;
   const mu_op* descriptor;
@@ -80,6 +84,11 @@ bool takes(const core::Device& d, const Example& e) {
   return code == MU_OK;
 }
 
+// Programs don't: every device takes them.
+bool may_fall_back(const mu_op& op, Device d) {
+  return op.id > MU_OP_MAP_REDUCE && !d.host_memory() && core::fallback_mode() != core::Fallback::error;
+}
+
 }  // namespace
 
 std::vector<OpSupport> supported_ops(Device d) {
@@ -88,7 +97,10 @@ std::vector<OpSupport> supported_ops(Device d) {
   for (const Example& e : examples()) {
     const bool native = takes(*d.raw(), e);
     const bool inherited = !native && fallback && fallback != d.raw() && takes(*fallback, e);
-    all.push_back({e.op, native ? op_support::native : inherited ? op_support::inherited : op_support::absent});
+    const op_support otherwise = is_optional(*e.descriptor)        ? op_support::decomposed
+                                 : may_fall_back(*e.descriptor, d) ? op_support::copied
+                                                                   : op_support::absent;
+    all.push_back({e.op, native ? op_support::native : inherited ? op_support::inherited : otherwise});
   }
   return all;
 }

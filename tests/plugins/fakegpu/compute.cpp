@@ -41,6 +41,7 @@ bool has_optional_opcode(const mu_pw_program& p) {
 
 mu_code judge(const mu_device* d, const mu_op* op, mu_error* error) {
   const mu_pw_program* p = program_of(op);
+  if (d->refused == op->id) return mu_fail(error, MU_UNSUPPORTED, 0, "a test wants this refused");
   if (d->plain() && (op->id > MU_OP_REORDER || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
     return mu_fail(error, MU_UNSUPPORTED, 0, "this device does only what every device must");
   if (p && (p->n_in > most_in || p->n_out > most_out || p->n_inst > most_inst))

@@ -12,7 +12,8 @@ struct mu_device {
   const int index;
   const mu_plugin* kernels;
   mu_device* kernel_device;
-  const std::uint64_t total;  // bytes of memory
+  const std::uint64_t total;    // bytes of memory: MUSHIN_FAKEGPU_MEMORY
+  const std::uint64_t refused;  // an op: MUSHIN_FAKEGPU_REFUSE
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;

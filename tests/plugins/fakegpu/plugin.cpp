@@ -11,10 +11,9 @@ MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
 
 namespace {
 
-// MUSHIN_FAKEGPU_MEMORY: bytes of each device.
-std::uint64_t memory_of(const mu_host* host) {
-  const char* set = host->config(host->ctx, "fakegpu", "MEMORY");
-  return set ? std::strtoull(set, nullptr, 10) : std::uint64_t{1} << 30;
+std::uint64_t number(const mu_host* host, const char* key, std::uint64_t otherwise) {
+  const char* set = host->config(host->ctx, "fakegpu", key);
+  return set ? std::strtoull(set, nullptr, 10) : otherwise;
 }
 
 }  // namespace
@@ -23,7 +22,8 @@ mu_device::mu_device(int i, const mu_host* host, const mu_plugin* with, mu_devic
     : index(i),
       kernels(with),
       kernel_device(handle),
-      total(memory_of(host)),
+      total(number(host, "MEMORY", std::uint64_t{1} << 30)),
+      refused(number(host, "REFUSE", 0)),
       memory(total),
       no_memory(host, "OOM", i),
       no_memory_to_run(host, "OOM_RUN", i),

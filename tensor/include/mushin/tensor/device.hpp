@@ -107,10 +107,12 @@ struct PluginMessage {
 MUSHIN_API std::vector<PluginMessage> plugin_messages();
 
 /// Who computes one op on a device.
-enum class op_support { native, inherited, absent };
+enum class op_support { native, inherited, decomposed, copied, absent };
 struct OpSupport {
   const char* op;
-  op_support by;  ///< the plugin's own kernel; the builtin backend in the same memory; nobody
+  /// The plugin's own kernel; the builtin backend in the same memory; other ops of the device; the host with copies, as
+  /// MUSHIN_FALLBACK allows; nobody.
+  op_support by;
 };
 /// Asks the device about a small float32 example of each op; nothing is computed.
 MUSHIN_API std::vector<OpSupport> supported_ops(Device);
