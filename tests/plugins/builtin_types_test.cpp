@@ -141,6 +141,19 @@ TEST_F(Types, FillsGathersAndAdds) {
     ASSERT_EQ(code, t == MU_F16 || t == MU_BF16 ? MU_UNSUPPORTED : MU_OK) << backend.message();
     for (std::size_t i = 0; i < 200 && code == MU_OK; ++i)
       ASSERT_EQ(to[i], i / 40 % 2 ? fill.bits : apply(MU_PW_ADD, t, t, fill.bits, x[i], 0)) << i;
+    if (code != MU_OK) continue;
+    // Element by element: each line's first three to its place 1.
+    Elements line(MU_I64, Sizes{5, 3}), three(t, Sizes{5, 3});
+    for (std::size_t i = 0; i < 15; ++i) line.set(i, 1), three.set(i, x[i]);
+    ASSERT_EQ(backend.run(fill, MU_OP_FILL, {}, {to.v}), MU_OK);
+    add.axis = 1;
+    ASSERT_EQ(backend.run(add, MU_OP_SCATTER_ADD, {line.v, three.v}, {to.v}), MU_OK) << backend.message();
+    for (std::size_t i = 0; i < 5; ++i) {
+      Bits want = fill.bits;
+      for (std::size_t k = 0; k < 3; ++k) want = apply(MU_PW_ADD, t, t, want, three[3 * i + k], 0);
+      ASSERT_EQ(to[40 * i + 1], want) << i;
+      ASSERT_EQ(to[40 * i], fill.bits) << i;
+    }
   }
 }
 
