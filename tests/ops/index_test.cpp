@@ -99,6 +99,39 @@ TEST(Index, OutsideIsAnErrorWithTheValues) {
   });
 }
 
+TEST(Take, EqualsTheOracle) {
+  on_every_device([&] {
+    for (dtype type : types)
+      for (const Index& data : {Index{5}, Index{5, 3}, Index{5, 2, 0}, Index{5, 2, 3}})
+        for (const Index& shape : {Index{}, Index{4}, Index{2, 3}, Index{0}}) {
+          const Ref x = values(data, type, 123), i = random_integers(shape, 124, 5);
+          Index to = shape;
+          to.insert(to.end(), data.begin() + 1, data.end());
+          const Ref want = generate(to, [&](const Index& p) {
+            const auto rest = p.begin() + static_cast<std::ptrdiff_t>(shape.size());
+            Index q(rest, p.end());
+            q.insert(q.begin(), static_cast<std::int64_t>(i.at(Index(p.begin(), rest))));
+            return x.at(q);
+          });
+          EXPECT_TRUE(equal(core::take(array(x, type), array(i, dtype::i64)), want))
+              << name_of(type) << " " << text_of(data) << " " << text_of(shape);
+        }
+    const Array x = array(random({2, 2}, 125), dtype::f32);
+    EXPECT_TRUE(throws<ShapeError>([&] { core::evaluate(core::take(x, array(Ref{{1}, {2}}, dtype::i64))); }, "2"));
+    EXPECT_TRUE(throws<ShapeError>(
+        [&] {
+          core::take(core::at(core::at(x, 0, 0), 0, 0), array(Ref{{1}, {0}}, dtype::i64));
+        },
+        "[take] no rows of () by indices (1)"));
+  });
+  const Ref i = random_integers({2, 3}, 126, 4);
+  check_gradients([&](const auto& in) { return core::take(core::mul(in[0], in[0]), array(i, dtype::i64)); }, {random({4, 2}, 127)});
+  const auto w = variable(from<2, 2>(std::vector<float>{1, 2, 3, 4}));
+  const auto rows = take(w, tensor<std::int64_t, 2, 1>({1, 1}));
+  static_assert(std::same_as<decltype(rows), const Traced<float, 2, 1, 2>>);
+  EXPECT_TRUE(equal(grad(rows, w), Ref{{2, 2}, {0, 0, 2, 2}}));
+}
+
 TEST(Index, TypedScatterAdd) {
   const auto a = zeros<2, 3>();
   const auto w = variable(from<2, 2>(std::vector<float>{1, 2, 3, 4}));

@@ -3,6 +3,8 @@
 #include "graph/fill.hpp"
 #include "graph/pullback.hpp"
 #include "graph/record.hpp"
+#include "mushin/autograd/ops/shape.hpp"
+#include "mushin/tensor/core/compositions.hpp"
 
 namespace mushin::core {
 namespace {
@@ -26,5 +28,7 @@ Traced scatter_add(const Traced& base, unsigned axis, const Array& indices, cons
   static constexpr Rule rule{"scatter_add", {{0, 4}}, pull};
   return record(rule, scatter_add(base.value(), axis, indices, updates.value(), deterministic), base, indices, updates, {axis});
 }
+
+Traced take(const Traced& a, const Array& indices) { return compositions::take(a, indices); }
 
 }  // namespace mushin::core

@@ -3,6 +3,7 @@
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/core/compositions.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 
@@ -64,6 +65,12 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
   }
   if (node_of(at)->count) add_at("scatter_add", made, axis, at, from, deterministic);
   return made;
+}
+
+Array take(const Array& a, const Array& indices) {
+  if (a.rank() == 0 || a.rank() + indices.rank() > max_rank + 1)
+    fail<ShapeError>("[take] no rows of {} by indices {}", text_of(a.sizes()), text_of(indices.sizes()));
+  return compositions::take(a, indices);
 }
 
 Array one_hot(const Array& indices, std::int64_t classes, dtype type) {

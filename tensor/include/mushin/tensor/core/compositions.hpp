@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "mushin/tensor/ops/diagonal.hpp"
+#include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
 #include "mushin/tensor/ops/shape.hpp"
@@ -48,6 +49,17 @@ H at(const H& a, unsigned axis, std::int64_t i) {
   for (unsigned k = 0; k < a.rank(); ++k)
     if (k != axis) to.push(a.sizes()[k]);
   return reshape(slice(a, axis, i, i + 1), to);
+}
+
+template <class H>
+H take(const H& a, const Array& indices) {
+  Sizes column{indices.sizes().count()}, rows = a.sizes(), to = indices.sizes();
+  for (unsigned i = 1; i < a.rank(); ++i) {
+    column.push(1);
+    to.push(a.sizes()[i]);
+  }
+  rows.at[0] = column[0];
+  return reshape(gather(a, 0u, broadcast_to(reshape(indices, column), rows)), to);
 }
 
 template <class H>

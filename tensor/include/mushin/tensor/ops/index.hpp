@@ -11,6 +11,8 @@ MUSHIN_API Array gather(const Array&, unsigned axis, const Array& indices);
 /// `base` with updates[p] added at p with coordinate `axis` replaced by indices[p]: the adjoint of gather. `deterministic`: in row-major
 /// order, so that the same sums come out every time.
 MUSHIN_API Array scatter_add(const Array& base, unsigned axis, const Array& indices, const Array& updates, bool deterministic = true);
+/// Rows a[i, …] for each of the indices, whose axes come first.
+MUSHIN_API Array take(const Array&, const Array& indices);
 /// A last axis of `classes` elements: 1 at the index, 0 elsewhere. ShapeError when an index is outside [0, classes).
 MUSHIN_API Array one_hot(const Array& indices, std::int64_t classes, dtype);
 }  // namespace mushin::core
@@ -62,19 +64,15 @@ auto scatter_add(const A& a, const I& indices, const B& b, D...) {
   return detail::like<A>(scatter_add(a.raw(), axis, detail::constant(indices.raw()), b.raw(), sizeof...(D) != 0));
 }
 
-/// Rows of `a`. a: (rows, rest…), indices: (n), std::int64_t -> (n, rest…). Gradient in `a`: the cotangent, added to the rows taken.
-/// ShapeError when an index is outside the first axis.
+/// Rows of `a`. a: (rows, rest…), indices: any shape, std::int64_t -> (shape of indices…, rest…). Gradient in `a`: the cotangent, added to
+/// the rows taken. ShapeError when an index is outside the first axis.
 template <TensorLike A, TensorLike I>
 auto take(const A& a, const I& indices) {
   static_assert(index_elements<I>, "[take] the indices must be std::int64_t: cast with .to<std::int64_t>()");
   static_assert(A::extents.rank > 0, "[take] a scalar has no rows");
-  static_assert(I::extents.rank == 1, "[take] the indices must have rank 1");
-  core::Sizes column = indices.shape(), rows = a.shape();
-  while (column.rank < rows.rank) column.push(1);
-  rows.at[0] = column[0];
-  const core::Array spread = core::broadcast_to(core::reshape(detail::constant(indices.raw()), column), rows);
-  using core::gather;
-  return detail::made<typename A::element, rules::take(A::extents, I::extents)>(gather(a.raw(), 0u, spread));
+  static_assert(A::extents.rank + I::extents.rank <= max_rank + 1, "[take] at most 8 axes");
+  using core::take;
+  return detail::made<typename A::element, rules::take(A::extents, I::extents)>(take(a.raw(), detail::constant(indices.raw())));
 }
 
 /// 1 at the index, else 0, along a new last axis: (…) -> (…, N). indices: std::int64_t; element type `T`. ShapeError when an index is

@@ -18,17 +18,12 @@ constexpr Shape gather(Shape a, Shape indices, unsigned axis) {
   return out;
 }
 
-/// (rows, rest…) with indices (n) -> (n, rest…).
+/// (rows, rest…) with indices of any shape -> (shape…, rest…).
 constexpr Shape take(Shape a, Shape indices) {
   Shape out;
-  for (unsigned i = 0; i < a.rank; ++i) out.push(i == 0 && indices.rank > 0 ? indices[0] : a[i]);
+  for (unsigned i = 0; i < indices.rank; ++i) out.push(indices[i]);
+  for (unsigned i = 1; i < a.rank; ++i) out.push(a[i]);
   return out;
-}
-
-/// Indices (n) as (n, 1, …) of rank `rank`: how rows are picked by gather.
-constexpr Shape as_column(Shape indices, unsigned rank) {
-  while (indices.rank < rank) indices.push(extent{1});
-  return indices;
 }
 
 }  // namespace mushin::rules

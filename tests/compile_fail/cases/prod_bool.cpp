@@ -1,0 +1,13 @@
+// expect: [prod] needs numbers, not bool: cast with .to<float>()
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto a = mu::ones<2, 3>();
+#ifdef FIXED
+  (void)mu::prod((a > 0).to<float>());
+#else
+  (void)mu::prod(a > 0);
+#endif
+}
