@@ -65,7 +65,7 @@ TEST(Triangles, EqualTheOracle) {
 
 TEST(Trace, EqualsTheOracle) {
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64, dtype::i64})
+    for (dtype type : {dtype::f32, dtype::f64, dtype::i64, dtype::i32})
       for (const Index& shape : shapes) {
         const Ref x = values(shape, type);
         EXPECT_TRUE(equal(core::trace(array(x, type)), sum(diagonal(x, 0), {static_cast<int>(shape.size()) - 2})))
@@ -107,6 +107,7 @@ TEST(Diagonal, TypedFacades) {
   EXPECT_TRUE(equal(tril(w), Ref{{2, 3}, {1, 0, 0, 4, 5, 0}}) && equal(triu(x, 1), Ref{{2, 3}, {0, 2, 3, 0, 0, 6}}));
   EXPECT_TRUE(equal(trace(w), Ref{{}, {6}}) && equal(grad(trace(w * w), w), Ref{{2, 3}, {2, 0, 0, 0, 10, 0}}));
   const auto named = zeros<batch, 3, 3>(batch = 2);
+  EXPECT_EQ(trace(ones<std::int32_t, 3, 3>()).item(), 3) << "integers are summed in 64 bits";
   static_assert(std::same_as<decltype(diagonal(named)), Tensor<float, batch, 3>> &&
                 std::same_as<decltype(trace(named)), Tensor<float, batch>>);
   EXPECT_EQ(diagonal(named).shape()[0], 2);

@@ -90,11 +90,12 @@ std::vector<Ref> operands(const Case& c, bool whole) {
 
 TEST(Einsum, EqualsTheOracle) {
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64, dtype::i64})
+    for (dtype type : {dtype::f32, dtype::f64, dtype::i64, dtype::i32})
       for (const Case& c : cases) {
-        const std::vector<Ref> in = operands(c, type == dtype::i64);
+        const std::vector<Ref> in = operands(c, !is_float(type));
         std::vector<Array> arrays;
         for (const Ref& r : in) arrays.push_back(array(r, type));
+        EXPECT_EQ(core::einsum(arrays.data(), c.subscripts).type(), type) << c.written;
         EXPECT_TRUE(close(core::einsum(arrays.data(), c.subscripts), einsum(c.subscripts, in), tolerance(type, 8), tolerance(type, 8)))
             << name_of(type) << " " << c.written;
       }

@@ -54,6 +54,16 @@ TEST_P(ElementaryTest, EqualsTheOracle) {
   });
 }
 
+TEST_P(ElementaryTest, HalvesAreExactToTheirLastDigits) {
+  const Unary& op = GetParam();
+  on_every_device([&] {
+    for (dtype type : {dtype::f16, dtype::bf16}) {
+      const Array x = array(random({300}, 69, std::max(op.low, -8.0), std::min(op.high, 8.0)), type);
+      EXPECT_TRUE(close(op.eager(x), map(ref(x), op.oracle), type == dtype::f16 ? 2 * 0x1p-10 : 2 * 0x1p-7, 1e-7)) << name_of(type);
+    }
+  });
+}
+
 TEST_P(ElementaryTest, SmallArgumentsKeepTheirDigits) {
   const Unary& op = GetParam();
   const Ref x = map(random({200}, 61, -1, 1), [](double v) { return static_cast<double>(static_cast<float>(v * v * v * v * 1e-3)); });

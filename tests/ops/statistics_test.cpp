@@ -95,6 +95,17 @@ TEST_P(StatisticTest, Gradients) {
     }
 }
 
+TEST_P(StatisticTest, HalvesAreComputedInFloat) {
+  on_every_device([&] {
+    for (dtype type : {dtype::f16, dtype::bf16}) {
+      const Array x = array(random({5, 300}, 153, -3, 3), type);
+      const Ref want = ref(core::cast(GetParam().eager(core::cast(x, dtype::f32), 2, false), type));
+      EXPECT_TRUE(equal(GetParam().eager(x, 2, false), want)) << name_of(type);
+      EXPECT_TRUE(equal(GetParam().traced(Traced(x), 2, false).value(), want)) << name_of(type);
+    }
+  });
+}
+
 TEST_P(StatisticTest, NanWins) {
   on_every_device([&] { EXPECT_TRUE(equal(GetParam().eager(array(Ref{{3}, {1, nan, 2}}, dtype::f32), 1, false), Ref{{}, {nan}})); });
 }

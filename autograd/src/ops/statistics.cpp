@@ -37,6 +37,7 @@ Parameters parameters(const Traced& a, unsigned axes, double correction) {
 }  // namespace
 
 Traced var(const Traced& a, unsigned axes, bool keep, double correction) {
+  if (is_half(a.type())) return cast(var(cast(a, mushin::dtype::f32), axes, keep, correction), a.type());
   static constexpr auto pull = [](Pullback& p) {
     const Traced& g = p.cotangent();
     p.give(0, mul(spread(p, mul(g, like(g, 2 / divisor(p)))), distances(p)));
@@ -46,6 +47,7 @@ Traced var(const Traced& a, unsigned axes, bool keep, double correction) {
 }
 
 Traced std(const Traced& a, unsigned axes, bool keep, double correction) {
+  if (is_half(a.type())) return cast(core::std(cast(a, mushin::dtype::f32), axes, keep, correction), a.type());
   static constexpr auto pull = [](Pullback& p) {
     const Traced& g = p.cotangent();
     p.give(0, mul(spread(p, over(mul(g, like(g, 1 / divisor(p))), p.result())), distances(p)));
@@ -55,6 +57,7 @@ Traced std(const Traced& a, unsigned axes, bool keep, double correction) {
 }
 
 Traced logsumexp(const Traced& a, unsigned axes, bool keep) {
+  if (is_half(a.type())) return cast(logsumexp(cast(a, mushin::dtype::f32), axes, keep), a.type());
   static constexpr auto pull = [](Pullback& p) {
     const Traced y = p.result();
     const Array nothing = equal(y.value(), like(y, -std::numeric_limits<double>::infinity()));
@@ -66,6 +69,7 @@ Traced logsumexp(const Traced& a, unsigned axes, bool keep) {
 }
 
 Traced norm(const Traced& a, unsigned axes, bool keep) {
+  if (is_half(a.type())) return cast(norm(cast(a, mushin::dtype::f32), axes, keep), a.type());
   static constexpr auto pull = [](Pullback& p) { p.give(0, mul(spread(p, over(p.cotangent(), p.result())), p.operand(0))); };
   static constexpr Rule rule{"norm", operand_and_result, pull};
   return record(rule, norm(a.value(), axes, keep), a, {axes});

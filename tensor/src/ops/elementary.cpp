@@ -23,13 +23,18 @@ Array round(const Array& a) { return pointwise(MU_PW_RINT, a.type(), a); }
 Array isnan(const Array& a) { return pointwise(MU_PW_ISNAN, dtype::b8, a); }
 Array isfinite(const Array& a) { return less(abs(a), constant(std::numeric_limits<double>::infinity(), a.type())); }
 Array clamp(const Array& a, const Array& low, const Array& high) { return minimum(maximum(a, low), high); }
-Array tan(const Array& a) { return div(sin(a), cos(a)); }
 
 Array pow(const Array& a, double exponent) {
   if (exponent == 1) return a;
   if (exponent == 2) return mul(a, a);
   if (exponent == 3) return mul(mul(a, a), a);
   return pow(a, literal(exponent, a.type()));
+}
+
+// What is made of several opcodes is computed in float for 16-bit floats, and rounded once.
+Array tan(const Array& a) {
+  if (is_half(a.type())) return cast(tan(cast(a, dtype::f32)), a.type());
+  return div(sin(a), cos(a));
 }
 
 Array sign(const Array& a) {
@@ -49,6 +54,7 @@ Halves halves(const Array& magnitude) {
 }  // namespace
 
 Array sinh(const Array& a) {
+  if (is_half(a.type())) return cast(sinh(cast(a, dtype::f32)), a.type());
   const Array one = constant(1, a.type()), half = constant(0.5, a.type()), magnitude = abs(a), e = expm1(magnitude);
   const Array near = mul(add(e, div(e, add(e, one))), half);
   const Halves far = halves(magnitude);
@@ -56,6 +62,7 @@ Array sinh(const Array& a) {
 }
 
 Array cosh(const Array& a) {
+  if (is_half(a.type())) return cast(cosh(cast(a, dtype::f32)), a.type());
   const Halves h = halves(abs(a));
   return add(h.grown, h.shrunk);
 }

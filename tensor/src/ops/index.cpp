@@ -47,7 +47,8 @@ Array scatter_add(const Array& base, unsigned axis, const Array& indices, const 
   check_indices("scatter_add", base.sizes(), axis, indices.sizes());
   if (!(updates.sizes() == indices.sizes()))
     fail<ShapeError>("[scatter_add] updates and indices differ: {} and {}", text_of(updates.sizes()), text_of(indices.sizes()));
-  if (is_half(base.type())) return cast(scatter_add(cast(base, dtype::f32), axis, indices, cast(updates, dtype::f32)), base.type());
+  if (is_half(base.type()))
+    return cast(scatter_add(cast(base, dtype::f32), axis, indices, cast(updates, dtype::f32), deterministic), base.type());
   Device* device = common_device("scatter_add", node_of(base), node_of(indices), node_of(updates));
   const Array at = buffer_of(indices, device), from = buffer_of(updates, device);
   const std::int64_t count = base.sizes().count();

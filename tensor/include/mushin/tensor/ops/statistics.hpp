@@ -16,7 +16,7 @@ MUSHIN_API Array norm(const Array&, unsigned axes, bool keep);
 
 namespace mushin {
 
-// Axes and `keep` as of sum. Float types.
+// Axes and `keep` as of sum. Float types; f16 and bf16 are computed in float, and rounded once.
 
 /// Variance over `Axes`: the sum of squared distances from the mean, over n - correction, where n elements are reduced. The correction is 0
 /// unless given, as in NumPy (all of a population is known); 1 is for a sample, as PyTorch has it. Where n - correction isn't positive the
