@@ -15,6 +15,8 @@
  *   6. plan_run neither allocates device memory nor waits for the device. Workspace comes from the host.
  *   7. Work on one stream is done in order; two threads never use one stream at once; all else is thread-safe.
  *      Stream NULL is the device's one default stream. A device without a stream table is synchronous.
+ *      What fails after the call that gave the work has returned is told by the next synchronize or event_wait of the device, once;
+ *      MU_DEVICE_LOST by every call from then on. MU_OUT_OF_MEMORY from plan_run: nothing was done, and it may be tried again.
  *   8. Arithmetic is what is written: types are explicit, `mul` then `add` rounds twice (only `fma` contracts), integers wrap.
  */
 #ifndef MUSHIN_PLUGIN_H
@@ -132,8 +134,8 @@ typedef struct mu_plan_info {
 #define MU_KIND_VULKAN 5u
 #define MU_KIND_VENDOR 31u
 
-/* The device computes in the host's memory. The host then allocates by itself: `mu_tensor.buffer` is the address, the memory
- * table may be NULL, and every op that the plugin refuses runs on the builtin backend in place, without copies. */
+/* The device computes in the host's memory, and is done when a call returns. The host then allocates by itself: `mu_tensor.buffer` is the
+ * address, the memory table may be NULL, and every op that the plugin refuses runs on the builtin backend in place, without copies. */
 #define MU_CAP_HOST_MEMORY 1u
 #define MU_CAP_OWN_THREADS 2u /* uses OpenMP, TBB … instead of mu_host.parallel_for */
 
@@ -158,6 +160,8 @@ typedef struct mu_device_table {
 #define MU_MEMORY_DEVICE 0u
 #define MU_MEMORY_HOST_PINNED 1u
 
+/* upload has read `from` when it returns; download writes `to` in the stream's order, at the latest until a synchronize returns. free is
+ * called for buffers that no queued work uses. */
 typedef struct mu_memory_table {
   uint32_t size, zero0;
   mu_code (*alloc)(mu_device*, uint32_t kind, uint64_t bytes, uint64_t align, mu_buffer**, mu_error*) MU_NOEXCEPT;
