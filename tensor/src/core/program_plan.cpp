@@ -69,17 +69,19 @@ std::uint16_t log1p(Text& to, mu_dtype t, std::uint16_t x) {
   return to.add(MU_PW_SELECT, t, to.add(MU_PW_EQ, MU_BOOL, u, one), x, far);
 }
 
-// The optional opcodes in core ones. False: there were none.
+// The optional opcodes in core ones; those of several roundings in float for 16-bit floats. False: there were none.
 bool write_out(const Text& from, Text& to) {
   bool changed = false;
   to = {from.in_type, from.constant_type, from.constant, {}, {}};
   std::vector<std::uint16_t> made;
   auto id = [&](std::uint16_t v) -> std::uint16_t { return v >= Text::instructions && v != MU_PW_NONE ? made[v - Text::instructions] : v; };
   for (const mu_pw_inst& i : from.inst) {
-    const std::uint16_t a = id(i.a), b = id(i.b), c = id(i.c);
-    const mu_dtype t = i.type;
+    const std::uint16_t b = id(i.b), c = id(i.c);
+    std::uint16_t a = id(i.a), r;
+    const bool wide = is_half(static_cast<dtype>(i.type)) && (i.op == MU_PW_SIGMOID || i.op == MU_PW_EXPM1 || i.op == MU_PW_LOG1P);
+    const mu_dtype t = wide ? MU_F32 : i.type;
+    if (wide) a = to.add(MU_PW_CAST, t, a);
     changed = changed || i.op >= MU_PW_SIGMOID;
-    std::uint16_t r;
     switch (i.op) {
       case MU_PW_SIGMOID:
         r = to.add(MU_PW_DIV, t, to.number(1, t), to.add(MU_PW_ADD, t, to.number(1, t), to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, a))));
@@ -100,7 +102,7 @@ bool write_out(const Text& from, Text& to) {
         r = to.add(i.op, t, a, b, c);
         to.inst.back().aux = i.aux;
     }
-    made.push_back(r);
+    made.push_back(wide ? to.add(MU_PW_CAST, i.type, r) : r);
   }
   for (std::uint16_t v : from.out) to.out.push_back(id(v));
   return changed;
@@ -109,8 +111,8 @@ bool write_out(const Text& from, Text& to) {
 std::array<std::uint8_t, 256> measure_optional() {
   std::array<std::uint8_t, 256> length{};
   for (std::uint16_t op = MU_PW_SIGMOID; op < MU_PW_OPTIONAL_END; ++op) {
-    Text one{{MU_F32, MU_F32, MU_F32}, {}, {}, {}, {}}, plain;
-    one.add(op, MU_F32, 0, 1, 2);
+    Text one{{MU_F16, MU_F16, MU_F16}, {}, {}, {}, {}}, plain;
+    one.add(op, MU_F16, 0, 1, 2);
     write_out(one, plain);
     length[op] = static_cast<std::uint8_t>(plain.inst.size());
   }

@@ -29,7 +29,7 @@ struct extent {
 
   constexpr extent() = default;
   /// A negative size is remembered as such, for whoever can refuse it with a sentence.
-  constexpr extent(std::integral auto n) : size(n < 0 ? negative : static_cast<std::int64_t>(n)) {}
+  constexpr extent(std::integral auto elements) : size(elements < 0 ? negative : static_cast<std::int64_t>(elements)) {}
   template <text Name>
   constexpr extent(Dim<Name>) {
     for (unsigned i = 0; i < sizeof Name.chars; ++i) name[i] = Name.chars[i];
