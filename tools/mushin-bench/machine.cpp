@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -39,13 +40,22 @@ std::string environment(const char* name) {
   return value ? value : "not set";
 }
 
+int usable_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
 }  // namespace
 
+unsigned thread_count() {
+  const char* set = std::getenv("MUSHIN_THREADS");
+  const int threads = set ? std::atoi(set) : 0;
+  return static_cast<unsigned>(threads > 0 ? threads : std::max(1, usable_cores()));
+}
+
 nlohmann::json describe_machine() {
-  cpu_set_t set;
-  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
   return {{"cpu", line_of("/proc/cpuinfo", "model name", ':')},
-          {"cores", cores},
+          {"cores", usable_cores()},
           {"system", line_of("/etc/os-release", "PRETTY_NAME", '=')},
           {"mushin", mushin::version()},
           {"compiler", compiler()},

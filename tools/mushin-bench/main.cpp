@@ -17,7 +17,7 @@ namespace bench {
 namespace {
 
 struct Options {
-  std::string filter = ".*", json, html;
+  std::string suite = "peers", filter = ".*", json, html;
   std::vector<std::string> backends, curves;
   double min_time = 0.5;
   int repeats = 3, threads = 0;
@@ -31,11 +31,11 @@ constexpr double value_tolerance = 1e-4;
 
 std::vector<Workload> chosen(const Options& o) {
   const std::regex filter(o.filter);
-  auto all = all_workloads();
+  auto all = o.suite == "ops" ? op_workloads() : peer_workloads();
   std::erase_if(all, [&](const Workload& w) { return !std::regex_search(w.name, filter); });
   return all;
 }
-bool startup_chosen(const Options& o) { return std::regex_search(startup_name, std::regex(o.filter)); }
+bool startup_chosen(const Options& o) { return o.suite == "peers" && std::regex_search(startup_name, std::regex(o.filter)); }
 
 std::vector<Backend> backends(const Options& o) {
   std::vector<Backend> out;
@@ -73,7 +73,7 @@ void add_run(Result& result, const nlohmann::json& run) {
 
 /// Repeats take turns between the backends, so that a disturbance meets all of them.
 Report compare(const Options& o) {
-  Report report{describe_machine(), backends(o), {}};
+  Report report{describe_machine(), backends(o), {}, measure_limits()};
   const auto take_turns = [&](Row row, int repeats, auto run) {
     std::fprintf(stderr, "%s\n", row.name.c_str());
     for (int i = 0; i < repeats; ++i)
@@ -81,9 +81,9 @@ Report compare(const Options& o) {
     report.rows.push_back(std::move(row));
   };
   for (const Workload& w : chosen(o))
-    take_turns({w.name, w.what, w.flop, w.bytes, {}}, o.repeats,
+    take_turns({w.name, w.what, w.flop, w.bytes, w.written, {}}, o.repeats,
                [&](const std::string& backend) { return run_apart(w.name, backend, o.min_time / o.repeats); });
-  if (startup_chosen(o)) take_turns({startup_name, "process start to the first result", 0, 0, {}}, 7 * o.repeats, start_apart);
+  if (startup_chosen(o)) take_turns({startup_name, "process start to the first result", 0, 0, 0, {}}, 7 * o.repeats, start_apart);
   return report;
 }
 
@@ -135,11 +135,12 @@ int verify(const Options& o) {
 
 int measure_here(const Options& o) {
   mu::set_default_device(o.backend.c_str());
-  for (const Workload& w : all_workloads())
-    if (w.name == o.workload) {
-      fmt::print("{}\n", measure(w, {o.min_time}).dump());
-      return 0;
-    }
+  for (const auto& all : {peer_workloads(), op_workloads()})
+    for (const Workload& w : all)
+      if (w.name == o.workload) {
+        fmt::print("{}\n", measure(w, {o.min_time}).dump());
+        return 0;
+      }
   throw std::runtime_error(fmt::format("[mushin-bench] there is no workload {}", o.workload));
 }
 
@@ -166,6 +167,8 @@ int run(int argc, char** argv) {
     to.add_option("--backend", o.backends, "these backends (all)")->delimiter(',');
   };
   choice(app);
+  app.add_option("--suite", o.suite, "peers: workloads of other frameworks; ops: one for each family of ops")
+      ->check(CLI::IsMember({"peers", "ops"}));
   app.add_option("--json", o.json, "write the results to this file");
   app.add_option("--html", o.html, "write a page with comparison and training curves to this file");
   app.add_option("--curve", o.curves, "a training run for the page, as the examples write it (several)");

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "limits.hpp"
+
 namespace bench {
 
 /// One workload on one backend: the fastest of its runs.
@@ -24,7 +26,7 @@ struct Result {
 /// The row of one workload.
 struct Row {
   std::string name, what;
-  double flop = 0, bytes = 0;
+  double flop = 0, bytes = 0, written = 0;
   std::map<std::string, Result> by_backend;
 
   /// max |x - y| / max(1, max |x|) over the compared elements of any two backends; negative with fewer than two.
@@ -33,6 +35,8 @@ struct Row {
   double best() const;
   /// "12.3 GFLOP/s", "38 GB/s", or nothing.
   std::string rate(const Result&) const;
+  /// The part of the machine's limit that was reached; 0 where either is unknown.
+  double share(const Result&, const Limits&) const;
 };
 
 struct Backend {
@@ -43,6 +47,7 @@ struct Report {
   nlohmann::json machine;
   std::vector<Backend> backends;
   std::vector<Row> rows;
+  Limits limits;
 
   nlohmann::json json() const;
   std::string table() const;
@@ -53,5 +58,7 @@ std::string time_text(double seconds);
 
 /// This machine and this build: cpu, cores, system, mushin, compiler, threads.
 nlohmann::json describe_machine();
+/// Threads that mushin uses here.
+unsigned thread_count();
 
 }  // namespace bench

@@ -36,6 +36,7 @@ struct Workload {
   double bytes;   // that one step must at least move; 0: arithmetic decides
   Expected expected;
   Work (*make)();
+  double written = 0;  // of the bytes
 };
 
 std::span<const Workload> product_workloads();
@@ -44,8 +45,10 @@ std::span<const Workload> reduction_workloads();
 std::span<const Workload> small_workloads();
 std::span<const Workload> training_workloads();
 
-/// All of them, in the order of the report.
-std::vector<Workload> all_workloads();
+/// The workloads of other frameworks, in the order of the report.
+std::vector<Workload> peer_workloads();
+/// One for each family of ops.
+std::vector<Workload> op_workloads();
 
 /// `State` has `void step()`, `double value()` and `std::vector<float> result()`.
 template <class State>
@@ -74,5 +77,18 @@ struct Expression : Inputs {
   std::vector<float> result() const { return last->to_vector(); }
   double value() const { return mean_abs(result()); }
 };
+
+/// Work that is `compute()`, a tensor.
+template <class F>
+Work expression(F compute) {
+  auto last = std::make_shared<std::optional<decltype(compute())>>();
+  auto result = [last] { return (*last)->template to<float>().to_vector(); };
+  auto step = [last, compute = std::move(compute)] {
+    auto y = compute();
+    mu::core::evaluate(y.raw());
+    *last = std::move(y);
+  };
+  return {step, [result] { return mean_abs(result()); }, result};
+}
 
 }  // namespace bench

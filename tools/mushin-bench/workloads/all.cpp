@@ -2,7 +2,7 @@
 
 namespace bench {
 
-std::vector<Workload> all_workloads() {
+std::vector<Workload> peer_workloads() {
   std::vector<Workload> all;
   for (const auto group : {product_workloads(), pointwise_workloads(), reduction_workloads(), small_workloads(), training_workloads()})
     all.insert(all.end(), group.begin(), group.end());

@@ -41,8 +41,16 @@ constexpr Workload list[] = {
      0,
      2 * 4.0 * length.size,
      {2.55711},
-     work<Expression<Chain>>},
-    {"pointwise_chain_4M_grad", "the same with its gradient", false, 0, 4 * 4.0 * length.size, {0.876724}, work<ChainWithGradient>},
+     work<Expression<Chain>>,
+     4.0 * length.size},
+    {"pointwise_chain_4M_grad",
+     "the same with its gradient",
+     false,
+     0,
+     4 * 4.0 * length.size,
+     {0.876724},
+     work<ChainWithGradient>,
+     2 * 4.0 * length.size},
 };
 
 }  // namespace

@@ -93,7 +93,14 @@ constexpr Workload list[] = {
      0,
      {2.30192, 1.55987, 1.56245},
      work<Training<MnistProblem>>},
-    {"adam_10M", "Adam on one tensor of 10 million", false, 0, 28.0 * adam_length.size, {0.500119}, work<AdamAlone>},
+    {"adam_10M",
+     "Adam on one tensor of 10 million",
+     false,
+     0,
+     28.0 * adam_length.size,
+     {0.500119},
+     work<AdamAlone>,
+     12.0 * adam_length.size},
 };
 
 }  // namespace

@@ -1,0 +1,117 @@
+#include "limits.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "results.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::size_t block_bytes = std::size_t{128} << 20;
+constexpr int rounds = 12;
+constexpr long multiply_adds = 20'000'000;  // a round's, each of one vector
+
+std::atomic<double> nobody_reads;  // keeps results alive
+
+double read_block(const std::vector<double>& block) {
+  double sum[16] = {};
+  for (std::size_t i = 0; i + 16 <= block.size(); i += 16)
+    for (std::size_t k = 0; k < 16; ++k) sum[k] += block[i + k];
+  double all = 0;
+  for (double s : sum) all += s;
+  return all;
+}
+
+// Twelve independent chains hide the latency of a multiply-add on every processor so far. Returns the elements of a vector.
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) int chains_512() {
+  __m512 x[12];
+  for (auto& v : x) v = _mm512_set1_ps(0.5f);
+  const __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.001f);
+  for (long i = 0; i < multiply_adds / 12; ++i)
+#pragma GCC unroll 12
+    for (auto& v : x) v = _mm512_fmadd_ps(v, a, b);
+  for (auto& v : x) nobody_reads.store(static_cast<double>(v[0]), std::memory_order_relaxed);
+  return 16;
+}
+__attribute__((target("avx2,fma"))) int chains_256() {
+  __m256 x[12];
+  for (auto& v : x) v = _mm256_set1_ps(0.5f);
+  const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f);
+  for (long i = 0; i < multiply_adds / 12; ++i)
+#pragma GCC unroll 12
+    for (auto& v : x) v = _mm256_fmadd_ps(v, a, b);
+  for (auto& v : x) nobody_reads.store(static_cast<double>(v[0]), std::memory_order_relaxed);
+  return 8;
+}
+#endif
+
+using Vector = float __attribute__((vector_size(16)));
+int chains_any() {
+  Vector x[12];
+  for (auto& v : x) v = Vector{0.5f, 0.5f, 0.5f, 0.5f};
+  const Vector a{0.999f, 0.999f, 0.999f, 0.999f}, b{0.001f, 0.001f, 0.001f, 0.001f};
+  for (long i = 0; i < multiply_adds / 12; ++i)
+    for (auto& v : x) v = v * a + b;
+  for (auto& v : x) nobody_reads.store(static_cast<double>(v[0]), std::memory_order_relaxed);
+  return 4;
+}
+
+int chains() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return chains_512();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return chains_256();
+#endif
+  return chains_any();
+}
+
+/// The shortest time in which all threads did their part at once.
+double least_of_rounds(unsigned threads, const std::function<void(unsigned)>& part) {
+  double least = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::thread> others;
+    for (unsigned t = 1; t < threads; ++t) others.emplace_back(part, t);
+    part(0);
+    for (auto& other : others) other.join();
+    const double time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    least = least == 0 ? time : std::min(least, time);
+  }
+  return least;
+}
+
+}  // namespace
+
+Limits measure_limits() {
+  const unsigned threads = thread_count();
+  std::vector<std::vector<double>> blocks(threads, std::vector<double>(block_bytes / sizeof(double), 1.0));
+  const double all_bytes = static_cast<double>(threads) * static_cast<double>(block_bytes);
+  Limits limits;
+  limits.read = all_bytes / least_of_rounds(threads, [&](unsigned t) { nobody_reads = read_block(blocks[t]); });
+  limits.write = all_bytes / least_of_rounds(threads, [&](unsigned t) { std::memset(blocks[t].data(), static_cast<int>(t), block_bytes); });
+  std::atomic<int> width{0};
+  const double time = least_of_rounds(threads, [&](unsigned) { width = chains(); });
+  limits.flop = 2.0 * width * multiply_adds * threads / time;
+  return limits;
+}
+
+double Limits::least_time(double flop_count, double bytes, double written) const {
+  if (read <= 0 || write <= 0 || flop <= 0) return 0;
+  return std::max(flop_count / flop, (bytes - written) / read + written / write);
+}
+
+nlohmann::json Limits::json() const {
+  return {{"read_gb_per_s", read * 1e-9}, {"write_gb_per_s", write * 1e-9}, {"gflop_per_s", flop * 1e-9}};
+}
+
+}  // namespace bench
