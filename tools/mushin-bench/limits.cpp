@@ -113,5 +113,8 @@ double Limits::least_time(double flop_count, double bytes, double written) const
 nlohmann::json Limits::json() const {
   return {{"read_gb_per_s", read * 1e-9}, {"write_gb_per_s", write * 1e-9}, {"gflop_per_s", flop * 1e-9}};
 }
+Limits Limits::from(const nlohmann::json& j) {
+  return {j["read_gb_per_s"].get<double>() * 1e9, j["write_gb_per_s"].get<double>() * 1e9, j["gflop_per_s"].get<double>() * 1e9};
+}
 
 }  // namespace bench

@@ -12,6 +12,7 @@ struct Limits {
   /// The least time in which this much could be done; 0 where the limits are unknown.
   double least_time(double flop_count, double bytes, double written) const;
   nlohmann::json json() const;
+  static Limits from(const nlohmann::json&);
 };
 
 /// Measures for about a second.
