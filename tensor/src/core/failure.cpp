@@ -10,13 +10,15 @@ namespace {
 
 bool lost(const Failure* f) { return f && f->code == MU_DEVICE_LOST; }
 
-// The first one stays, unless a later one says that the device is lost. Never freed: who reads it takes no lock.
+// The first one stays, unless a later one says that the device is lost. Never freed, because who reads it takes no lock: `all` holds them.
 void keep(Device* d, mu_code code, const mu_error& e) {
   static std::mutex mutex;
+  static const Failure* all = nullptr;
   const std::lock_guard lock(mutex);
   const Failure* known = d->failure.load(std::memory_order_relaxed);
   if (lost(known) || (known && code != MU_DEVICE_LOST)) return;
-  auto* f = new Failure{code, {}};
+  auto* f = new Failure{code, {}, all};
+  all = f;
   std::copy_n(e.message, std::min<std::size_t>(e.message_len, sizeof f->text - 1), f->text);
   d->failure.store(f, std::memory_order_release);
 }

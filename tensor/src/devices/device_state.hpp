@@ -12,6 +12,7 @@ namespace mushin::core {
 struct Failure {
   mu_code code;
   char text[sizeof mu_error::message];
+  const Failure* older;  // told before
 };
 
 /// Lives as long as the process. `host_memory` devices share one memory: an array moves between them by changing its label,
@@ -26,7 +27,7 @@ struct Device {
   mu_compute_table compute;
   mu_device_info info;
   bool host_memory;
-  bool writes_out;          // with memory of its own, and refuses optional opcodes: it gets them in core ones
+  bool writes_out;      // with memory of its own, and refuses optional opcodes: it gets them in core ones
   std::uint32_t index;  // position in the list of opened devices; keys the plan cache
   // Used where the device has memory of its own (in host memory all is done when a call returns):
   std::mutex giving;                             // one thread at a time gives work to the one stream
