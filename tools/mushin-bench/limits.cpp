@@ -1,10 +1,14 @@
 #include "limits.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -17,15 +21,29 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{128} << 20;
+constexpr std::size_t block_bytes = std::size_t{128} << 20, huge_page = std::size_t{2} << 20;
 constexpr int rounds = 12;
 constexpr long multiply_adds = 20'000'000;  // a round's, each of one vector
 
 std::atomic<double> nobody_reads;  // keeps results alive
 
-double read_block(const std::vector<double>& block) {
+struct Free {
+  void operator()(double* p) const { std::free(p); }
+};
+using Block = std::unique_ptr<double[], Free>;
+
+/// In huge pages, as mushin's own large blocks are.
+Block make_block() {
+  Block block(static_cast<double*>(std::aligned_alloc(huge_page, block_bytes)));
+  if (!block) throw std::bad_alloc();
+  madvise(block.get(), block_bytes, MADV_HUGEPAGE);
+  std::memset(block.get(), 0, block_bytes);
+  return block;
+}
+
+double read_block(const double* block) {
   double sum[16] = {};
-  for (std::size_t i = 0; i + 16 <= block.size(); i += 16)
+  for (std::size_t i = 0; i + 16 <= block_bytes / sizeof(double); i += 16)
     for (std::size_t k = 0; k < 16; ++k) sum[k] += block[i + k];
   double all = 0;
   for (double s : sum) all += s;
@@ -94,11 +112,12 @@ double least_of_rounds(unsigned threads, const std::function<void(unsigned)>& pa
 
 Limits measure_limits() {
   const unsigned threads = thread_count();
-  std::vector<std::vector<double>> blocks(threads, std::vector<double>(block_bytes / sizeof(double), 1.0));
+  std::vector<Block> blocks;
+  for (unsigned t = 0; t < threads; ++t) blocks.push_back(make_block());
   const double all_bytes = static_cast<double>(threads) * static_cast<double>(block_bytes);
   Limits limits;
-  limits.read = all_bytes / least_of_rounds(threads, [&](unsigned t) { nobody_reads = read_block(blocks[t]); });
-  limits.write = all_bytes / least_of_rounds(threads, [&](unsigned t) { std::memset(blocks[t].data(), static_cast<int>(t), block_bytes); });
+  limits.read = all_bytes / least_of_rounds(threads, [&](unsigned t) { nobody_reads = read_block(blocks[t].get()); });
+  limits.write = all_bytes / least_of_rounds(threads, [&](unsigned t) { std::memset(blocks[t].get(), static_cast<int>(t), block_bytes); });
   std::atomic<int> width{0};
   const double time = least_of_rounds(threads, [&](unsigned) { width = chains(); });
   limits.flop = 2.0 * width * multiply_adds * threads / time;
