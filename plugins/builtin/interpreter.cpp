@@ -6,6 +6,8 @@ namespace mushin::builtin {
 namespace {
 constexpr std::int64_t long_row = 64;
 constexpr std::uint8_t once = 7;
+constexpr int far_steps = 4;                    // of fewer steps the memory is busy anyway
+constexpr std::int64_t far_elements = 1 << 18;  // fewer stay in the caches
 }  // namespace
 
 namespace {
@@ -226,14 +228,27 @@ void Run::tile_of(Slots& slot, std::int64_t begin, std::int64_t n) const {
   store(slot.at, begin, n);
 }
 
+// Memory of the tile that comes next is fetched while this one is computed: a long program leaves the memory idle otherwise.
+void Run::fetch(std::int64_t begin, std::int64_t n) const {
+  const auto lines = [&](const Operand& o, auto touch) {
+    if (o.mode != Mode::direct) return;
+    const char* const first = o.base + begin * o.bytes;
+    for (std::int64_t at = 0; at < n * o.bytes; at += 64) touch(first + at);
+  };
+  for (int i = 0; i < p_.n_in; ++i) lines(in_[i], [](const char* at) { __builtin_prefetch(at); });
+  for (int k = 0; k < p_.n_out; ++k) lines(out_[k], [](const char* at) { __builtin_prefetch(at, 1); });
+}
+
 void Run::range(std::int64_t begin, std::int64_t end, Room& room) const {
   Slots slot;
   set_fixed(slot.at, room);
   slot.inputs = room.bytes + p_.n_temp * p_.slot_bytes;
   slot.outputs = slot.inputs + p_.n_in * p_.slot_bytes;
   if (!turned_) {
+    const bool far = p_.n_step >= far_steps && n_ >= far_elements;
     while (begin < end) {
       const std::int64_t n = length(begin, end);
+      if (far && begin + n < end) fetch(begin + n, length(begin + n, end));
       tile_of(slot, begin, n);
       begin += n;
     }

@@ -66,6 +66,7 @@ class Run {
   // row fetched is still in cache for the next.
   static constexpr std::int64_t group_rows = 16, piece_columns = 128;
   struct Slots;
+  void fetch(std::int64_t begin, std::int64_t n) const;
   void tile_of(Slots&, std::int64_t begin, std::int64_t n) const;
   bool is_turned() const;
   std::int64_t offset(int operand, std::int64_t begin) const;
@@ -81,7 +82,7 @@ class Run {
   bool turned_;
   Operand in_[Program::most_inputs], out_[Program::most_outputs];
   std::uint8_t scalars_[Program::most_steps];  // which variant of the kernel; once: all operands are one value
-  std::uint8_t one_[Program::most_slots];             // slots that hold one value
+  std::uint8_t one_[Program::most_slots];      // slots that hold one value
   const mu_tensor& space_;
   Axes axes_;
   Strides strides_[Program::most_inputs + Program::most_outputs];
