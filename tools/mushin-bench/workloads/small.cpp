@@ -33,9 +33,36 @@ struct SmallGraph {
   double value() const { return mean_abs(result()) + mean_abs(b.grad().to_vector()); }
 };
 
+/// 16 ops one after the other.
+auto sixteen_ops(const auto& x, const auto& b) {
+  auto y = x + b;
+  for (int i = 0; i < 5; ++i) y = mu::tanh((y - b) * x);
+  return y;
+}
+
+struct SmallChain {
+  mu::Tensor<float, 4> x = uniform<4>(420), b = uniform<4>(421);
+  auto compute() { return sixteen_ops(x, b); }
+};
+
+struct SmallTape {
+  mu::Variable<float, 4> x{uniform<4>(420)};
+  mu::Tensor<float, 4> b = uniform<4>(421);
+
+  void step() {
+    x.zero_grad();
+    sixteen_ops(x, b).backward();
+    mu::core::evaluate(x.grad().raw());
+  }
+  std::vector<float> result() const { return x.grad().to_vector(); }
+  double value() const { return mean_abs(result()); }
+};
+
 constexpr Workload list[] = {
     {"small_op_overhead", "a + b of 4 elements", false, 0, 0, {0.158577}, work<SmallOp>},
     {"small_graph_overhead", "w x + b of 3 x 3 elements with both gradients", false, 0, 0, {1.1364}, work<SmallGraph>},
+    {"small_chain_16", "16 ops of 4 elements in a chain", false, 0, 0, {0.257508}, work<Expression<SmallChain>>},
+    {"small_tape_16", "the same recorded, and their backward pass", false, 0, 0, {0.492246}, work<SmallTape>},
 };
 
 }  // namespace
