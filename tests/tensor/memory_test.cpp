@@ -1,5 +1,6 @@
 // The caching allocator over a device in host memory and over one with memory of its own that can run out.
 #include "core/memory.hpp"
+#include "core/capture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,15 @@
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
+
+// Nothing is captured here.
+constinit std::atomic<bool> capture_state{false};
+namespace capture {
+Block* take(Device*, std::size_t) noexcept { return nullptr; }
+void made(Block*) {}
+bool returned(Block*) noexcept { return false; }
+}  // namespace capture
+
 namespace {
 
 // Devices live as long as the process.

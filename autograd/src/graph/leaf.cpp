@@ -3,6 +3,7 @@
 #include "graph/check.hpp"
 #include "graph/fill.hpp"
 #include "mushin/autograd/core/graph.hpp"
+#include "mushin/tensor/core/capture.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 namespace mushin::core {
@@ -20,11 +21,15 @@ LeafNode::~LeafNode() { handle.node_ = nullptr; }
 
 void LeafNode::add_gradient(const Array& g) {
   std::lock_guard lock(gate);
-  gradient = gradient ? add(gradient, g) : g;
+  if (capturing()) capture_read(&gradient);
+  Array sum = gradient ? add(gradient, g) : g;
+  if (capturing()) capture_replace(&gradient, sum);
+  gradient = std::move(sum);
 }
 
 void LeafNode::clear_gradient() noexcept {
   std::lock_guard lock(gate);
+  if (capturing()) capture_clear(&gradient);
   gradient = Array();
 }
 
@@ -36,18 +41,28 @@ Leaf Leaf::alias() const {
   add_ref(node_);
   return Leaf(node_);
 }
-const Traced& Leaf::traced() const noexcept { return of(node_).handle; }
-Array& Leaf::value() noexcept { return of(node_).handle.value_; }
+const Traced& Leaf::traced() const {
+  Traced& handle = of(node_).handle;
+  if (capturing()) capture_read(&handle.value_);
+  return handle;
+}
+Array& Leaf::value() {
+  Array& value = of(node_).handle.value_;
+  if (capturing()) capture_read(&value);
+  return value;
+}
 
 void Leaf::set(Array value) {
   Array& old = of(node_).handle.value_;
   check_same_sizes("set", "the new value has the variable's shape", old.sizes(), value.sizes());
+  if (capturing()) capture_replace(&old, value);
   old = std::move(value);
 }
 
 Array Leaf::grad() const {
   LeafNode& leaf = of(node_);
   std::lock_guard lock(leaf.gate);
+  if (capturing()) capture_read(&leaf.gradient);
   return leaf.gradient ? leaf.gradient : filled(leaf.handle.value(), 0);
 }
 void Leaf::zero_grad() noexcept { of(node_).clear_gradient(); }

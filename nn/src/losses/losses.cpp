@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "mushin/tensor/core/capture.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::nn::detail {
@@ -25,6 +26,7 @@ Raw squared_error(const Raw& prediction, const Raw& target, Reduction how) {
 }
 
 void check_labels(const core::Array& labels, std::int64_t classes) {
+  if (core::capturing()) return;  // nothing is read then: gather says it, in every replay
   std::vector<std::int64_t> values(static_cast<std::size_t>(labels.sizes().count()));
   core::read_all(labels, values.data());
   for (std::size_t i = 0; i < values.size(); ++i)

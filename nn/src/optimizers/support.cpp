@@ -14,12 +14,7 @@ std::vector<core::Leaf> distinct(Parameters parameters) {
 }
 
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from) {
-  const auto count = static_cast<unsigned>(to.size());
-  if (std::all_of(to.begin(), to.end(), [](auto* a) { return static_cast<bool>(*a); }))
-    return core::assign(to.begin(), from.begin(), count);
-  core::evaluate(from.begin(), count);
-  auto value = from.begin();
-  for (core::Array* a : to) *a = *value++;
+  core::assign(to.begin(), from.begin(), static_cast<unsigned>(to.size()));
 }
 
 }  // namespace mushin::nn

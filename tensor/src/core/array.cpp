@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/capture.hpp"
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
 #include "core/plans.hpp"
@@ -13,6 +14,9 @@
 namespace mushin::core {
 
 Array from_values(const Sizes& sizes, dtype type, const void* values) {
+  if (capturing())
+    capture::refuse("from_values",
+                    "takes values from the host, which replays would not see change: make the tensor before, or give it as an input");
   const std::int64_t count = checked_count("from_values", sizes);
   Array made = fresh_array(default_device(), type, sizes, count, "from_values");
   upload("from_values", node_of(made)->block, 0, values, static_cast<std::size_t>(count) * bytes_of(type));
@@ -82,11 +86,16 @@ void evaluate(const Array* arrays, unsigned count) {
 }
 
 void assign(Array* const* to, const Array* from, unsigned count) {
+  if (capturing())
+    for (unsigned i = 0; i < count; ++i) capture::assigned(to[i]);
   {
     std::lock_guard lock(evaluation_lock);
     evaluate_together(from, to, count);
   }
-  for (unsigned i = 0; i < count; ++i) *to[i] = from[i];
+  for (unsigned i = 0; i < count; ++i) {
+    if (capturing()) capture_replace(to[i], from[i]);
+    *to[i] = from[i];
+  }
 }
 
 void check_sizes(const char* op, const Sizes& sizes, std::initializer_list<std::int64_t> expected) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/plans.hpp"
 #include "core/pointwise.hpp"
@@ -57,7 +58,7 @@ bool is_taken(const Outputs& o, const Block* b) { return std::find(o.block, o.bl
 // The block of an old value that nobody sees after this pass. `holder`: references besides the expression's.
 Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::uint32_t holder) {
   if (!is_buffer(old) || !fits(old, o.node[k]) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_foreign(old->block) ||
-      is_taken(o, old->block))
+      is_taken(o, old->block) || (capturing() && !capture::may_reuse(old->block, holder != 0)))
     return nullptr;
   const bool read = old->mark == p.epoch;
   if (refs_of(old) != holder + (read ? old->edges : 0u)) return nullptr;
@@ -176,6 +177,7 @@ void fill_space(const Program& p, const Space& space, Device* device, mu_tensor*
 namespace {
 
 void evaluate_one(Node* n) {
+  if (capturing()) capture::settle_older(n);
   Program p;
   p.begin(n->device);
   const std::uint16_t id = p.visit(n);
@@ -217,6 +219,8 @@ void force(Node* n) {
 }
 
 void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
+  if (capturing())
+    for (Node* r : roots) capture::settle_older(r);
   for (std::size_t done = 0; done < roots.size();) {
     Program p;
     Outputs o;

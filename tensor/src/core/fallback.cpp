@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/node.hpp"
 #include "core/plans.hpp"
@@ -111,6 +112,7 @@ void request_on_host(const char* op, Device* d, const mu_op* desc, unsigned n_in
 }
 
 HostCall::HostCall(const char* op, Device* device) : op_(op), device_(device) {
+  if (capturing()) capture::refuse(op, "is computed on the host at once, which a replay could not");
   if (!device->host_memory) count_fallback(op, device);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/failure.hpp"
 
@@ -241,7 +242,9 @@ Block* allocate(Device* device, std::size_t bytes, const char* op) {
   if (bytes > std::size_t{1} << 46) out_of_memory(device, bytes, op);
   const SizeClass wanted = size_class(bytes);
   Block* b = nullptr;
-  if (device->host_memory && wanted.index < own_classes && (b = own.free[wanted.index])) {
+  const bool recorded = capturing();
+  if (recorded && (b = capture::take(device, wanted.bytes))) {
+  } else if (device->host_memory && wanted.index < own_classes && (b = own.free[wanted.index])) {
     own.free[wanted.index] = b->next;
     --own.count[wanted.index];
   } else if (!(b = reuse(cache_of(device), wanted.index)) && !(b = fresh(device, wanted, op))) {
@@ -251,6 +254,7 @@ Block* allocate(Device* device, std::size_t bytes, const char* op) {
   if (device->host_memory) MUSHIN_UNPOISON(b->data, b->bytes);
   __atomic_store_n(&b->refs, 1, __ATOMIC_RELAXED);
   __atomic_store_n(&b->op, op, __ATOMIC_RELAXED);
+  if (recorded) capture::made(b);
   return b;
 }
 
@@ -267,6 +271,7 @@ void release(Block* b) noexcept {
     delete foreign;
     return;
   }
+  if (capturing() && capture::returned(b)) return;
   if (b->device->host_memory) MUSHIN_POISON(b->data, b->bytes);
   const std::uint32_t k = b->size_class;
   if (b->device->host_memory && k < own_classes && own_usable && own.count[k] * b->bytes < own_bytes) {

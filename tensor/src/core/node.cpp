@@ -1,5 +1,7 @@
 #include "core/node.hpp"
 
+#include "core/capture.hpp"
+
 #include <mutex>
 #include <utility>
 
@@ -86,6 +88,11 @@ Node* new_node() {
   --mine.count;
   n->refs = 1;
   n->mark = 0;
+  n->recording = 0;
+  if (capturing()) {
+    n->recording = capture::number();
+    if (n->recording) capture::born();
+  }
   n->block = nullptr;
   n->arg[0] = n->arg[1] = n->arg[2] = nullptr;
   return n;
@@ -93,6 +100,7 @@ Node* new_node() {
 
 void destroy(NodeHead* head) noexcept {
   Node* n = static_cast<Node*>(head);
+  if (capturing() && n->recording) capture::died(n->recording);
   if (n->block) drop_ref(n->block);
   for (Node* a : n->arg)
     if (a) core::drop_ref(static_cast<NodeHead*>(a));

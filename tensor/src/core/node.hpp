@@ -23,6 +23,7 @@ struct Node : NodeHead {
   std::uint16_t cost;         // pending: an upper bound of the instructions here and below, and so of the depth
   std::uint16_t value;        // the next three: of the linearisation `mark`, under the evaluation lock
   std::uint16_t edges;        // references seen by it
+  std::uint16_t recording;    // the one that it was made in, or 0
   std::uint64_t mark;
   std::int64_t count;
   Block* block;

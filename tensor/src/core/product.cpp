@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <utility>
 
+#include "core/capture.hpp"
 #include "core/evaluate.hpp"
 #include "core/plans.hpp"
 #include "core/request.hpp"
@@ -108,6 +110,8 @@ void force_product(Node* n) {
     }
     Claim claim{n};
     if (is_buffer(n)) return;  // it was computed between the two looks
+    std::optional<NotRecorded> quiet;
+    if (capturing() && capture::older(n)) quiet.emplace();
     claim.block = block_for(n, "matmul");
     multiply(n, n->arg[0], n->arg[1], claim.block);
     become_buffer(n, std::exchange(claim.block, nullptr), 0);

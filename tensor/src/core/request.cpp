@@ -81,10 +81,11 @@ void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, 
     from.byte_offset = 0;
     from.bytes = sizeof bits;
   } else {
+    const NotRecorded quiet;
     held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1, name);
     upload(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
-    view_memory(from, node_of(held)->block, 0);
   }
+  if (held) view_memory(from, node_of(held)->block, 0);
   copy(name, d, from, to);
 }
 
@@ -117,7 +118,7 @@ void write_few(std::byte* to, std::size_t bytes, std::uint64_t bits, std::int64_
 Array filled(const char* name, Device* d, dtype type, const Sizes& sizes, std::int64_t count, std::uint64_t bits, bool baked) {
   Array made = fresh_array(d, type, sizes, count, name);
   if (count == 0) return made;
-  if (d->host_memory && count <= few) {
+  if (d->host_memory && count <= few && !capturing()) {
     write_few(node_of(made)->block->data, bytes_of(type), bits, count);
     return made;
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/failure.hpp"
 #include "core/plans.hpp"
@@ -50,6 +51,7 @@ void run_plan(const char* op, const Plan* p, std::uint32_t n_in, const mu_tensor
   err.message_len = 0;
   const mu_code code = run_once(op, p, n_in, in, n_out, out, err);
   if (code != MU_OK) run_again(op, p, n_in, in, n_out, out, code, err);
+  if (capturing()) capture::ran(op, p, n_in, in, n_out, out);
 }
 
 void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
@@ -71,6 +73,7 @@ void upload(const char* op, const Block* to, std::uint64_t offset, const void* f
 
 void download(const char* op, void* to, const Block* from, std::uint64_t offset, std::size_t bytes) {
   Device* d = from->device;
+  if (capturing()) capture::refuse(op, "reads a value, which a replay could not: read what the captured function returns");
   if (bytes == 0) return;
   if (d->host_memory) {
     std::memcpy(to, from->data + offset, bytes);

@@ -1,5 +1,6 @@
 // Arrays from one device to another.
 #include "mushin/tensor/ops/transfer.hpp"
+#include "core/capture.hpp"
 #include "core/node.hpp"
 #include "core/plans.hpp"
 #include "core/request.hpp"
@@ -15,6 +16,7 @@ Array to_device(const Array& a, Device* device) {
     relabelled->device = device;
     return Array(relabelled);
   }
+  if (capturing()) capture::refuse("to", "goes through the host, which a replay could not: move the value before");
   const Array source = contiguous("to", stored);
   const Node* n = node_of(source);
   Device* host = device->host_memory ? device : builtin();

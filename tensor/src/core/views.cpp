@@ -41,6 +41,7 @@ void collapse(const Sizes& sizes, const Node* const* operands, unsigned count, c
 void upload_literal(mu_tensor& v, Node* n, Device* device) {
   if (n->block && n->block->device != device) drop_ref(std::exchange(n->block, nullptr));
   if (!n->block) {
+    const NotRecorded quiet;
     Block* b = allocate(device, sizeof n->bits, "literal");
     n->block = b;
     upload("literal", b, 0, &n->bits, sizeof n->bits);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstring>
 
+#include "core/capture.hpp"
 #include "core/node.hpp"
 #include "mushin/plugin.h"
 
@@ -29,10 +30,16 @@ inline void view_head(mu_tensor& v, dtype type, unsigned rank) {
   std::memcpy(&v.rank, &second, sizeof second);
   v.layout_id = 0;
 }
-inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
+/// Where `offset` bytes into the block are.
+inline void locate(mu_tensor& v, const Block* b, std::uint64_t offset) {
   v.buffer = b->buffer;
   v.byte_offset = offset;
   v.bytes = b->bytes - offset;
+}
+/// The same of a view that a plan is about to get.
+inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
+  locate(v, b, offset);
+  if (capturing()) capture::viewed(b);
 }
 /// A literal that isn't baked: the node's own memory, or a block on a device that cannot read it. Under the evaluation lock.
 inline void view_literal(mu_tensor& v, Node* literal, Device* device);

@@ -5,8 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/capture.hpp"
 #include "core/fail.hpp"
+#include "core/generator.hpp"
 #include "core/literal.hpp"
+#include "core/plans.hpp"
 #include "core/pointwise.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
@@ -24,23 +27,24 @@ Generator& generator() {
   return it;
 }
 
-struct Draw {
-  std::uint64_t key, counter;
-};
-Draw take(std::int64_t count, dtype type) {
-  const auto each = static_cast<std::uint64_t>(16 / bytes_of(type));
-  Generator& g = generator();
-  std::lock_guard lock(g.mutex);
-  const Draw d{g.key, g.counter};
-  g.counter += (static_cast<std::uint64_t>(count) + each - 1) / each;
-  return d;
+// {key, counter} on the default device. A replay draws the next numbers.
+Array next_state(std::uint64_t blocks) {
+  const Draw d = advance_generator(blocks);
+  const std::uint64_t state[2] = {d.key, d.counter};
+  Array made;
+  {
+    const NotRecorded quiet;
+    made = fresh_array(default_device(), dtype::i64, {2}, 2, "rand");
+    upload("rand", node_of(made)->block, 0, state, sizeof state);
+  }
+  if (capturing()) capture::drawn(node_of(made)->block, blocks);
+  return made;
 }
 
 Array draw(const char* name, const Sizes& sizes, dtype type, std::uint32_t kind) {
   const std::int64_t count = checked_count(name, sizes);
-  const Draw d = take(count, type);
-  const std::uint64_t state[2] = {d.key, d.counter};
-  const Array from = from_values({2}, dtype::i64, state);
+  const auto each = static_cast<std::uint64_t>(16 / bytes_of(type));
+  const Array from = next_state((static_cast<std::uint64_t>(count) + each - 1) / each);
   Array made = fresh_array(from.device(), type, sizes, count, name);
   if (count == 0) return made;
   const mu_op_random op{{sizeof op, MU_OP_RANDOM}, kind, 0};
@@ -59,6 +63,14 @@ void check_float(const char* name, dtype type) {
 }
 
 }  // namespace
+
+Draw advance_generator(std::uint64_t blocks) {
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  const Draw d{g.key, g.counter};
+  g.counter += blocks;
+  return d;
+}
 
 Array randu(const Sizes& sizes, dtype type) {
   check_float("rand", type);

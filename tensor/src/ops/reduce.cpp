@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "core/capture.hpp"
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
 #include "core/literal.hpp"
@@ -50,6 +51,7 @@ bool store_shared(const Program& p) {
 }
 
 void linearise(Program& p, Node* n) {
+  if (capturing()) capture::settle_older(n);
   for (int round = 0; round < 3; ++round) {  // storing shared values may add inputs
     p.begin(n->device);
     p.out[0] = p.visit_any(n);

@@ -56,10 +56,12 @@ class MUSHIN_API Adam {
     core::Leaf leaf;
     core::Array m, v;  // none before the first step
   };
-  void update(Slot&, double rate, double root) const;
+  void update(Slot&, const core::Array& rate, const core::Array& root) const;
+  void step_on_device();
   std::vector<Slot> slots_;
   AdamOptions options_;
   double beta1_power_ = 1, beta2_power_ = 1;  // running products: beta2^t in float32 is too coarse
+  std::vector<core::Array> powers_;           // in their place once a step was captured: replays count on
 };
 
 }  // namespace mushin::nn

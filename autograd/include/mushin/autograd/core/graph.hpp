@@ -20,14 +20,14 @@ class MUSHIN_API Leaf {
 
   /// A second handle to the same leaf, for those who update it.
   Leaf alias() const;
-  const Sizes& sizes() const noexcept { return traced().sizes(); }
+  const Sizes& sizes() const { return traced().sizes(); }
 
   /// The value as an operand. Valid as long as the leaf's node: moving the Leaf doesn't touch it.
-  const Traced& traced() const noexcept;
+  const Traced& traced() const;
   /// Another value; graphs made before keep the one they saw. ShapeError unless the sizes are those of the old one.
   void set(Array value);
   /// Where the value stands, for `assign`.
-  Array& value() noexcept;
+  Array& value();
   /// Zeros of the value's shape before the first backward pass.
   Array grad() const;
   void zero_grad() noexcept;

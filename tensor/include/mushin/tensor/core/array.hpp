@@ -106,7 +106,7 @@ MUSHIN_API void read_one(const char* op, const Array&, const std::int64_t* index
 /// Starts whatever computes the value, so that it has memory. Several: in one pass where their shapes are equal.
 MUSHIN_API void evaluate(const Array&);
 MUSHIN_API void evaluate(const Array* arrays, unsigned count);
-/// `*to[i] = from[i]` for each i, evaluated together; reuses the memory of an old `*to[i]` that nobody else sees.
+/// `*to[i] = from[i]` for each i, evaluated together; reuses the memory of an old `*to[i]` that nobody else sees. Some may be empty.
 MUSHIN_API void assign(Array* const* to, const Array* from, unsigned count);
 
 /// ShapeError unless `sizes[i] == expected[i]` wherever `expected[i]` isn't -1.

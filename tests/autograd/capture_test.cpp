@@ -1,0 +1,324 @@
+// A captured function against the same function run again and again.
+#include "mushin/tensor/capture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "mushin/autograd.hpp"
+#include "support/matchers.hpp"
+
+namespace mu = mushin;
+
+namespace {
+
+using mushin::test::throws;
+
+/// x <- x - 0.1 d(sum((x w - y)^2))/dx and its like: one layer, trained.
+struct Regression {
+  mu::Variable<float, 3, 2> w{mu::tensor<3, 2>({0.5f, -1, 2, 0.25f, -0.75f, 1})};
+  mu::Variable<float, 2> b{mu::zeros<2>()};
+
+  auto step(const mu::Tensor<float, 4, 3>& x, const mu::Tensor<float, 4, 2>& y) {
+    const auto d = mu::tanh(mu::matmul(x, w) + b) - y;
+    const auto loss = mu::mean(d * d);
+    loss.backward();
+    for (auto* leaf : {&w.leaf(), &b.leaf()}) {
+      mu::core::Leaf alias = leaf->alias();
+      mu::core::Array* const to[] = {&alias.value()};
+      const mu::core::Array next[] = {mu::core::sub(*to[0], mu::core::mul(alias.grad(), mu::core::literal(0.1, mu::dtype::f32)))};
+      mu::core::assign(to, next, 1);
+    }
+    w.zero_grad();
+    b.zero_grad();
+    return loss;
+  }
+};
+
+mu::Tensor<float, 4, 3> batch(int i) { return mu::sin(mu::reshape<4, 3>(mu::linspace<12>(0.1f * static_cast<float>(i), 3.0f))); }
+mu::Tensor<float, 4, 2> targets(int i) { return mu::cos(mu::reshape<4, 2>(mu::linspace<8>(0.2f * static_cast<float>(i), 2.0f))); }
+
+TEST(Capture, TrainsAsTheFunctionItself) {
+  Regression a, b;
+  auto step = mu::capture([&b](const auto& x, const auto& y) { return b.step(x, y); }, batch(0), targets(0));
+  std::vector<float> eager{a.step(batch(0), targets(0)).value().item()}, replayed{step.results().item()};
+  for (int i = 1; i < 6; ++i) {
+    eager.push_back(a.step(batch(i), targets(i)).value().item());
+    replayed.push_back(step(batch(i), targets(i)).item());
+  }
+  EXPECT_EQ(eager, replayed);
+  EXPECT_EQ(a.w.value().to_vector(), b.w.value().to_vector());
+  EXPECT_EQ(a.b.value().to_vector(), b.b.value().to_vector());
+}
+
+TEST(Capture, TakesNoMemoryAndBuildsNoGraphWhenReplayed) {
+  Regression r;
+  auto step = mu::capture([&r](const auto& x, const auto& y) { return r.step(x, y); }, batch(0), targets(0));
+  const auto x = batch(1);
+  const auto y = targets(1);
+  step(x, y);
+  mu::synchronize(mu::default_device());
+  const auto nodes = mu::core::graph_node_count();
+  const auto before = mu::memory_stats(mu::default_device());
+  for (int i = 0; i < 50; ++i) step(x, y);
+  mu::synchronize(mu::default_device());
+  const auto after = mu::memory_stats(mu::default_device());
+  EXPECT_EQ(mu::core::graph_node_count(), nodes);
+  EXPECT_EQ(after.in_use, before.in_use);
+  EXPECT_EQ(after.peak, before.peak);
+}
+
+TEST(Capture, DrawsTheNumbersThatTheFunctionWouldDraw) {
+  const auto noise = [] { return std::tuple{mu::randn<3>(), mu::randu<5>() * 2.0f}; };
+  mu::manual_seed(7);
+  std::vector<std::vector<float>> want, got;
+  const auto add = [](auto& to, const auto& both) {
+    to.push_back(std::get<0>(both).to_vector()), to.push_back(std::get<1>(both).to_vector());
+  };
+  for (int i = 0; i < 3; ++i) add(want, noise());
+  mu::manual_seed(7);
+  auto step = mu::capture(noise);
+  add(got, step.results());
+  add(got, step());
+  add(got, noise());  // and the generator goes on
+  EXPECT_EQ(got, want);
+  EXPECT_NE(got[0], got[2]);
+}
+
+TEST(Capture, LeavesResultsToWhoHoldsThem) {
+  auto twice = mu::capture([](const auto& x) { return x * 2.0f; }, mu::tensor<2>({1, 2}));
+  const auto first = twice.results(), second = twice(mu::tensor<2>({3, 4}));
+  const auto third = twice(mu::tensor<2>({5, 6}));
+  EXPECT_EQ(first.to_vector(), (std::vector<float>{2, 4}));
+  EXPECT_EQ(second.to_vector(), (std::vector<float>{6, 8}));
+  EXPECT_EQ(third.to_vector(), (std::vector<float>{10, 12}));
+}
+
+/// w <- w + g x
+struct Sum {
+  mu::Variable<float, 2> w{mu::tensor<2>({1, 2})};
+  void step(const mu::Tensor<float, 2>& x) {
+    mu::core::Leaf alias = w.leaf().alias();
+    mu::core::Array* const to[] = {&alias.value()};
+    const mu::core::Array next[] = {(w.value() + x).raw()};
+    mu::core::assign(to, next, 1);
+  }
+};
+
+TEST(Capture, FollowsVariablesAndLeavesTheirOldValuesAlone) {
+  Sum s;
+  auto step = mu::capture([&s](const auto& x) { s.step(x); }, mu::tensor<2>({1, 1}));
+  const auto two = s.w.value();
+  step(mu::tensor<2>({1, 1}));
+  EXPECT_EQ(two.to_vector(), (std::vector<float>{2, 3}));
+  EXPECT_EQ(s.w.value().to_vector(), (std::vector<float>{3, 4}));
+  const auto given = mu::tensor<2>({10, 20});
+  s.w.set(given);
+  step(mu::tensor<2>({1, 2}));
+  EXPECT_EQ(s.w.value().to_vector(), (std::vector<float>{11, 22}));
+  EXPECT_EQ(given.to_vector(), (std::vector<float>{10, 20}));
+  s.w.set(mu::slice<0, 2, 4>(mu::concat<0>(given, given)));  // in the midst of other memory
+  step(mu::tensor<2>({1, 1}));
+  EXPECT_EQ(s.w.value().to_vector(), (std::vector<float>{11, 21}));
+}
+
+TEST(Capture, FollowsGradients) {
+  mu::Variable<float, 2> w{mu::tensor<2>({1, 2})};
+  const auto f = [&w](const auto& x) {
+    w.zero_grad();
+    mu::sum(w * x * x).backward();
+  };
+  auto step = mu::capture(f, mu::tensor<2>({1, 2}));
+  EXPECT_EQ(w.grad().to_vector(), (std::vector<float>{1, 4}));
+  const auto held = w.grad();
+  step(mu::tensor<2>({3, 4}));
+  EXPECT_EQ(w.grad().to_vector(), (std::vector<float>{9, 16}));
+  EXPECT_EQ(held.to_vector(), (std::vector<float>{1, 4}));
+  w.zero_grad();
+  step(mu::tensor<2>({5, 6}));
+  EXPECT_EQ(w.grad().to_vector(), (std::vector<float>{25, 36}));
+}
+
+TEST(Capture, AddsToGradientsThatWereThere) {
+  mu::Variable<float, 2> w{mu::tensor<2>({1, 2})};
+  const auto f = [&w](const auto& x) { mu::sum(w * x).backward(); };
+  EXPECT_TRUE(throws<mu::GraphError>([&] { mu::capture(f, mu::tensor<2>({1, 2})); }, "run the function once before"));
+  EXPECT_EQ(w.grad().to_vector(), (std::vector<float>{1, 2}));
+  auto step = mu::capture(f, mu::tensor<2>({1, 2}));
+  step(mu::tensor<2>({10, 20}));
+  step(mu::tensor<2>({100, 200}));
+  EXPECT_EQ(w.grad().to_vector(), (std::vector<float>{112, 224}));
+}
+
+TEST(Capture, GoesOnFromItsOwnGradientThatIsAVariable) {
+  mu::Variable<float, 2> w{mu::tensor<2>({1, 2})};
+  auto step = mu::capture([&w] {
+    w.zero_grad();
+    mu::sum(w * w).backward();
+    w.set(w.value() - 0.25f * w.grad());
+    return w.grad();
+  });
+  EXPECT_EQ(step.results().to_vector(), (std::vector<float>{2, 4}));
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{1, 2}));
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{0.5f, 1}));
+  EXPECT_EQ(w.value().to_vector(), (std::vector<float>{0.125f, 0.25f}));
+}
+
+TEST(Capture, TwoOfThemShareVariables) {
+  Regression a, b;
+  auto train = mu::capture([&b](const auto& x, const auto& y) { return b.step(x, y); }, batch(0), targets(0));
+  const auto forward = [](const Regression& r, const auto& x) { return mu::no_grad([&] { return mu::tanh(mu::matmul(x, r.w) + r.b); }); };
+  auto evaluate = mu::capture([&](const auto& x) { return forward(b, x); }, batch(1));
+  a.step(batch(0), targets(0));
+  for (int i = 1; i < 4; ++i) {
+    a.step(batch(i), targets(i));
+    train(batch(i), targets(i));
+    EXPECT_EQ(evaluate(batch(9)).to_vector(), forward(a, batch(9)).to_vector()) << i;
+  }
+}
+
+TEST(Capture, TakesValuesFromBeforeAsTheyWere) {
+  Sum s;
+  const auto pending = mu::exp(s.w.value()) * 3.0f;  // of the first w, whenever it is computed
+  const auto product = mu::matmul(mu::reshape<2, 1>(s.w.value()), mu::reshape<1, 2>(s.w.value()));
+  const auto frozen = s.w.freeze();
+  auto step = mu::capture([&] {
+    s.step(mu::ones<2>());
+    return std::tuple{pending + 1.0f, mu::sum(product * 2.0f), frozen * 1.5f, s.w.value() + frozen};
+  });
+  step();
+  const auto [a, b, c, d] = step();
+  EXPECT_EQ(a.to_vector(), (mu::exp(mu::tensor<2>({1, 2})) * 3.0f + 1.0f).to_vector());
+  EXPECT_EQ(b.item(), 18.0f);
+  EXPECT_EQ(c.to_vector(), (std::vector<float>{1.5f, 3}));
+  EXPECT_EQ(d.to_vector(), (std::vector<float>{5, 7}));
+}
+
+TEST(Capture, RefusesToChangeWhatOthersHold) {
+  mu::core::Array state = (mu::tensor<2>({1, 2}) + 1.0f).raw();
+  mu::core::evaluate(state);
+  const mu::core::Array held = state;
+  const auto f = [&state] {
+    mu::core::Array* const to[] = {&state};
+    const mu::core::Array next[] = {mu::core::add(state, state)};
+    mu::core::assign(to, next, 1);
+  };
+  EXPECT_TRUE(throws<mu::GraphError>([&] { mu::capture(f); }, "[capture] a value that the function changes is held by others, too"));
+  EXPECT_EQ((mu::Tensor<float, 2>{held}.to_vector()), (std::vector<float>{2, 3}));
+  EXPECT_EQ((mu::Tensor<float, 2>{state}.to_vector()), (std::vector<float>{4, 6}));
+  auto twice = mu::capture(f);
+  twice();
+  EXPECT_EQ((mu::Tensor<float, 2>{state}.to_vector()), (std::vector<float>{16, 24}));
+  mu::core::Array constant = mu::core::full({2}, mu::dtype::f32, 0.3);
+  EXPECT_TRUE(throws<mu::GraphError>(
+      [&] {
+        mu::capture([&constant] {
+          mu::core::Array* const to[] = {&constant};
+          const mu::core::Array next[] = {mu::core::add(constant, constant)};
+          mu::core::assign(to, next, 1);
+        });
+      },
+      "[capture] a value is a constant before the first run"));
+}
+
+TEST(Capture, KeepsWhatItReads) {
+  std::optional x{mu::tensor<3>({1, 2, 3})};
+  auto step = mu::capture(
+      [&x](const auto& y) {
+        const auto z = *x + y;
+        return z * 2.0f;
+      },
+      mu::tensor<3>({1, 1, 1}));
+  x.reset();
+  const auto other = mu::fill<3>(7.0f) + mu::tensor<3>({1, 2, 3});  // may take the memory of x, if it was let go of
+  EXPECT_EQ(other.to_vector(), (std::vector<float>{8, 9, 10}));
+  EXPECT_EQ(step(mu::tensor<3>({0, 0, 1})).to_vector(), (std::vector<float>{2, 4, 8}));
+}
+
+TEST(Capture, ReadsInputsOfAnyLayoutAndOfOneSize) {
+  constexpr mu::Dim<"n"> n;
+  auto sums = mu::capture([](const auto& x) { return mu::sum<1>(x + 1.0f); }, mu::zeros<n, 3>(n = 2));
+  const auto turned = mu::transpose(mu::tensor<3, 2>({1, 4, 2, 5, 3, 6})).refine<n, 3>();
+  EXPECT_EQ(sums(turned).to_vector(), (std::vector<float>{9, 18}));
+  EXPECT_TRUE(throws<mu::ShapeError>([&] { sums(mu::zeros<n, 3>(n = 4)); },
+                                     "[capture] input 0 had other sizes when the function was captured: (2, 3) and (4, 3)"));
+}
+
+TEST(Capture, RefusesWhatAReplayCannotDo) {
+  const auto x = mu::tensor<2, 2>({2, 1, 1, 3});
+  const auto refused = [](auto f, const char* text) { return throws<mu::GraphError>([&] { mu::capture(f); }, text); };
+  EXPECT_TRUE(refused([&] { return x * (mu::sum(x).item()); }, "[capture] item reads a value"));
+  EXPECT_TRUE(refused([&] { return x + mu::tensor<2>({1, 2}); }, "[capture] from_values takes values from the host"));
+  EXPECT_TRUE(refused([&] { return mu::inv(x); }, "[capture] inv is computed on the host at once"));
+  EXPECT_TRUE(refused([] { return mu::permutation<4>(); }, "reads a value"));
+  std::optional<mu::Tensor<float, 2, 2>> outside;
+  EXPECT_TRUE(refused([&] { outside = x * 3.0f; }, "[capture] values of the function are held outside of it"));
+  EXPECT_EQ(outside->to_vector(), (std::vector<float>{6, 3, 3, 9}));
+  EXPECT_TRUE(refused([&] { mu::capture([&] { return x * 2.0f; }); }, "cannot capture another"));
+  auto step = mu::capture([&] { return x * 2.0f; });
+  EXPECT_TRUE(refused([&] { return step(); }, "[capture] replay of a captured function cannot be captured itself"));
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{4, 2, 2, 6}));
+}
+
+TEST(Capture, WantsVariablesAsTheyWere) {
+  mu::Variable<float, 2> w{mu::tensor<2>({1, 2})};
+  auto step = mu::capture([&w] {
+    mu::sum(w * 3.0f).backward();
+    w.set(w.value() - w.grad());
+    w.zero_grad();
+  });
+  mu::sum(w * 1.0f).backward();
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, "[capture] a gradient is there that was zero"));
+  w.zero_grad();
+  step();
+  EXPECT_EQ(w.value().to_vector(), (std::vector<float>{-5, -4}));
+  EXPECT_TRUE(throws<mu::GraphError>(
+      [&] {
+        mu::sum(w * 1.0f).backward();
+        mu::capture([&w] {
+          mu::sum(w * w.grad()).backward();
+          w.zero_grad();
+        });
+      },
+      "[capture] the function zeroes a gradient that it found"));
+}
+
+TEST(Capture, AnExceptionEndsIt) {
+  const auto x = mu::tensor<2>({1, 2});
+  EXPECT_TRUE(throws<std::runtime_error>(
+      [&] {
+        mu::capture([&]() -> mu::Tensor<float, 2> {
+          const auto y = x * 2.0f;
+          throw std::runtime_error("no");
+        });
+      },
+      "no"));
+  EXPECT_EQ((mu::sum(x * 2.0f) * 2.0f).item(), 12.0f);  // reads: nothing is recorded any more
+  auto step = mu::capture([&] { return x + 1.0f; });
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{2, 3}));
+}
+
+TEST(Capture, OtherThreadsAreNotRecorded) {
+  const auto x = mu::tensor<2>({1, 2});
+  std::vector<float> seen;
+  auto step = mu::capture([&] {
+    const auto y = x * 2.0f;
+    std::thread([&] { seen = (mu::tensor<2>({5, 6}) * x).to_vector(); }).join();
+    return y + 1.0f;
+  });
+  EXPECT_EQ(seen, (std::vector<float>{5, 12}));
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{3, 5}));
+}
+
+TEST(Capture, Moves) {
+  auto a = mu::capture([n = 2.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
+  auto b = std::move(a);
+  EXPECT_EQ(b(mu::tensor<1>({4})).to_vector(), (std::vector<float>{8}));
+  auto c = mu::capture([n = 3.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
+  (void)c;
+}
+
+}  // namespace
