@@ -33,6 +33,28 @@ struct SmallGraph {
   double value() const { return mean_abs(result()) + mean_abs(b.grad().to_vector()); }
 };
 
+/// The same, captured.
+struct SmallGraphCaptured : SmallGraph {
+  struct Step {
+    SmallGraph* graph;
+    mu::Tensor<float, 3, 3> operator()() const {
+      graph->w.zero_grad();
+      graph->b.zero_grad();
+      const auto z = mu::matmul(graph->w, graph->x) + graph->b;
+      z.backward(graph->cotangent);
+      return z.value();
+    }
+  };
+  std::optional<mu::Captured<Step>> again;
+
+  void step() {
+    if (again)
+      (*again)();
+    else
+      again.emplace(mu::capture(Step{this}));
+  }
+};
+
 /// 16 ops one after the other.
 auto sixteen_ops(const auto& x, const auto& b) {
   auto y = x + b;
@@ -61,6 +83,7 @@ struct SmallTape {
 constexpr Workload list[] = {
     {"small_op_overhead", "a + b of 4 elements", false, 0, 0, {0.158577}, work<SmallOp>},
     {"small_graph_overhead", "w x + b of 3 x 3 elements with both gradients", false, 0, 0, {1.1364}, work<SmallGraph>},
+    {"small_graph_captured", "the same, captured", false, 0, 0, {1.1364}, work<SmallGraphCaptured>},
     {"small_chain_16", "16 ops of 4 elements in a chain", false, 0, 0, {0.257508}, work<Expression<SmallChain>>},
     {"small_tape_16", "the same recorded, and their backward pass", false, 0, 0, {0.492246}, work<SmallTape>},
 };

@@ -37,16 +37,35 @@ template <class Problem>
 struct Training : Problem {
   mu::Tensor<float> last = mu::zeros<>();
 
-  void step() {
+  mu::Tensor<float> run() {
     this->optimizer.zero_grad();
     const auto loss = this->loss();
     mu::core::evaluate(loss.value().raw());
     loss.backward();
     this->optimizer.step();
-    last = loss.value();
+    return loss.value();
   }
+  void step() { last = run(); }
   double value() const { return static_cast<double>(last.item()); }
   std::vector<float> result() const { return this->net.fc1.weight.value().to_vector(); }
+};
+
+/// The same, captured in its second step: an optimiser makes its state in the first.
+template <class Problem>
+struct CapturedTraining : Training<Problem> {
+  struct Step {
+    Training<Problem>* training;
+    mu::Tensor<float> operator()() const { return training->run(); }
+  };
+  std::optional<mu::Captured<Step>> again;
+  bool first = true;
+
+  void step() {
+    if (std::exchange(first, false))
+      this->last = this->run();
+    else
+      this->last = again ? (*again)() : again.emplace(mu::capture(Step{this})).results();
+  }
 };
 
 struct TinyProblem {
@@ -86,6 +105,7 @@ struct AdamAlone {
 constexpr double mnist_flop = 2.0 * 128 * (2 * (784 * 512 + 512 * 256 + 256 * 10) + 512 * 256 + 256 * 10);
 constexpr Workload list[] = {
     {"mlp_tiny_step", "training step, 4-32-32-1, tanh, batch 32, SGD", true, 0, 0, {0.34052, 0.31004}, work<Training<TinyProblem>>},
+    {"mlp_tiny_captured", "the same step, captured", true, 0, 0, {0.34052, 0.31004}, work<CapturedTraining<TinyProblem>>},
     {"mlp_mnist_step",
      "training step, 784-512-256-10, relu, batch 128, Adam",
      true,
@@ -93,6 +113,13 @@ constexpr Workload list[] = {
      0,
      {2.30192, 1.55987, 1.56245},
      work<Training<MnistProblem>>},
+    {"mlp_mnist_captured",
+     "the same step, captured",
+     true,
+     mnist_flop,
+     0,
+     {2.30192, 1.55987, 1.56245},
+     work<CapturedTraining<MnistProblem>>},
     {"adam_10M",
      "Adam on one tensor of 10 million",
      false,
