@@ -15,6 +15,7 @@
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/linalg.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
+#include "mushin/tensor/ops/normalize.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/random.hpp"
 #include "mushin/tensor/ops/reduce.hpp"

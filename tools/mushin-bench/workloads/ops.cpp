@@ -173,6 +173,14 @@ constexpr Workload reductions[] = {
      {},
      [] { return of_matrix([](auto& x) { return mu::softmax<1>(x); }); },
      4 * elements},
+    {"op_layer_norm",
+     "of each row, 4096 x 4096",
+     false,
+     0,
+     8 * elements,
+     {},
+     [] { return of_matrix([one = mu::ones<4096>() + 0.5f](auto& x) { return mu::layer_norm(x, one, one); }); },
+     4 * elements},
 };
 constexpr Workload indexing[] = {
     {"op_sort_rows",

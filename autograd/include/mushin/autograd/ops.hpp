@@ -7,6 +7,7 @@
 #include "mushin/autograd/ops/index.hpp"
 #include "mushin/autograd/ops/linalg.hpp"
 #include "mushin/autograd/ops/matmul.hpp"
+#include "mushin/autograd/ops/normalize.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/reduce.hpp"
 #include "mushin/autograd/ops/scan.hpp"

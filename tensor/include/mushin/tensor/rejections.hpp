@@ -30,6 +30,8 @@ template <text A, text Count>
 inline constexpr bool count_within = false;
 template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
+template <text A, text B>
+inline constexpr bool extents_end_with = false;
 template <text Letter, text A, text B>
 inline constexpr bool letter_extents_match = false;
 template <text A>

@@ -112,6 +112,7 @@ typedef struct mu_op {
 #define MU_OP_SCATTER_ADD 8
 #define MU_OP_REORDER 9
 #define MU_OP_SOFTMAX 72
+#define MU_OP_NORMALIZE 73
 #define MU_OP_SORT 90
 #define MU_OP_SCAN 91
 #define MU_OP_VENDOR 0x8000
@@ -203,6 +204,17 @@ typedef struct mu_op_softmax {
   uint32_t kind;
   uint32_t axis;
 } mu_op_softmax;
+
+#define MU_NORMALIZE_LAYER 0          /* in: x, gain, bias    out: (x - mean) / sqrt(variance + eps) * gain + bias */
+#define MU_NORMALIZE_LAYER_BACKWARD 1 /* in: x, gain, dy      out: dx, dgain, dbias                                */
+/* Along the last of two axes; gain, bias, dgain and dbias have that axis alone. The variance divides by its length. Two passes: no sum
+ * of squares that could cancel. One float type; sums with any bracketing that does not depend on the number of threads. */
+typedef struct mu_op_normalize {
+  mu_op h;
+  uint32_t kind;
+  uint32_t zero0;
+  double eps;
+} mu_op_normalize;
 
 #define MU_SORT_DESCENDING 1u
 #define MU_SORT_VALUES 2u  /* an output of in[0]'s type  */

@@ -1,0 +1,16 @@
+// expect: [layer_norm] the gain must have the last extents of x
+// expect: (2, 3)
+// expect: (2)
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto x = mu::ones<2, 3>();
+#ifdef FIXED
+  const auto gain = mu::ones<3>();
+#else
+  const auto gain = mu::ones<2>();
+#endif
+  (void)mu::layer_norm(x, gain, gain);
+}
