@@ -15,7 +15,8 @@ inline mushin::Device device_of(core::Device* d) { return mushin::Device(d); }
 class Fault {
  public:
   Fault(const char* key, int device, int nth) : name_(std::string("MUSHIN_FAKEGPU_") + key + "_" + std::to_string(device)) {
-    setenv(name_.c_str(), std::to_string(nth).c_str(), 1);
+    static int count = 0;  // the fake counts anew when the text changes
+    setenv(name_.c_str(), (std::to_string(nth) + " for the fault " + std::to_string(++count)).c_str(), 1);
   }
   Fault(const Fault&) = delete;
   Fault& operator=(const Fault&) = delete;

@@ -71,14 +71,24 @@ struct Run {
   std::uint64_t workspace_offset;
   std::vector<std::shared_ptr<Bytes>> used;
 
+  static Access access(const mu_tensor& v, bool writes) {
+    std::uint64_t last = 0;
+    for (int i = 0; i < v.rank; ++i)
+      if (v.dim[i] > 0) last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
+    return {v.buffer, v.byte_offset, v.byte_offset + (last + 1) * mu_dtype_bytes(v.dtype), writes};
+  }
+  std::vector<Access> accesses() const {
+    std::vector<Access> all{{workspace, workspace_offset, workspace_offset + workspace_bytes, true}};
+    for (const mu_tensor& v : in) all.push_back(access(v, false));
+    for (const mu_tensor& v : out) all.push_back(access(v, true));
+    return all;
+  }
+
   // From a handle to the bytes. Empty: all is well.
   std::string resolve(mu_tensor& v) {
     auto bytes = device->memory.find(v.buffer);
     if (!bytes) return "a run uses a buffer that was freed";
-    std::uint64_t last = 0;
-    for (int i = 0; i < v.rank; ++i)
-      if (v.dim[i] > 0) last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
-    if (v.byte_offset + (last + 1) * mu_dtype_bytes(v.dtype) > bytes->size) return "a view ends outside its buffer";
+    if (access(v, false).end > bytes->size) return "a view ends outside its buffer";
     v.buffer = reinterpret_cast<mu_buffer*>(bytes->data);
     used.push_back(std::move(bytes));
     return {};
@@ -110,14 +120,13 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
   if (d->due(d->no_memory_to_run)) return mu_fail(error, MU_OUT_OF_MEMORY, 0, "no room for this run");
   if (!stream) stream = d->queue.default_stream();
+  const auto run = std::make_shared<Run>(Run{d, plan->kernel, {in, in + n_in}, {out, out + n_out}, workspace, offset, {}});
   const bool fails = d->due(d->failing_run), loses = d->due(d->lost);
-  if (fails) d->queue.give(stream, [] { return Failure{MU_INTERNAL, "the run that was to fail"}; });
-  if (loses) d->queue.give(stream, [] { return Failure{MU_DEVICE_LOST, "it fell off the bus"}; });
-  if (!fails && !loses)
-    d->queue.give(stream, [run = std::make_shared<Run>(Run{d, plan->kernel, {in, in + n_in}, {out, out + n_out}, workspace, offset, {}})] {
-      return (*run)();
-    });
-  return MU_OK;
+  return tell(error, d->queue.give(stream, run->accesses(), [=] {
+    if (fails) return Failure{MU_INTERNAL, "the run that was to fail"};
+    if (loses) return Failure{MU_DEVICE_LOST, "it fell off the bus"};
+    return (*run)();
+  }));
 }
 
 void plan_destroy(mu_plan* plan) noexcept { delete plan; }

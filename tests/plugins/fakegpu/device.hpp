@@ -17,7 +17,7 @@ struct mu_device {
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;
-  fakegpu::Fault no_memory, no_memory_to_run, failing_run, lost;
+  fakegpu::Fault no_memory, no_memory_to_run, failing_run, failing_upload, lost;
 
   bool due(fakegpu::Fault& f) {
     const std::lock_guard lock(fault_mutex);

@@ -9,6 +9,7 @@
 
 MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
 
+namespace fakegpu {
 namespace {
 
 std::uint64_t number(const mu_host* host, const char* key, std::uint64_t otherwise) {
@@ -17,17 +18,20 @@ std::uint64_t number(const mu_host* host, const char* key, std::uint64_t otherwi
 }
 
 }  // namespace
+}  // namespace fakegpu
 
 mu_device::mu_device(int i, const mu_host* host, const mu_plugin* with, mu_device* handle)
     : index(i),
       kernels(with),
       kernel_device(handle),
-      total(number(host, "MEMORY", std::uint64_t{1} << 30)),
-      refused(number(host, "REFUSE", 0)),
+      total(fakegpu::number(host, "MEMORY", std::uint64_t{1} << 30)),
+      refused(fakegpu::number(host, "REFUSE", 0)),
       memory(total),
+      queue(this, i == 0),
       no_memory(host, "OOM", i),
       no_memory_to_run(host, "OOM_RUN", i),
       failing_run(host, "FAIL_RUN", i),
+      failing_upload(host, "FAIL_UPLOAD", i),
       lost(host, "LOST", i) {}
 
 namespace fakegpu {
@@ -60,7 +64,7 @@ mu_code info(mu_device* d, mu_device_info* to, mu_error*) noexcept {
   return MU_OK;
 }
 
-mu_code synchronize(mu_device* d, mu_error* error) noexcept { return tell(error, d->queue.wait(static_cast<mu_stream*>(nullptr))); }
+mu_code synchronize(mu_device* d, mu_error* error) noexcept { return tell(error, d->queue.wait()); }
 
 void close_device(mu_device*) noexcept {}
 
@@ -77,6 +81,7 @@ mu_code alloc(mu_device* d, std::uint32_t, std::uint64_t bytes, std::uint64_t, m
 }
 
 void free_buffer(mu_device* d, mu_buffer* b) noexcept {
+  d->queue.freed(b);
   if (!d->memory.free(b)) std::abort();  // a test must see it
 }
 
@@ -86,54 +91,49 @@ mu_code upload(mu_device* d, mu_stream* s, mu_buffer* to, std::uint64_t offset, 
                mu_error* error) noexcept {
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
   const auto* first = static_cast<const std::byte*>(from);
-  d->queue.give(or_default(d, s), [d, to, offset, staged = std::vector<std::byte>(first, first + bytes)] {
+  auto run = [d, to, offset, fails = d->due(d->failing_upload), staged = std::vector<std::byte>(first, first + bytes)] {
+    if (fails) return Failure{MU_INTERNAL, "the upload that was to fail"};
     const auto target = d->memory.find(to);
     if (!target) return Failure{MU_INTERNAL, "an upload into a buffer that was freed"};
     if (offset + staged.size() > target->size) return Failure{MU_INTERNAL, "an upload ends outside its buffer"};
     std::memcpy(target->data + offset, staged.data(), staged.size());
     return Failure{};
-  });
-  return MU_OK;
+  };
+  return tell(error, d->queue.give(or_default(d, s), {{to, offset, offset + bytes, true}}, std::move(run)));
 }
 
 mu_code download(mu_device* d, mu_stream* s, void* to, mu_buffer* from, std::uint64_t offset, std::uint64_t bytes,
                  mu_error* error) noexcept {
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
-  d->queue.give(or_default(d, s), [=] {
+  return tell(error, d->queue.give(or_default(d, s), {{from, offset, offset + bytes, false}}, [=] {
     const auto source = d->memory.find(from);
     if (!source) return Failure{MU_INTERNAL, "a download from a buffer that was freed"};
     if (offset + bytes > source->size) return Failure{MU_INTERNAL, "a download ends outside its buffer"};
     std::memcpy(to, source->data + offset, bytes);
     return Failure{};
-  });
-  return MU_OK;
+  }));
 }
 
 mu_code stream_create(mu_device* d, std::uint32_t, mu_stream** s, mu_error*) noexcept {
-  *s = new mu_stream;
-  (*s)->device = d;
-  d->queue.add(*s);
+  *s = d->queue.add();
   return MU_OK;
 }
-void stream_destroy(mu_stream* s) noexcept {
-  s->device->queue.remove(s);
-  delete s;
-}
+void stream_destroy(mu_stream* s) noexcept { s->device->queue.finish(s); }
 mu_code stream_synchronize(mu_stream* s, mu_error* error) noexcept { return tell(error, s->device->queue.wait(s)); }
 
 mu_code event_create(mu_device* d, std::uint32_t, mu_event** e, mu_error*) noexcept {
-  *e = new mu_event{d, std::make_shared<Turns>()};
+  *e = new mu_event{d, {}};
   return MU_OK;
 }
 void event_destroy(mu_event* e) noexcept { delete e; }
 mu_code event_record(mu_event* e, mu_stream* s, mu_error*) noexcept {
-  e->device->queue.record(or_default(e->device, s), e->turns);
+  e->device->queue.record(e, or_default(e->device, s));
   return MU_OK;
 }
-mu_code event_query(mu_event* e, mu_error*) noexcept { return e->device->queue.reached(e->turns) ? MU_OK : MU_PENDING; }
-mu_code event_wait(mu_event* e, std::uint64_t, mu_error* error) noexcept { return tell(error, e->device->queue.wait(e->turns)); }
+mu_code event_query(mu_event* e, mu_error*) noexcept { return e->device->queue.reached(e) ? MU_OK : MU_PENDING; }
+mu_code event_wait(mu_event* e, std::uint64_t, mu_error* error) noexcept { return tell(error, e->device->queue.wait(e)); }
 mu_code stream_wait_event(mu_stream* s, mu_event* e, mu_error*) noexcept {
-  e->device->queue.hold(or_default(e->device, s), e->turns);
+  e->device->queue.hold(or_default(e->device, s), e);
   return MU_OK;
 }
 
@@ -159,5 +159,7 @@ constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "fakegpu", "0.1.0", 
 
 extern "C" MUSHIN_PLUGIN_EXPORT const mu_plugin* mushin_plugin_entry_v0(const mu_host* given, mu_error*) {
   fakegpu::host = given;
-  return &fakegpu::plugin;
+  static mu_plugin without_streams = fakegpu::plugin;  // for MUSHIN_FAKEGPU_STREAMS=0
+  without_streams.stream = nullptr;
+  return fakegpu::number(given, "STREAMS", 1) ? &fakegpu::plugin : &without_streams;
 }
