@@ -233,6 +233,59 @@ TEST(LoaderDevices, MemoryOfItsOwnNeedsTheMemoryTable) {
   EXPECT_CONTAINS(open_tables(t).reason, "memory.alloc is missing");
 }
 
+// A plugin with streams, of which the second cannot be made where `second_fails`.
+struct StreamTables : Tables {
+  static inline int made = 0, destroyed = 0;
+  static inline bool second_fails = false;
+  mu_stream_table stream{sizeof(mu_stream_table),
+                         0,
+                         [](mu_device*, uint32_t, mu_stream** s, mu_error* e) noexcept -> mu_code {
+                           if (made++ == 1 && second_fails) return mu_fail(e, MU_OUT_OF_MEMORY, 2, "no more streams");
+                           *s = reinterpret_cast<mu_stream*>(&made);
+                           return MU_OK;
+                         },
+                         [](mu_stream*) noexcept { ++destroyed; },
+                         [](mu_stream*, mu_error*) noexcept -> mu_code { return MU_OK; },
+                         [](mu_device*, uint32_t, mu_event**, mu_error*) noexcept -> mu_code { return MU_OK; },
+                         [](mu_event*) noexcept {},
+                         [](mu_event*, mu_stream*, mu_error*) noexcept -> mu_code { return MU_OK; },
+                         [](mu_event*, mu_error*) noexcept -> mu_code { return MU_OK; },
+                         [](mu_event*, uint64_t, mu_error*) noexcept -> mu_code { return MU_OK; },
+                         [](mu_stream*, mu_event*, mu_error*) noexcept -> mu_code { return MU_OK; }};
+  StreamTables() {
+    device.info = describe_own_memory;
+    plugin.stream = &stream;
+    made = destroyed = 0;
+    second_fails = false;
+  }
+};
+
+TEST(LoaderDevices, StreamsAreMadeWhereTheTableIsWhole) {
+  StreamTables t;
+  EXPECT_NE(open_tables(t).devices.at(0)->streams, nullptr);
+  EXPECT_EQ(StreamTables::made, 2);
+  for (std::size_t at = offsetof(mu_stream_table, create); at < sizeof(mu_stream_table); at += sizeof(void*)) {
+    StreamTables broken;
+    std::memset(reinterpret_cast<char*>(&broken.stream) + at, 0, sizeof(void*));
+    EXPECT_EQ(open_tables(broken).devices.at(0)->streams, nullptr) << at;
+    EXPECT_EQ(StreamTables::made, 0);
+  }
+  StreamTables host;
+  host.device.info = describe_cpu;
+  EXPECT_EQ(open_tables(host).devices.at(0)->streams, nullptr);
+  EXPECT_EQ(StreamTables::made, 0);
+}
+
+TEST(LoaderDevices, ADeviceWithoutItsStreamsIsNotOpened) {
+  StreamTables t;
+  StreamTables::second_fails = true;
+  const auto opened = open_tables(t);
+  EXPECT_TRUE(opened.devices.empty());
+  EXPECT_EQ(opened.code, MU_OUT_OF_MEMORY);
+  EXPECT_EQ(opened.reason, "device 0 stream.create: MU_OUT_OF_MEMORY: no more streams (native code 2)");
+  EXPECT_EQ(StreamTables::destroyed, 1);
+}
+
 TEST(LoaderDevices, KindsMustBeThoseOfTheNote) { EXPECT_CONTAINS(open_tables(Tables(), 1u << MU_KIND_CUDA).reason, "is of kind 1"); }
 
 TEST(LoaderDevices, TellsWhyThereAreNone) {

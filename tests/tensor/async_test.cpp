@@ -1,7 +1,9 @@
 // The core over a device that works later, in memory of its own, and fails on demand.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
+#include <utility>
 
 #include "core/literal.hpp"
 #include "core/node.hpp"
@@ -181,6 +183,163 @@ TEST_P(Async, OutOfMemoryNamesTheOpAndLeavesAllAsItWas) {
   held.erase(held.begin(), held.end() - 2);
   EXPECT_EQ(value(max(held.back(), 3, false)), last) << "it was pending, and there is room again";
   EXPECT_EQ(value(max(held.front(), 3, false)), last - 1);
+}
+
+// With streams: uploads, downloads and computing beside each other. A run that is to fail tells whether it was done.
+class Streamed : public Async {
+ protected:
+  void SetUp() override {
+    if (!gpu->streams) GTEST_SKIP() << "one stream";
+    Async::SetUp();
+  }
+  // Queues x * x, which fails when it is done.
+  Array queue_failure(const Array& x) const {
+    const Fault fault("FAIL_RUN", GetParam(), 1);
+    Array failed = mul(x, x);
+    evaluate(failed);
+    return failed;
+  }
+  void expect_failure_of(const Array& x) const {
+    EXPECT_NE(error_of<PluginError>([&] { values(x); }).find("the run that was to fail"), std::string::npos);
+    EXPECT_THROW(synchronize(device_of(gpu)), PluginError);
+  }
+  static mu_buffer* memory_of(const Array& a) { return node_of(a)->block->buffer; }
+};
+INSTANTIATE_TEST_SUITE_P(Fake, Streamed, testing::Values(0, 1));
+
+TEST_P(Streamed, AnUploadPassesWhatIsQueued) {
+  const Array x = array({1000}, Values(1000, 1));
+  evaluate(add(x, x));
+  const Array failed = queue_failure(x), y = array({1000}, Values(1000, 7));
+  EXPECT_EQ(values(y), Values(1000, 7)) << "it would throw if the queued run had been done";
+  EXPECT_EQ(value(slice(to_device(y, other), 0, 999, 1000)), 7);
+  expect_failure_of(failed);
+}
+
+TEST_P(Streamed, WhatWasComputedWithAnUploadIsReadBehindIt) {
+  const Array x = array({1000}, Values(1000, 1)), failed = queue_failure(x), y = array({1000}, Values(1000, 7));
+  evaluate(add(y, y));
+  expect_failure_of(y);
+  expect_failure_of(queue_failure(failed));
+}
+
+TEST_P(Streamed, ComputingWaitsForUploads) {
+  std::vector<Array> sums;
+  const Array weight = array({64}, Values(64, 2));
+  for (int i = 0; i < 30; ++i) {
+    const Array a = array({64}, Values(64, i)), b = array({64}, Values(64, 1)), unused = array({64}, Values(64, -1));
+    sums.push_back(sum(add(mul(a, weight), b), 1, false));
+  }
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(value(sums[static_cast<std::size_t>(i)]), 64 * (2 * i + 1));
+}
+
+TEST_P(Streamed, AnUploadIntoFreedMemoryWaitsForItsLastUse) {
+  const Array one = array({3000}, Values(3000, 1));
+  std::vector<Array> results;
+  unsigned reused = 0;
+  for (int i = 0; i < 20; ++i) {
+    Array x = array({3000}, Values(3000, i));
+    results.push_back(add(x, one));
+    evaluate(results.back());
+    mu_buffer* const memory = memory_of(x);
+    x = one;  // the run is queued, and nobody holds its operand any more
+    const Array next = array({3000}, Values(3000, -7));
+    reused += memory_of(next) == memory;
+    EXPECT_EQ(values(next), Values(3000, -7));
+  }
+  EXPECT_GT(reused, 10u);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(values(results[static_cast<std::size_t>(i)]), Values(3000, i + 1));
+}
+
+TEST_P(Streamed, AnUploadDoesNotWaitForALastUseThatIsDone) {
+  Array x = array({3000}, Values(3000, 1));
+  const Array one = array({10}, Values(10, 1)), y = add(x, x);
+  EXPECT_EQ(value(y), 2);
+  mu_buffer* const memory = memory_of(x);
+  x = one;
+  const Array failed = queue_failure(one), next = array({3000}, Values(3000, 5));
+  EXPECT_EQ(memory_of(next), memory);
+  EXPECT_EQ(values(next), Values(3000, 5));
+  expect_failure_of(failed);
+}
+
+TEST_P(Streamed, ComputingInMemoryThatWasLetGoOfWaitsForItsUpload) {
+  const Array x = array({3000}, Values(3000, 2));
+  Array unused = array({3000}, Values(3000, -1));
+  mu_buffer* const memory = memory_of(unused);
+  unused = x;
+  const Array y = add(x, x);
+  evaluate(y);
+  EXPECT_EQ(memory_of(y), memory);
+  synchronize(device_of(gpu));
+  EXPECT_EQ(values(y), Values(3000, 4));
+}
+
+TEST_P(Streamed, WhatTheCoreWritesAndUploadsTakeTurnsInOneBlock) {
+  std::vector<Array> results;
+  const Array x = array({1}, {1});
+  for (int i = 0; i < 50; ++i) {
+    results.push_back(mul(x, literal(i + 0.5, dtype::f32)));
+    evaluate(results.back());
+    EXPECT_EQ(value(array({1}, {-3})), -3);
+    const Array unread[] = {array({1}, {-4}), array({1}, {-5}), array({1}, {-6})};  // for the next result, literal, and workspace
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(value(results[static_cast<std::size_t>(i)]), i + 0.5);
+}
+
+TEST_P(Streamed, WorkspaceWaitsForAnUploadThatNobodyUsed) {
+  const Array x = array({1}, {2}), y = array({1}, {3});
+  for (int i = 0; i < 10; ++i) {
+    static_cast<void>(array({64}, Values(64, -1)));  // 256 bytes, as the workspace of each run
+    EXPECT_EQ(value(add(x, y)), 5);
+  }
+}
+
+TEST_P(Streamed, ManyUploadsMayWaitToBeUsed) {
+  std::vector<Array> all;
+  for (int i = 0; i < 200; ++i) all.push_back(array({16}, Values(16, i)));
+  for (std::size_t i = 1; i < 200; ++i) {
+    all[i] = add(all[i - 1], all[i]);
+    evaluate(all[i]);
+  }
+  EXPECT_EQ(values(all[199]), Values(16, 199 * 100));
+}
+
+TEST_P(Streamed, AFailedUploadReachesWhoeverReads) {
+  const Array x = array({3}, {1, 2, 3});
+  const std::string reason = device_of(gpu).name() + std::string(" reported error 7: the upload that was to fail");
+  for (const bool computed : {false, true}) {
+    const Fault fault("FAIL_UPLOAD", GetParam(), 1);
+    const Array y = array({3}, {4, 5, 6}), z = computed ? add(x, y) : y;
+    EXPECT_EQ(error_of<PluginError>([&] { values(z); }), "[read] " + reason);
+    EXPECT_EQ(error_of<PluginError>([&] { value(z); }), "[read] " + reason) << "until synchronize has told it";
+    EXPECT_EQ(error_of<PluginError>([&] { synchronize(device_of(gpu)); }), "[synchronize] " + reason);
+    EXPECT_EQ(values(x), (Values{1, 2, 3}));
+  }
+}
+
+TEST_P(Streamed, LoadersComputersAndReadersShareADevice) {
+  std::vector<std::thread> team;
+  std::vector<Array> loaded(4 * 50, array({500}, Values(500, 0)));
+  std::atomic<std::size_t> ready[4]{};
+  for (std::size_t t = 0; t < 4; ++t) {
+    team.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 50; ++i) {
+        loaded[t * 50 + i] = array({500}, Values(500, static_cast<double>(i)));
+        ready[t].store(i + 1, std::memory_order_release);
+      }
+    });
+    team.emplace_back([&, t] {
+      const Array weight = array({500}, Values(500, 3));
+      for (std::size_t i = 0; i < 50; ++i) {
+        while (ready[t].load(std::memory_order_acquire) <= i) std::this_thread::yield();
+        const Array y = mul(std::exchange(loaded[t * 50 + i], weight), weight);
+        EXPECT_EQ(value(sum(add(y, weight), 1, false)), 1500 * (static_cast<double>(i) + 1));
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) synchronize(device_of(gpu));
+  for (auto& t : team) t.join();
 }
 
 }  // namespace

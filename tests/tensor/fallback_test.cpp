@@ -1,6 +1,8 @@
 // An op that a device with memory of its own refuses, under each MUSHIN_FALLBACK. Run with MUSHIN_FAKEGPU_REFUSE=8, which is scatter_add.
 #include <string>
+#include <vector>
 
+#include "core/node.hpp"
 #include "fakegpu.hpp"
 #include "mushin/tensor/ops/index.hpp"
 
@@ -58,6 +60,21 @@ TEST(Fallback, AWrongIndexIsStillAnError) {
               scatter_add(array({3}, {1, 2, 3}), 0, array({1}, {3}, dtype::i64), array({1}, {1}));
             }),
             "[scatter_add] index out of range: 3 in an axis of extent 3");
+}
+
+TEST(Fallback, MemoryOfAResultIsFilledAnewAfterTheResult) {
+  if (mode() != "allow") GTEST_SKIP();
+  set_default_device(device_of(fake(0)));
+  const auto memory_of = [](const Array& a) { return node_of(a)->block->buffer; };
+  const mu_buffer* const memory = memory_of(scattered());
+  std::vector<Array> later;
+  bool reused = false;
+  for (int i = 0; i < 20; ++i) {
+    later.push_back(array({6}, Values(6, i)));
+    reused = reused || memory_of(later.back()) == memory;
+  }
+  EXPECT_TRUE(reused);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(values(later[static_cast<std::size_t>(i)]), Values(6, i));
 }
 
 }  // namespace

@@ -4,11 +4,16 @@
 #include <cstring>
 
 #include "core/fail.hpp"
+#include "core/streams.hpp"
 
 namespace mushin::core {
 namespace {
 
 bool lost(const Failure* f) { return f && f->code == MU_DEVICE_LOST; }
+
+void copy_text(Failure& to, const mu_error& e) {
+  std::copy_n(e.message, std::min<std::size_t>(e.message_len, sizeof to.text - 1), to.text);
+}
 
 // The first one stays, unless a later one says that the device is lost. Never freed, because who reads it takes no lock: `all` holds them.
 void keep(Device* d, mu_code code, const mu_error& e) {
@@ -19,7 +24,7 @@ void keep(Device* d, mu_code code, const mu_error& e) {
   if (lost(known) || (known && code != MU_DEVICE_LOST)) return;
   auto* f = new Failure{code, {}, all};
   all = f;
-  std::copy_n(e.message, std::min<std::size_t>(e.message_len, sizeof f->text - 1), f->text);
+  copy_text(*f, e);
   d->failure.store(f, std::memory_order_release);
 }
 
@@ -38,7 +43,8 @@ void check_alive(const char* op, const Device* d) {
   if (const Failure* f = d->failure.load(std::memory_order_acquire); lost(f)) raise(op, d, *f);
 }
 
-void check_failure(const char* op, const Device* d) {
+void check_failure(const char* op, Device* d) {
+  { const std::lock_guard lock(d->waiting); }  // who waits for all may have been told what failed, and not have kept it yet
   if (const Failure* f = d->failure.load(std::memory_order_acquire)) raise(op, d, *f);
 }
 
@@ -53,7 +59,16 @@ void settle(Device* d) {
   const std::lock_guard lock(d->waiting);
   mu_error e{};
   e.size = sizeof e;
+  Streams::Point until{};
+  if (d->streams) {
+    const std::lock_guard turn(d->giving);
+    until = d->streams->now();
+  }
   if (const mu_code code = d->device.synchronize(d->handle, &e); code != MU_OK) keep(d, code, e);
+  if (d->streams) {
+    const std::lock_guard turn(d->giving);
+    d->streams->known(until);
+  }
 }
 
 void fail_on(const char* op, Device* d, mu_code code, const mu_error& e) {
@@ -61,6 +76,14 @@ void fail_on(const char* op, Device* d, mu_code code, const mu_error& e) {
   keep(d, code, e);
   check_alive(op, d);
   __builtin_unreachable();
+}
+
+void fail_later(const char* op, Device* d, mu_code code, const mu_error& e) {
+  if (code == MU_DEVICE_LOST) fail_on(op, d, code, e);
+  check_failure(op, d);  // the first one
+  Failure f{code, {}, nullptr};
+  copy_text(f, e);
+  raise(op, d, f);
 }
 
 }  // namespace mushin::core

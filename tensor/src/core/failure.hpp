@@ -7,7 +7,7 @@ namespace mushin::core {
 /// Throws where the device is lost, with the first reason.
 void check_alive(const char* op, const Device*);
 /// Throws what failed on the device so far, if anything did.
-void check_failure(const char* op, const Device*);
+void check_failure(const char* op, Device*);
 /// Throws it and forgets it; a lost device stays lost.
 void take_failure(const char* op, Device*);
 
@@ -16,5 +16,8 @@ void settle(Device*);
 
 /// Keeps `code` where it means that the device is lost, and throws what it stands for.
 [[noreturn]] void fail_on(const char* op, Device*, mu_code, const mu_error&);
+
+/// Throws what an event told about work that was given before it. The plugin goes on telling it until synchronize has.
+[[noreturn]] void fail_later(const char* op, Device*, mu_code, const mu_error&);
 
 }  // namespace mushin::core

@@ -107,7 +107,7 @@ void request_on_host(const char* op, Device* d, const mu_op* desc, unsigned n_in
   request(op, builtin(), desc, n_in, {on_host, views.size()});
   for (std::size_t k = n_in; k < views.size(); ++k) {
     const Block there = block_of(d, views[k]);
-    upload(op, &there, views[k].byte_offset, node_of(copy[k])->block->data, bytes_reached(views[k]));
+    upload_in_order(op, &there, views[k].byte_offset, node_of(copy[k])->block->data, bytes_reached(views[k]));
   }
 }
 

@@ -57,7 +57,7 @@ SizeClass size_class(std::size_t bytes) {
 
 // All devices with host memory share one cache; each other device has its own.
 struct Cache {
-  std::mutex lock;
+  std::mutex lock, draining;
   std::array<Block*, classes> free{};
   std::vector<Block*> all;  // in use and free
   std::size_t from_system = 0, cached = 0, peak = 0;
@@ -281,6 +281,7 @@ void release(Block* b) noexcept {
     ++own.count[k];
     return;
   }
+  b->last_use = b->device->given.load(std::memory_order_relaxed);
   put_back(cache_of(b->device), b);
 }
 
@@ -292,6 +293,7 @@ MemoryStats memory_stats(const Device* device) {
 
 void drain_cache(Device* device) {
   Cache& cache = cache_of(device);
+  const std::lock_guard one(cache.draining);  // who comes next finds what the first one has given back
   hand_over_own();
   std::array<Block*, classes> taken;
   {

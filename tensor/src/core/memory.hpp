@@ -17,8 +17,9 @@ struct Block {
   std::size_t bytes;
   Device* device;  // whose cache it goes back to
   Block* next;
-  const char* op;      // who asked for it last
-  std::size_t number;  // its place in the list of all
+  const char* op;              // who asked for it last
+  std::size_t number;          // its place in the list of all
+  std::uint64_t last_use = 0;  // Device::given when it was let go of: nothing after that uses it
 };
 
 /// A block of at least `bytes` for `op` (a text that stays), with one reference. When the device has no more, or more than

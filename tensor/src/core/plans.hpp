@@ -89,9 +89,12 @@ const Plan* epilogue_plan(Program&, Device*, unsigned product, std::span<const m
 /// left its cache is drained and it is asked once more.
 void run_plan(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
 
-/// Into and out of a block: at once in host memory, else by the plugin, in order with what runs. `from` has been read when upload
-/// returns. download waits, and throws what failed on the device until then.
+/// Into a block that nothing has used since it was allocated: at once in host memory, else by the plugin, beside what is computed; whatever
+/// uses the block later comes after it. `from` has been read when it returns.
 void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes);
+/// The same into any block: in order with what is computed.
+void upload_in_order(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes);
+/// Out of a block, after what was given to the device until now. Waits, and throws what failed on the device until then.
 void download(const char* op, void* to, const Block* from, std::uint64_t offset, std::size_t bytes);
 
 }  // namespace mushin::core

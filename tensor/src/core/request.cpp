@@ -83,7 +83,7 @@ void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, 
   } else {
     const NotRecorded quiet;
     held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1, name);
-    upload(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
+    upload_in_order(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
   }
   if (held) view_memory(from, node_of(held)->block, 0);
   copy(name, d, from, to);

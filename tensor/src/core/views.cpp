@@ -44,7 +44,7 @@ void upload_literal(mu_tensor& v, Node* n, Device* device) {
     const NotRecorded quiet;
     Block* b = allocate(device, sizeof n->bits, "literal");
     n->block = b;
-    upload("literal", b, 0, &n->bits, sizeof n->bits);
+    upload_in_order("literal", b, 0, &n->bits, sizeof n->bits);
   }
   view_memory(v, n->block, 0);
 }

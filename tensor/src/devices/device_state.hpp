@@ -15,6 +15,8 @@ struct Failure {
   const Failure* older;  // told before
 };
 
+class Streams;
+
 /// Lives as long as the process. `host_memory` devices share one memory: an array moves between them by changing its label,
 /// and what a plugin refuses is planned on `builtin()` in place.
 struct Device {
@@ -30,9 +32,11 @@ struct Device {
   bool writes_out;      // with memory of its own, and refuses optional opcodes: it gets them in core ones
   std::uint32_t index;  // position in the list of opened devices; keys the plan cache
   // Used where the device has memory of its own (in host memory all is done when a call returns):
-  std::mutex giving;                             // one thread at a time gives work to the one stream
+  std::mutex giving;                             // one thread at a time gives work to the stream that computes
   std::mutex waiting;                            // one thread at a time waits: who comes next knows what the wait has told
   std::atomic<const Failure*> failure{nullptr};  // the first since synchronize() told one; MU_DEVICE_LOST stays
+  Streams* streams = nullptr;                    // for transfers; null: the one stream does all
+  std::atomic<std::uint64_t> given{0};           // where there are streams: how often the one that computes got something
 };
 
 /// The backend that is linked in; never fails.

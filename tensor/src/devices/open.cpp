@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "core/streams.hpp"
+
 namespace mushin::core {
 namespace {
 
@@ -70,8 +72,11 @@ std::string open_one(const Backend& b, std::uint32_t kinds, std::uint32_t i, std
   d->handle = handle;
   d->device = b.device, d->memory = b.memory, d->stream = b.stream, d->compute = b.compute;
   std::string wrong = read_info(*d, kinds);
+  mu_code code = MU_INVALID;
+  if (wrong.empty())
+    if (code = Streams::open(*d, error); code != MU_OK) wrong = "stream.create: " + describe(code, error);
   if (!wrong.empty()) {
-    opened.code = MU_INVALID;
+    opened.code = code;
     b.device.close(handle);
     delete d;
     return wrong;

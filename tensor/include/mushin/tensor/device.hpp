@@ -52,8 +52,8 @@ MUSHIN_API void set_default_device(const char* name);
 MUSHIN_API std::vector<Device> devices();
 
 /// Waits until the device has done all that was given to it. Throws what failed of it (ShapeError for an index outside its axis,
-/// PluginError, DeviceError): reads of that device's values throw the same until synchronize has told it. A lost device stays lost: every
-/// later use is a DeviceError with the first reason.
+/// PluginError, DeviceError): until synchronize has told it, reads of values that come from what failed throw the same, and so may other
+/// reads of that device's values. A lost device stays lost: every later use is a DeviceError with the first reason.
 MUSHIN_API void synchronize(Device);
 
 /// Bytes of a device's memory. Backends in host memory share one account.

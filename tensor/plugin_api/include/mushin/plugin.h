@@ -13,10 +13,12 @@
  *      reports a real error. plan_create has no side effect that a caller can see. The host may remember a refusal of a program
  *      (POINTWISE, MAP_REDUCE) for all views of its element types: refuse for what it computes, not for how it lies.
  *   6. plan_run neither allocates device memory nor waits for the device. Workspace comes from the host.
- *   7. Work on one stream is done in order; two threads never use one stream at once; all else is thread-safe.
- *      Stream NULL is the device's one default stream. A device without a stream table is synchronous.
- *      What fails after the call that gave the work has returned is told by the next synchronize or event_wait of the device, once;
- *      MU_DEVICE_LOST by every call from then on. MU_OUT_OF_MEMORY from plan_run: nothing was done, and it may be tried again.
+ *   7. Work on one stream is done in order, work on two in no order but that of events; two threads never use one stream at once; all
+ *      else is thread-safe. Stream NULL is the device's default stream, one among the others. A device without a stream table, or with
+ *      one that lacks a function, has no other.
+ *      What fails after the call that gave the work has returned is told by each event_wait and stream synchronize that comes behind that
+ *      work, until the device's synchronize has told it, once; MU_DEVICE_LOST by every call from then on. MU_OUT_OF_MEMORY from plan_run:
+ *      nothing was done, and it may be tried again.
  *   8. Arithmetic is what is written: types are explicit, `mul` then `add` rounds twice (only `fma` contracts), integers wrap.
  */
 #ifndef MUSHIN_PLUGIN_H
@@ -153,15 +155,15 @@ typedef struct mu_device_info {
 typedef struct mu_device_table {
   uint32_t size, zero0;
   mu_code (*info)(mu_device*, mu_device_info*, mu_error*) MU_NOEXCEPT;
-  mu_code (*synchronize)(mu_device*, mu_error*) MU_NOEXCEPT;
+  mu_code (*synchronize)(mu_device*, mu_error*) MU_NOEXCEPT; /* waits for all streams */
   void (*close)(mu_device*) MU_NOEXCEPT;
   mu_code (*mem_info)(mu_device*, uint64_t* free_bytes, uint64_t* total_bytes, mu_error*) MU_NOEXCEPT; /* may be NULL */
 } mu_device_table;
 #define MU_MEMORY_DEVICE 0u
 #define MU_MEMORY_HOST_PINNED 1u
 
-/* upload has read `from` when it returns; download writes `to` in the stream's order, at the latest until a synchronize returns. free is
- * called for buffers that no queued work uses. */
+/* upload has read `from` when it returns; download writes `to` in the stream's order, at the latest until a synchronize, or an event_wait
+ * behind it, returns. free is called for buffers that no queued work uses. */
 typedef struct mu_memory_table {
   uint32_t size, zero0;
   mu_code (*alloc)(mu_device*, uint32_t kind, uint64_t bytes, uint64_t align, mu_buffer**, mu_error*) MU_NOEXCEPT;
@@ -171,6 +173,13 @@ typedef struct mu_memory_table {
   mu_code (*host_ptr)(mu_device*, mu_buffer*, void**, mu_error*) MU_NOEXCEPT;                       /* may be NULL */
   mu_code (*import_host)(mu_device*, void*, uint64_t bytes, mu_buffer**, mu_error*) MU_NOEXCEPT;    /* may be NULL */
 } mu_memory_table;
+
+/* An event stands for all that was given to a stream until event_record; never recorded, it is reached. Recorded anew it stands for the new
+ * point, and what waits for the old one goes on waiting for that. stream_wait_event: what is given to the stream from now on begins when
+ * the event is reached. event_query: MU_OK when it is (whatever failed), else MU_PENDING, but not for ever. event_wait returns when it is,
+ * with what failed; or MU_TIMEOUT after timeout_ns, of which UINT64_MAX has no end. Failed work is done with its memory as other work is.
+ * stream synchronize: as event_wait for all that was given to it. The host computes on the default stream and, where the table is whole,
+ * makes one stream for uploads and one for downloads. flags are 0. */
 typedef struct mu_stream_table {
   uint32_t size, zero0;
   mu_code (*create)(mu_device*, uint32_t flags, mu_stream**, mu_error*) MU_NOEXCEPT;
