@@ -73,26 +73,30 @@ void wait_for(const char* op, Device* d, Streams::Event* end, std::uint64_t comp
   check_failure(op, d);
 }
 
+// Whether that was all: in host memory.
+bool copied(const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
+  if (bytes == 0) return true;
+  if (!to->device->host_memory) return false;
+  std::memcpy(to->data + offset, from, bytes);
+  return true;
+}
+
 Extent extent(const Block* b, std::uint64_t offset, std::size_t bytes) { return {b->buffer, offset, offset + bytes}; }
 
 }  // namespace
 
 void upload(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
+  if (copied(to, offset, from, bytes)) return;
   Device* d = to->device;
   if (!d->streams) return upload_in_order(op, to, offset, from, bytes);
-  if (bytes == 0) return;
   check_alive(op, d);
   mu_error err = no_error();
   if (const mu_code code = upload_beside(d, to, extent(to, offset, bytes), from, err); code != MU_OK) fail_on(op, d, code, err);
 }
 
 void upload_in_order(const char* op, const Block* to, std::uint64_t offset, const void* from, std::size_t bytes) {
+  if (copied(to, offset, from, bytes)) return;
   Device* d = to->device;
-  if (bytes == 0) return;
-  if (d->host_memory) {
-    std::memcpy(to->data + offset, from, bytes);
-    return;
-  }
   check_alive(op, d);
   mu_error err = no_error();
   if (const mu_code code = upload_between_runs(d, extent(to, offset, bytes), from, err); code != MU_OK) fail_on(op, d, code, err);

@@ -17,9 +17,9 @@ mu_error no_error() {
   return e;
 }
 
-// On a device with memory of its own.
-mu_code queue(const Plan* p, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out, mu_buffer* workspace,
-              mu_error& err) {
+// On a device with memory of its own. Out of line: it would cost those in host memory some registers.
+[[gnu::noinline]] mu_code queue(const Plan* p, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out,
+                                mu_buffer* workspace, mu_error& err) {
   const std::lock_guard lock(p->device->giving);
   Streams* s = p->device->streams;
   if (s)
