@@ -243,6 +243,7 @@ bool returned(Block* b) noexcept {
   if (!r.contents) return false;
   const Piece* p = arena_piece(*r.contents, b);
   if (!p) return false;
+  b->last_use = b->device->given.load(std::memory_order_relaxed);
   r.unused.push_back(b);
   return true;
 }

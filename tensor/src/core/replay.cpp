@@ -156,7 +156,7 @@ void draw(const Contents& s, const Contents::Draw& d) {
   const Draw next = advance_generator(d.blocks);
   const std::uint64_t state[2] = {next.key, next.counter};
   const Piece& p = s.pieces[d.piece];
-  upload("rand", p.block, p.offset, state, sizeof state);
+  upload_in_order("rand", p.block, p.offset, state, sizeof state);
 }
 
 }  // namespace

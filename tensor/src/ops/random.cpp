@@ -35,7 +35,7 @@ Array next_state(std::uint64_t blocks) {
   {
     const NotRecorded quiet;
     made = fresh_array(default_device(), dtype::i64, {2}, 2, "rand");
-    upload("rand", node_of(made)->block, 0, state, sizeof state);
+    upload_in_order("rand", node_of(made)->block, 0, state, sizeof state);
   }
   if (capturing()) capture::drawn(node_of(made)->block, blocks);
   return made;
