@@ -88,6 +88,18 @@ TEST(Capture, DrawsTheNumbersThatTheFunctionWouldDraw) {
   EXPECT_NE(got[0], got[2]);
 }
 
+TEST(Capture, KeepsRangesThatTheFunctionMakes) {
+  const auto chain = [](const mu::Tensor<float, 4, 4>& x) {
+    const auto y = mu::matmul(mu::reshape<4, 4>(mu::linspace<16>(0.0f, 1.0f)), x);
+    mu::core::evaluate(y.raw());  // the range's last use: what comes next could take its memory
+    return mu::matmul(mu::matmul(y, x), x);
+  };
+  const auto x = mu::reshape<4, 4>(mu::linspace<16>(-1.0f, 1.0f));
+  auto step = mu::capture(chain, x);
+  const auto want = chain(x).to_vector();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(step(x).to_vector(), want);
+}
+
 TEST(Capture, LeavesResultsToWhoHoldsThem) {
   auto twice = mu::capture([](const auto& x) { return x * 2.0f; }, mu::tensor<2>({1, 2}));
   const auto first = twice.results(), second = twice(mu::tensor<2>({3, 4}));
