@@ -6,6 +6,7 @@
 
 #include "core/capture.hpp"
 #include "core/fail.hpp"
+#include "core/fallback.hpp"
 #include "core/plans.hpp"
 #include "core/pointwise.hpp"
 #include "core/product.hpp"
@@ -116,7 +117,10 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
     mu_tensor view[Program::most_in + Program::most_out];
     fill_views(p, o, view);
     const Plan* plan = program_plan(p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
-    run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);
+    if (plan->plan)
+      run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);
+    else
+      program_on_host(opcode_name(shape->op), p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
   }
   const unsigned n = o.taken;
   o.taken = 0;

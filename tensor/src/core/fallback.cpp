@@ -86,29 +86,53 @@ Block block_of(Device* d, const mu_tensor& v) {
   return b;
 }
 
+// The views of one op, counted as a fallback, with copies of all that they reach.
+class Copies {
+ public:
+  Copies(const char* op, Device* d, std::span<const mu_tensor> views) : op_(op), device_(d), there_(views), here_(views.size()) {
+    count_fallback(op, d);
+    for (std::size_t k = 0; k < views.size(); ++k) {
+      const auto bytes = static_cast<std::int64_t>(bytes_reached(views[k]));
+      memory_.push_back(fresh_array(builtin(), dtype::u8, {bytes}, bytes, op));
+      Block* const at = node_of(memory_[k])->block;
+      const Block from = block_of(d, views[k]);
+      // Outputs too: what lies between their elements stays.
+      download(op, at->data, &from, views[k].byte_offset, static_cast<std::size_t>(bytes));
+      here_[k] = views[k];
+      view_memory(here_[k], at, 0);
+    }
+  }
+
+  std::span<const mu_tensor> views() const { return here_; }
+  /// The views from `first` on, back to the device.
+  void give_back(std::size_t first) const {
+    for (std::size_t k = first; k < there_.size(); ++k) {
+      const Block to = block_of(device_, there_[k]);
+      upload_in_order(op_, &to, there_[k].byte_offset, node_of(memory_[k])->block->data, bytes_reached(there_[k]));
+    }
+  }
+
+ private:
+  const char* op_;
+  Device* device_;
+  std::span<const mu_tensor> there_;
+  std::vector<mu_tensor> here_;
+  std::vector<Array> memory_;
+};
+
 }  // namespace
 
 void request_on_host(const char* op, Device* d, const mu_op* desc, unsigned n_in, std::span<const mu_tensor> views) {
-  count_fallback(op, d);
-  constexpr std::size_t most = 4;  // no op but programs has more
-  if (views.size() > most) fail<DeviceError>("[{}] device {} has no such op", op, d->name);
-  Array copy[most];
-  mu_tensor on_host[most];
-  for (std::size_t k = 0; k < views.size(); ++k) {
-    const auto bytes = static_cast<std::int64_t>(bytes_reached(views[k]));
-    copy[k] = fresh_array(builtin(), dtype::u8, {bytes}, bytes, op);
-    Block* const at = node_of(copy[k])->block;
-    const Block there = block_of(d, views[k]);
-    download(op, at->data, &there, views[k].byte_offset,
-             static_cast<std::size_t>(bytes));  // outputs too: what lies between their elements stays
-    on_host[k] = views[k];
-    view_memory(on_host[k], at, 0);
-  }
-  request(op, builtin(), desc, n_in, {on_host, views.size()});
-  for (std::size_t k = n_in; k < views.size(); ++k) {
-    const Block there = block_of(d, views[k]);
-    upload_in_order(op, &there, views[k].byte_offset, node_of(copy[k])->block->data, bytes_reached(views[k]));
-  }
+  const Copies copies(op, d, views);
+  request(op, builtin(), desc, n_in, copies.views());
+  copies.give_back(n_in);
+}
+
+void program_on_host(const char* op, Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
+  const Copies copies(op, d, {views, std::size_t{p.n_in} + p.n_out});
+  const mu_tensor* here = copies.views().data();
+  run_plan(op, program_plan(p, builtin(), request, kind, acc, here), p.n_in, here, p.n_out, here + p.n_in);
+  copies.give_back(p.n_in);
 }
 
 HostCall::HostCall(const char* op, Device* device) : op_(op), device_(device) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/program.hpp"
 #include "mushin/plugin.h"
 #include "mushin/tensor/core/array.hpp"
 
@@ -18,6 +19,8 @@ void count_fallback(const char* op, const Device*);
 
 /// The op on the host, with copies of its views; counted.
 void request_on_host(const char* op, Device*, const mu_op*, unsigned n_in, std::span<const mu_tensor> views);
+/// The same for a program, with what program_plan() takes.
+void program_on_host(const char* op, Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
 
 /// One call of an op that only the host computes. On a device in host memory nothing is copied.
 class HostCall {

@@ -73,7 +73,8 @@ inline std::uint32_t program_extra(std::uint32_t kind, dtype acc, const mu_tenso
   return kind | code_of(acc) << 3 | code_of(static_cast<dtype>(out.dtype)) << 7;
 }
 const Plan* new_program_plan(Program&, Device*, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views);
-/// The plan of a program: for MU_OP_POINTWISE (kind 0) or the body of MU_OP_MAP_REDUCE. `views`: inputs, then outputs.
+/// The plan of a program: for MU_OP_POINTWISE (kind 0) or the body of MU_OP_MAP_REDUCE. `views`: inputs, then outputs. `Plan::plan` is null
+/// where a device with memory of its own refuses.
 inline const Plan* program_plan(Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const std::uint32_t extra = program_extra(kind, acc, views[p.n_in]);
   const std::size_t words = p.finish_key(d, request, extra, known_spec(d, request), {views, std::size_t{p.n_in} + p.n_out});

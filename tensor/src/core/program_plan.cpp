@@ -181,7 +181,7 @@ const Plan* new_program_plan(Program& p, Device* d, std::uint32_t request, std::
   Plan made{};
   made = create(what, d, text, static_cast<std::uint32_t>(hash), in, out, spec);
   if (!made.plan && write_out(text, plain)) made = create(what, d, plain, static_cast<std::uint32_t>(hash), in, out, spec);
-  if (!made.plan)
+  if (!made.plan && d->host_memory)
     fail<DeviceError>("[{}] device {} refuses a program of {} instructions", request == MU_OP_POINTWISE ? "pointwise" : "reduce", d->name,
                       p.n_inst);
   learn_spec(d, request, spec);

@@ -86,10 +86,7 @@ bool takes(const core::Device& d, const Example& e) {
   return code == MU_OK;
 }
 
-// Programs don't: every device takes them.
-bool may_fall_back(const mu_op& op, Device d) {
-  return op.id > MU_OP_MAP_REDUCE && !d.host_memory() && core::fallback_mode() != core::Fallback::error;
-}
+bool may_fall_back(Device d) { return !d.host_memory() && core::fallback_mode() != core::Fallback::error; }
 
 }  // namespace
 
@@ -99,9 +96,9 @@ std::vector<OpSupport> supported_ops(Device d) {
   for (const Example& e : examples()) {
     const bool native = takes(*d.raw(), e);
     const bool inherited = !native && fallback && fallback != d.raw() && takes(*fallback, e);
-    const op_support otherwise = is_optional(*e.descriptor)        ? op_support::decomposed
-                                 : may_fall_back(*e.descriptor, d) ? op_support::copied
-                                                                   : op_support::absent;
+    const op_support otherwise = is_optional(*e.descriptor) ? op_support::decomposed
+                                 : may_fall_back(d)         ? op_support::copied
+                                                            : op_support::absent;
     all.push_back({e.op, native ? op_support::native : inherited ? op_support::inherited : otherwise});
   }
   return all;

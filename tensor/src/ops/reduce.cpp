@@ -5,6 +5,7 @@
 #include "core/capture.hpp"
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
+#include "core/fallback.hpp"
 #include "core/literal.hpp"
 #include "core/plans.hpp"
 #include "core/product.hpp"
@@ -96,7 +97,12 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
   }
   view_memory(out, node_of(made)->block, 0);
   const bool adds = kind == MU_REDUCE_SUM || kind == MU_REDUCE_PROD;
-  const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, adds ? sum_type(n->type) : n->type, view);
+  const dtype acc = adds ? sum_type(n->type) : n->type;
+  const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, acc, view);
+  if (!plan->plan) {
+    program_on_host(name, p, n->device, MU_OP_MAP_REDUCE, kind, acc, view);
+    return made;
+  }
   // A buffer's memory is held by the caller's handle; what is pending could be evaluated, and its operands freed, by others.
   if (p.n_inst == 0) lock.unlock();
   run_plan(name, plan, p.n_in, view, 1, &out);
