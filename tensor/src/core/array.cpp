@@ -45,7 +45,7 @@ void read_one(const char* op, const Array& a, const std::int64_t* index, void* t
   download(op, to, n->block, n->offset + static_cast<std::uint64_t>(at) * bytes, bytes);
 }
 
-void evaluate(const Array& a) { force(node_of(a)); }
+void evaluate(const Array& a) { compute(node_of(a)); }
 
 namespace {
 
@@ -53,7 +53,7 @@ namespace {
 void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
   if (count == 1) {
     Node* root = node_of(arrays[0]);
-    if (root->state.load(std::memory_order_relaxed) != State::pending) return force_locked(root);
+    if (root->state.load(std::memory_order_relaxed) != State::pending) return compute_locked(root);
     Node* into = to && *to[0] ? node_of(*to[0]) : nullptr;
     return evaluate_group({&root, 1}, {&into, 1});
   }
@@ -63,7 +63,7 @@ void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
     Node* first = node_of(arrays[i]);
     if (done[i]) continue;
     if (first->state.load(std::memory_order_relaxed) != State::pending) {
-      force_locked(first);
+      compute_locked(first);
       continue;
     }
     std::size_t n = 0;

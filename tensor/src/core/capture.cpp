@@ -7,6 +7,7 @@
 
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
+#include "core/layouts.hpp"
 #include "core/product.hpp"
 #include "core/recording.hpp"
 #include "core/request.hpp"
@@ -276,7 +277,8 @@ void settle_older(Node* n) {
   if (state == State::buffer || state == State::literal) return;
   if (older(n)) {
     const NotRecorded quiet;
-    return state == State::product ? force_product(n) : force_locked(n);
+    compute_locked(n);
+    return make_strided(n);
   }
   for (Node* a : n->arg)
     if (a) settle_older(a);

@@ -36,7 +36,8 @@ void assigned(Array* place);
 void drawn(Block*, std::uint64_t blocks);
 /// GraphError where this thread records: `op` does what a replay could not do again.
 void refuse(const char* op, const char* why);
-/// Values that were pending before the recording began are computed outside of it: later they could come out differently.
+/// Values that were pending before the recording began are computed outside of it: later they could come out differently. Under the
+/// evaluation lock.
 void settle_older(Node* root);
 bool older(const Node*) noexcept;
 

@@ -7,6 +7,7 @@
 #include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/fallback.hpp"
+#include "core/layouts.hpp"
 #include "core/plans.hpp"
 #include "core/pointwise.hpp"
 #include "core/product.hpp"
@@ -23,7 +24,8 @@ struct Outputs {
   Node* node[Program::most_out];
   Block* block[Program::most_out];
   std::uint64_t offset[Program::most_out];
-  unsigned taken = 0;  // blocks that are held so far
+  const Layout* layout = nullptr;  // of all; null: strided
+  unsigned taken = 0;              // blocks that are held so far
 
   ~Outputs() {
     for (unsigned k = 0; k < taken; ++k) drop_ref(block[k]);
@@ -50,15 +52,18 @@ bool last_reader_makes(const Program& p, unsigned k, unsigned j) {
   return true;
 }
 
-bool fits(const Node* old, const Node* result) {
-  return old->type == result->type && old->contiguous && old->sizes == result->sizes && old->device == result->device;
+bool equal(const Layout& a, const Layout& b) { return a.id == b.id && a.bytes == b.bytes; }
+
+bool fits(const Node* old, const Node* result, const Layout* layout) {
+  const bool same_order = layout ? is_opaque(old) && equal(old->layout, *layout) : is_buffer(old) && old->contiguous;
+  return same_order && old->type == result->type && old->sizes == result->sizes && old->device == result->device;
 }
 
 bool is_taken(const Outputs& o, const Block* b) { return std::find(o.block, o.block + o.taken, b) != o.block + o.taken; }
 
 // The block of an old value that nobody sees after this pass. `holder`: references besides the expression's.
 Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::uint32_t holder) {
-  if (!is_buffer(old) || !fits(old, o.node[k]) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_foreign(old->block) ||
+  if (!fits(old, o.node[k], o.layout) || __atomic_load_n(&old->block->refs, __ATOMIC_ACQUIRE) != 1 || is_foreign(old->block) ||
       is_taken(o, old->block) || (capturing() && !capture::may_reuse(old->block, holder != 0)))
     return nullptr;
   const bool read = old->mark == p.epoch;
@@ -67,7 +72,12 @@ Block* reusable(const Program& p, const Outputs& o, unsigned k, Node* old, std::
   return old->block;
 }
 
-bool only_here(const Node* n) { return refs_of(n) == n->edges && n->state.load(std::memory_order_relaxed) == State::buffer; }
+bool only_here(const Node* n) { return refs_of(n) == n->edges && n->state.load(std::memory_order_relaxed) != State::literal; }
+
+Block* block_for(const Node* n, const Layout* layout) {
+  const char* op = opcode_name(n->op);
+  return layout ? allocate(n->device, layout->bytes, op) : block_for(n, op);
+}
 
 void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
   for (unsigned k = 0; k < p.n_out; ++k) {
@@ -76,14 +86,53 @@ void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
     for (unsigned j = 0; !from && j < p.n_in; ++j)
       if (only_here(p.in[j]) && reusable(p, o, k, p.in[j], 0)) from = p.in[j];
     if (from) add_ref(from->block);
-    o.block[k] = from ? from->block : block_for(o.node[k], opcode_name(o.node[k]->op));
+    o.block[k] = from ? from->block : block_for(o.node[k], o.layout);
     o.offset[k] = from ? from->offset : 0;
     ++o.taken;
   }
 }
 
+// The layout of a program's inputs, if they are of one, single values apart, that the program can run over and its results have as well.
+// False: all inputs are strided now.
+bool have_common_layout(const Program& p, const Outputs& o, Layout& layout) {
+  const Node *shape = o.node[0], *first = nullptr;
+  bool common = layouts_chosen();
+  for (unsigned k = 0; k < p.n_out; ++k) common = common && o.node[k]->type == shape->type;
+  for (unsigned i = 0; common && i < p.n_in; ++i) {
+    const Node* n = p.in[i];
+    if (!is_opaque(n)) {
+      common = is_literal(n) || n->count == 1;
+      continue;
+    }
+    if (!first) first = n;
+    common = n->layout.elementwise && equal(n->layout, first->layout) && n->type == shape->type && n->sizes == shape->sizes;
+  }
+  if (common && first) return layout = first->layout, true;
+  make_inputs_strided(p);
+  return false;
+}
+
+// All places of the layout as one row.
+void fill_places(const Program& p, const Outputs& o, mu_tensor* view) {
+  const auto places = static_cast<std::int64_t>(o.layout->bytes / bytes_of(o.node[0]->type));
+  for (unsigned k = 0; k < p.n_in + p.n_out; ++k) {
+    Node* n = k < p.n_in ? p.in[k] : o.node[k - p.n_in];
+    const bool whole = k >= p.n_in || is_opaque(n);
+    view_head(view[k], n->type, 1);
+    view[k].dim[0] = places;
+    view[k].stride[0] = whole;
+    if (k >= p.n_in)
+      view_memory(view[k], o.block[k - p.n_in], 0);
+    else if (is_literal(n))
+      view_literal(view[k], n, n->device);
+    else
+      view_memory(view[k], n->block, n->offset);
+  }
+}
+
 // One row of all elements where every input is contiguous or one value, else a collapsed space that the (contiguous) outputs share.
 void fill_views(const Program& p, const Outputs& o, mu_tensor* view) {
+  if (o.layout) return fill_places(p, o, view);
   Node* shape = o.node[0];
   mu_tensor* out = view + p.n_in;
   if (fill_flat(p, shape->count, shape->device, view)) {
@@ -112,6 +161,8 @@ void fill_views(const Program& p, const Outputs& o, mu_tensor* view) {
 void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
   const Node* shape = o.node[0];
   if (p.n_inst > 1) add_shared(p, o);
+  Layout common;
+  if (p.unready && have_common_layout(p, o, common)) o.layout = &common;
   choose_memory(p, o, into);
   if (shape->count > 0) {
     mu_tensor view[Program::most_in + Program::most_out];
@@ -124,14 +175,17 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
   }
   const unsigned n = o.taken;
   o.taken = 0;
-  for (unsigned k = 0; k < n; ++k) become_buffer(o.node[k], o.block[k], o.offset[k]);
+  if (o.layout)
+    for (unsigned k = 0; k < n; ++k) become_opaque(o.node[k], o.block[k], common);
+  else
+    for (unsigned k = 0; k < n; ++k) become_buffer(o.node[k], o.block[k], o.offset[k]);
 }
 
 // Too much for one program although it met the bound when it was built: parts of it were evaluated in between, or the
 // device's limits are small.
 void evaluate_parts(Node* n) {
   for (Node* a : n->arg)
-    if (a && a->state.load(std::memory_order_relaxed) == State::pending) force_locked(a);
+    if (a && a->state.load(std::memory_order_relaxed) == State::pending) compute_locked(a);
 }
 
 }  // namespace
@@ -193,7 +247,7 @@ void evaluate_one(Node* n) {
   o.node[0] = n;
   p.out[0] = id;
   p.n_out = 1;
-  if (p.products) {
+  if (p.unready) {
     if (run_as_epilogue(p, n)) return;
     force_products(p);
   }
@@ -202,11 +256,11 @@ void evaluate_one(Node* n) {
 
 }  // namespace
 
-void force_locked(Node* n) {
+void compute_locked(Node* n) {
   const State state = n->state.load(std::memory_order_relaxed);
   if (state == State::pending) return evaluate_one(n);
-  if (state == State::product) return force_product(n);
-  if (state == State::buffer || n->floating) return;
+  if (state == State::product) return force_product(n, true);
+  if (state != State::literal || n->floating) return;
   Array written = filled("full", n->device, n->type, n->sizes, n->count, n->bits, n->baked);
   std::swap(n->block, node_of(written)->block);  // it may have had one of its value alone
   n->offset = 0;
@@ -214,12 +268,19 @@ void force_locked(Node* n) {
   n->state.store(State::buffer, std::memory_order_release);
 }
 
-void force(Node* n) {
+void compute(Node* n) {
   const State state = n->state.load(std::memory_order_acquire);
-  if (state == State::buffer) return;
-  if (state == State::product) return force_product(n);  // needs no lock, and may take long
+  if (state == State::buffer || state == State::opaque) return;
+  if (state == State::product) return force_product(n);  // runs without the lock: it may take long
   std::lock_guard lock(evaluation_lock);
-  force_locked(n);
+  compute_locked(n);
+}
+
+void force(Node* n) {
+  compute(n);
+  if (!is_opaque(n)) return;
+  std::lock_guard lock(evaluation_lock);
+  make_strided(n);
 }
 
 void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
@@ -248,7 +309,7 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
       }
       evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
     } else if (p.n_out) {
-      const bool alone = p.n_out == 1 && p.products && !old[0];
+      const bool alone = p.n_out == 1 && p.unready && !old[0];
       if (!alone || !run_as_epilogue(p, o.node[0])) {
         force_products(p);
         run_group(p, o, {old, p.n_out});

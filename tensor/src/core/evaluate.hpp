@@ -22,10 +22,13 @@ MUSHIN_API void set_eager(bool);
 /// An interior value that others hold too and that costs more instructions than this is stored in the same pass, not recomputed.
 constexpr unsigned recompute_limit = 8;
 
-/// Makes a buffer of a pending node or a literal of its own device. Takes the evaluation lock where there is work.
-void force(Node*);
+/// Gives memory to a pending node, a product, or a literal of its own device; in what layout, its device decides. Takes the evaluation lock
+/// where there is work.
+void compute(Node*);
 /// The same under the lock.
-void force_locked(Node*);
+void compute_locked(Node*);
+/// Makes a buffer: as compute(), and what is opaque becomes strided.
+void force(Node*);
 /// Pending nodes of equal sizes on one device become buffers, in as few passes as the device's limits allow. Under the lock.
 /// `into` (empty, or one a root; entries may be null): old values whose memory may be reused if nobody else sees them: the
 /// caller holds exactly one reference of each.

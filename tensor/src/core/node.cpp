@@ -135,15 +135,30 @@ Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t c
   return Array(n);
 }
 
+namespace {
+
+[[gnu::always_inline]] inline void become(Node* n, State state) {
+  Node* arg[3];
+  for (unsigned i = 0; i < 3; ++i) arg[i] = std::exchange(n->arg[i], nullptr);
+  n->state.store(state, std::memory_order_release);
+  for (Node* a : arg)
+    if (a) drop_ref(static_cast<NodeHead*>(a));
+}
+
+}  // namespace
+
 void become_buffer(Node* n, Block* block, std::uint64_t offset) {
   n->block = block;
   n->offset = offset;
   set_contiguous(n);
-  Node* arg[3];
-  for (unsigned i = 0; i < 3; ++i) arg[i] = std::exchange(n->arg[i], nullptr);
-  n->state.store(State::buffer, std::memory_order_release);
-  for (Node* a : arg)
-    if (a) drop_ref(static_cast<NodeHead*>(a));
+  become(n, State::buffer);
+}
+
+void become_opaque(Node* n, Block* block, const Layout& layout) {
+  n->block = block;
+  n->offset = 0;
+  n->layout = layout;
+  become(n, State::opaque);
 }
 
 Node* new_view(const Node* from) {

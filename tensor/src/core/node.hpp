@@ -9,10 +9,18 @@
 
 namespace mushin::core {
 
-enum class State : std::uint8_t { buffer, literal, pending, product };
+enum class State : std::uint8_t { buffer, literal, pending, product, opaque };
 
-// A node's value never changes. Its state does, to buffer, once: under the evaluation lock, or (a product) by whoever claims
-// it. Whoever loads `buffer` with acquire may read block, offset and stride without a lock.
+/// An order of elements that a device has chosen.
+struct Layout {
+  std::uint64_t id;  // the device's token; 0: strided
+  std::uint64_t bytes;
+  bool elementwise;  // a pointwise program may run over all of it, padding included
+};
+
+// A node's value never changes. Its state does, to buffer, or to opaque and then perhaps to buffer: under the evaluation lock, or (a
+// product) by whoever claims it. Whoever loads `buffer` with acquire may read block, offset and stride without a lock; block and layout of
+// what is opaque are read under the evaluation lock.
 struct Node : NodeHead {
   std::atomic<State> state;
   bool contiguous;            // row-major without gaps; true of all that is no buffer
@@ -27,15 +35,20 @@ struct Node : NodeHead {
   std::uint64_t mark;
   std::int64_t count;
   Block* block;
-  std::uint64_t offset;           // bytes into the block
-  std::uint64_t bits;             // literal: the value, in the low bytes; host devices read it here
-  Node* arg[3];                   // pending: operands; product: two buffers
-  std::int64_t stride[max_rank];  // elements; buffers only
+  std::uint64_t offset;  // bytes into the block
+  std::uint64_t bits;    // literal: the value, in the low bytes; host devices read it here
+  Node* arg[3];          // pending: operands; product: two with memory; buffer: [0] see packed()
+  union {
+    std::int64_t stride[max_rank];  // buffer: elements
+    Layout layout;                  // opaque
+  };
 };
 
 inline Node* node_of(const Array& a) { return static_cast<Node*>(a.node()); }
 inline bool is_buffer(const Node* n) { return n->state.load(std::memory_order_acquire) == State::buffer; }
 inline bool is_literal(const Node* n) { return n->state.load(std::memory_order_acquire) == State::literal; }
+inline bool is_product(const Node* n) { return n->state.load(std::memory_order_acquire) == State::product; }
+inline bool is_opaque(const Node* n) { return n->state.load(std::memory_order_acquire) == State::opaque; }
 inline std::uint32_t refs_of(const Node* n) { return __atomic_load_n(&n->refs, __ATOMIC_ACQUIRE); }
 inline Array share(Node* n) {
   add_ref(n);
@@ -90,8 +103,12 @@ void finish_view(Node*);
 
 /// The value has memory now: block, offset, row-major strides. Lets go of the operands.
 void become_buffer(Node*, Block*, std::uint64_t offset);
+/// The same in a layout of the device's own.
+void become_opaque(Node*, Block*, const Layout&);
 
-/// The operand as a buffer: evaluates what is pending, writes a literal out on `device` (null: its own).
+/// The operand as a buffer: evaluates what is pending, makes strided what is opaque, writes a literal out on `device` (null: its own).
 Array buffer_of(const Array&, Device* device = nullptr);
+/// The same, but what is opaque stays so.
+Array in_memory(const Array&, Device*);
 
 }  // namespace mushin::core

@@ -43,6 +43,7 @@ const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
   std::lock_guard lock(table_mutex);
   if (const Plan* there = find_plan(made.hash, key, words)) {
     if (made.plan) made.device->compute.plan_destroy(made.plan);
+    delete made.answers;
     return there;
   }
   auto* copy = new std::uint64_t[words];
@@ -75,8 +76,9 @@ namespace {
 // plan_create's views: no memory, zeros beyond the rank.
 struct Blank {
   mu_tensor view[Program::most_in + Program::most_out];
-  explicit Blank(std::span<const mu_tensor> from) {
-    for (std::size_t k = 0; k < from.size(); ++k) {
+  std::size_t count;
+  explicit Blank(std::span<const mu_tensor> from) : count(from.size()) {
+    for (std::size_t k = 0; k < count; ++k) {
       mu_tensor& v = view[k] = mu_tensor{};
       v.size = sizeof v;
       v.dtype = from[k].dtype;
@@ -84,23 +86,55 @@ struct Blank {
       v.layout = from[k].layout;
       v.flags = from[k].flags;
       v.layout_id = from[k].layout_id;
+      if (v.layout == MU_LAYOUT_OPAQUE) v.bytes = from[k].bytes;
       for (unsigned i = 0; i < v.rank; ++i) {
         v.dim[i] = from[k].dim[i];
         v.stride[i] = from[k].stride[i];
       }
     }
   }
+  std::span<const mu_tensor> views() const { return {view, count}; }
+  bool has(std::uint16_t layout) const {
+    return std::any_of(view, view + count, [&](const mu_tensor& v) { return v.layout == layout; });
+  }
+  void offer_nothing() {
+    for (std::size_t k = 0; k < count; ++k) view[k].layout = MU_LAYOUT_STRIDED;
+  }
 };
 
-bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, std::size_t n_in, const Blank& out, std::size_t n_out,
-                Plan& made, std::uint32_t& spec) {
+bool holds(const Layout& l, const mu_tensor& v) {
+  if (!l.elementwise) return l.bytes > 0;
+  std::uint64_t least = mu_dtype_bytes(v.dtype);
+  const bool whole = l.bytes % least == 0;
+  for (unsigned i = 0; i < v.rank; ++i) least *= static_cast<std::uint64_t>(v.dim[i]);
+  return whole && l.bytes >= least;
+}
+
+void read_answers(const char* op, Plan& made, const mu_plan_info& info, std::span<const mu_tensor> in, std::span<const mu_tensor> out) {
+  Answers answers{};
+  bool any = false;
+  for (std::size_t k = 0; k < std::min(in.size() + out.size(), Answers::most); ++k) {
+    const mu_tensor& v = k < in.size() ? in[k] : out[k - in.size()];
+    if (v.layout != MU_LAYOUT_ANY || info.layout_id[k] == 0) continue;
+    answers.of[k] = {info.layout_id[k], info.layout_bytes[k], (info.elementwise >> k & 1u) != 0};
+    if (!holds(answers.of[k], v)) {
+      made.device->compute.plan_destroy(made.plan);
+      fail<PluginError>("[{}] device {} answers with a layout of {} bytes, which have no room for view {}", op, made.device->name,
+                        info.layout_bytes[k], k);
+    }
+    any = true;
+  }
+  if (any) made.answers = new Answers(answers);
+}
+
+bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, const Blank& out, Plan& made, std::uint32_t& spec) {
   mu_plan_info info{};
   info.size = sizeof info;
   mu_error err{};
   err.size = sizeof err;
   mu_plan* plan = nullptr;
-  const mu_code code = d->compute.plan_create(d->handle, desc, 0, static_cast<std::uint32_t>(n_in), in.view,
-                                              static_cast<std::uint32_t>(n_out), out.view, &plan, &info, &err);
+  const mu_code code = d->compute.plan_create(d->handle, desc, 0, static_cast<std::uint32_t>(in.count), in.view,
+                                              static_cast<std::uint32_t>(out.count), out.view, &plan, &info, &err);
   if (code == MU_UNSUPPORTED) return false;
   if (code != MU_OK) fail_with_code(op, d, code, err);
   made.plan = plan;
@@ -108,6 +142,7 @@ bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, s
   made.workspace = info.workspace_bytes;
   made.device = d;
   spec |= info.specialized;
+  if (in.has(MU_LAYOUT_ANY) || out.has(MU_LAYOUT_ANY)) read_answers(op, made, info, in.views(), out.views());
   return true;
 }
 
@@ -115,12 +150,13 @@ bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, s
 
 Plan create_plan(const char* op, Device* d, const mu_op* desc, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
                  std::uint32_t& spec, bool elsewhere) {
-  const Blank blank_in(in), blank_out(out);
+  Blank blank_in(in), blank_out(out);
   Plan made{};
   made.device = d;
-  if (try_create(op, d, desc, blank_in, in.size(), blank_out, out.size(), made, spec)) return made;
-  if (elsewhere && d->host_memory && d != builtin())
-    try_create(op, builtin(), desc, blank_in, in.size(), blank_out, out.size(), made, spec);
+  if (try_create(op, d, desc, blank_in, blank_out, made, spec)) return made;
+  if (!elsewhere || !d->host_memory || d == builtin() || blank_in.has(MU_LAYOUT_OPAQUE) || blank_out.has(MU_LAYOUT_OPAQUE)) return made;
+  blank_in.offer_nothing(), blank_out.offer_nothing();
+  try_create(op, builtin(), desc, blank_in, blank_out, made, spec);
   return made;
 }
 

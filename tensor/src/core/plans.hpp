@@ -8,6 +8,12 @@
 
 namespace mushin::core {
 
+/// What a plan answered to MU_LAYOUT_ANY, by the place of the view.
+struct Answers {
+  static constexpr std::size_t most = sizeof(mu_plan_info::layout_id) / sizeof(std::uint64_t);
+  Layout of[most];
+};
+
 // Immutable once it is in the table, and there as long as the process.
 struct Plan {
   std::uint64_t hash;
@@ -16,7 +22,10 @@ struct Plan {
   mu_plan* plan;  // null: the device (and builtin, where it shares memory) refused
   decltype(mu_compute_table::plan_run) run;
   std::uint64_t workspace;
-  Device* device;  // who runs it; builtin in place of a refusing plugin in host memory
+  Device* device;          // who runs it; builtin in place of a refusing plugin in host memory
+  const Answers* answers;  // null: all is strided
+
+  Layout answer(std::size_t view) const { return answers ? answers->of[view] : Layout{}; }
 };
 
 inline std::uint64_t hash_of(const std::uint64_t* key, std::size_t words) {
@@ -63,8 +72,8 @@ inline std::uint32_t known_spec(const Device* d, std::uint32_t request) {
 /// Adds bits. Where there are more than a key told, it has to be made again.
 void learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
 
-/// A plan for an op, from the device or, in host memory and where `elsewhere`, from builtin. `plan` stays null when it is refused. `spec`:
-/// what it has baked in. Throws for every other error.
+/// A plan for an op, from the device or, in host memory and where `elsewhere`, from builtin (if no view is opaque). `plan` stays null when
+/// it is refused. `spec`: what it has baked in. Throws for every other error.
 Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec,
                  bool elsewhere = true);
 

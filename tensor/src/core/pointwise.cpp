@@ -63,7 +63,7 @@ void limit(Node* r, Node* const* arg, unsigned n) {
   for (unsigned i = 0; i < n; ++i) {
     if (arg[i]->state.load(std::memory_order_acquire) != State::pending) continue;
     if (!same_sizes(arg[i], r))
-      force(arg[i]);
+      compute(arg[i]);
     else
       cost += arg[i]->cost;
   }
@@ -74,7 +74,7 @@ void limit(Node* r, Node* const* arg, unsigned n) {
       Node* dearest = nullptr;
       for (unsigned i = 0; i < n; ++i)
         if (arg[i]->state.load(std::memory_order_relaxed) == State::pending && (!dearest || arg[i]->cost > dearest->cost)) dearest = arg[i];
-      force_locked(dearest);
+      compute_locked(dearest);
       cost = Program::exact_cost(r);
     }
   }
@@ -112,7 +112,7 @@ void attach(Node* r, unsigned i, Node* a) {
   set_broadcast_sizes(r, opcode_name(op), arg, n);
   for (unsigned i = 0; i < n; ++i) attach(r, i, arg[i]);
   limit(r, arg, n);
-  if (eager()) force(r);
+  if (eager()) compute(r);
   return made;
 }
 
@@ -126,7 +126,7 @@ Array finish(Node* r, const Node* shape, unsigned cost, Node* const* arg, unsign
   Array made(r);
   r->cost = static_cast<std::uint16_t>(cost);
   if (cost > cost_limit) limit(r, arg, n);
-  if (eager()) force(r);
+  if (eager()) compute(r);
   return made;
 }
 

@@ -5,12 +5,12 @@
 
 namespace mushin::core {
 
-/// The product of two buffers whose sizes fit, to be computed when its value is needed, or now.
+/// The product of two operands with memory whose sizes fit, to be computed when its value is needed, or now.
 Array new_product(Node* a, Node* b, Device*, const Sizes&, std::int64_t count);
 
-/// Computes a product, or waits for the thread that does. With or without the evaluation lock.
-void force_product(Node*);
-/// All products among a program's inputs.
+/// Computes a product, or waits for the thread that does. `locked`: the caller holds the evaluation lock.
+void force_product(Node*, bool locked = false);
+/// All products among a program's inputs. Under the evaluation lock.
 void force_products(const Program&);
 
 /// Computes the pending node `root`, which `program` ends with, as a product's epilogue. False: nothing is done, because other

@@ -21,7 +21,7 @@ unsigned count_new(Node* n, std::uint64_t epoch) {
 void Program::begin(const Device* d) {
   n_in = n_const = n_inst = n_out = 0;
   in_types = 0;
-  products = 0;
+  unready = 0;
   overflow = false;
   written_out = d->writes_out;
   limit_in = static_cast<std::uint16_t>(std::min(most_in, d->info.pw_max_in));
@@ -115,6 +115,16 @@ std::uint64_t* append_spec(std::uint64_t* to, std::uint32_t spec, const mu_tenso
       if (spec & MU_SPEC_SHAPE) *to++ = static_cast<std::uint64_t>(v[k].dim[i]);
       if (spec & MU_SPEC_STRIDE) *to++ = static_cast<std::uint64_t>(v[k].stride[i]);
     }
+  return to;
+}
+
+std::uint64_t* append_layouts(std::uint64_t* to, std::span<const mu_tensor> views) {
+  std::uint64_t* const layouts = to++;  // 2 bits each
+  *layouts = 0;
+  for (std::size_t k = 0; k < views.size(); ++k) {
+    *layouts |= std::uint64_t{views[k].layout} << (2 * k);
+    if (views[k].layout == MU_LAYOUT_OPAQUE) *to++ = views[k].layout_id;
+  }
   return to;
 }
 

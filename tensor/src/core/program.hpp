@@ -24,9 +24,9 @@ struct Program {
   std::uint64_t in_types;
   std::uint16_t n_in, n_const, n_inst, n_out, out[most_out];
   std::uint16_t limit_in, limit_inst, limit_out;
-  std::uint32_t products;  // inputs (a bit each) that are products and have no memory yet
-  bool overflow;           // a limit was met; what was visited since is of no use
-  bool written_out;        // the device refuses optional opcodes: counted as what they are in core ones
+  std::uint32_t unready;  // inputs (a bit each) that are products and have no memory yet, or opaque
+  bool overflow;          // a limit was met; what was visited since is of no use
+  bool written_out;       // the device refuses optional opcodes: counted as what they are in core ones
   std::uint64_t epoch;
 
   /// Begins a linearisation for a device. All of these need the evaluation lock.
@@ -56,7 +56,7 @@ struct Program {
     n->mark = epoch;
     n->edges = 1;
     if (state == State::literal && n->baked) return n->value = add_constant(n);
-    if (state == State::product) products |= 1u << n_in;
+    if (state >= State::product) unready |= 1u << n_in;
     return n->value = add_input(n);
   }
   std::uint16_t add_input(Node* n) {
@@ -67,6 +67,9 @@ struct Program {
   }
   std::uint16_t add_constant(const Node*);
 };
+
+/// The words that tell which views are opaque, and how, or are offered as such.
+std::uint64_t* append_layouts(std::uint64_t* to, std::span<const mu_tensor> views);
 
 /// How many core instructions an optional opcode is.
 unsigned written_out_length(std::uint16_t op);

@@ -214,7 +214,11 @@ Plan create_product(Device* d, const Text& from, std::uint32_t hash, std::span<c
 const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<const mu_tensor> views) {
   const std::uint32_t extra = product | std::uint32_t{views[0].rank} << 4;
   const std::uint32_t told = known_spec(d, MU_OP_MATMUL);
-  std::size_t words = p.finish_key(d, MU_OP_MATMUL, extra, told, views);
+  auto finish_key = [&](std::uint32_t spec) {
+    const std::size_t words = p.finish_key(d, MU_OP_MATMUL, extra, spec, views);
+    return d->layouts ? static_cast<std::size_t>(append_layouts(p.key + words, views) - p.key) : words;
+  };
+  std::size_t words = finish_key(told);
   const std::uint64_t hash = hash_of(p.key, words);
   if (const Plan* plan = find_plan(hash, p.key, words)) return plan;
   Text text = text_of(p), plain;
@@ -223,18 +227,20 @@ const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<con
   Plan made = create_product(d, text, static_cast<std::uint32_t>(hash), views, false, spec);
   if (!made.plan && write_out(text, plain)) made = create_product(d, plain, static_cast<std::uint32_t>(hash), views, false, spec);
   // A plugin that takes the bare product computes it, and the program is a plan of its own; builtin's products are for sizes that it
-  // declines.
-  if (!made.plan && d->host_memory && d != builtin()) {
+  // declines, and strided.
+  const bool opaque = views[0].layout == MU_LAYOUT_OPAQUE || views[1].layout == MU_LAYOUT_OPAQUE;
+  if (!made.plan && d->host_memory && d != builtin() && !opaque) {
     const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, views[0].dtype, MU_MATH_EXACT, nullptr};
     std::uint32_t unused = 0;
     const Plan own = create_plan("matmul", d, &bare.h, views.first(2), views.last(1), unused, false);
+    delete own.answers;
     if (own.plan)
       d->compute.plan_destroy(own.plan);
     else
       made = create_product(builtin(), text, static_cast<std::uint32_t>(hash), views, false, spec);
   }
   learn_spec(d, MU_OP_MATMUL, spec);
-  if (spec & ~told) words = p.finish_key(d, MU_OP_MATMUL, extra, known_spec(d, MU_OP_MATMUL), views);
+  if (spec & ~told) words = finish_key(known_spec(d, MU_OP_MATMUL));
   return keep_plan(made, p.key, words);
 }
 

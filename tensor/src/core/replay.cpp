@@ -4,6 +4,7 @@
 
 #include "core/fail.hpp"
 #include "core/generator.hpp"
+#include "core/layouts.hpp"
 #include "core/plans.hpp"
 #include "core/recording.hpp"
 #include "core/request.hpp"
@@ -140,6 +141,7 @@ void prepare(Contents& s, Cell& c) {
     if (!p.held) drop_ref(p.block);  // the one of allocate(): the node has its own
     n = node_of(*c.place);
   }
+  if (c.writes) forget_packed(node_of(*c.place));
   c.node = n;
 }
 
@@ -147,7 +149,7 @@ void prepare(Contents& s, Cell& c) {
 void make_room(Contents& s, Array& value, const Node* last, std::uint32_t piece, Device* device) {
   const Piece& p = s.pieces[piece];
   const Node* n = value ? node_of(value) : nullptr;
-  if (n && n == last && n->block == p.block && refs_of(n) == 1 && (!p.arena || refs_of_block(p) == 2)) return;
+  if (n && n == last && n->block == p.block && refs_of(n) == 1 && (!p.arena || refs_of_block(p) == 2)) return forget_packed(node_of(value));
   value = Array();
   if (p.arena && refs_of_block(p) != 1) renew(s, piece, device, false);
 }

@@ -12,7 +12,7 @@ namespace mushin::core {
 namespace {
 
 struct Key {
-  std::uint64_t word[8 + 16 * (2 + 2 * max_rank)];
+  std::uint64_t word[9 + 16 * (3 + 2 * max_rank)];
   std::size_t words;
 
   void make(const Device* d, const mu_op* op, std::span<const mu_tensor> views, std::uint32_t spec) {
@@ -29,9 +29,12 @@ struct Key {
     std::uint64_t* w = word + 3 + payload;
     spec &= ~MU_SPEC_RANK;  // told already
     if (spec) w = append_spec(w, spec, views.data(), static_cast<unsigned>(views.size()));
+    if (d->layouts) w = append_layouts(w, views);
     words = static_cast<std::size_t>(w - word);
   }
 };
+
+}  // namespace
 
 const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
   Key key;
@@ -45,8 +48,6 @@ const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned 
   if (spec & ~told) key.make(d, op, views, known_spec(d, op->id));
   return keep_plan(made, key.word, key.words);
 }
-
-}  // namespace
 
 [[gnu::noinline]] bool try_request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
   const Plan* plan = request_plan(name, d, op, n_in, views);
@@ -153,11 +154,25 @@ Device* common_device(const char* op, const Node* a, const Node* b, const Node* 
   return d ? d : a->device;
 }
 
+namespace {
+Array written(const Node* literal, Device* d) {
+  return filled("literal", d, literal->type, literal->sizes, literal->count, literal->bits, literal->baked);
+}
+}  // namespace
+
 Array buffer_of(const Array& a, Device* device) {
   Node* n = node_of(a);
   if (is_buffer(n)) return a;
-  if (is_literal(n) && n->floating) return filled("literal", device ? device : n->device, n->type, n->sizes, n->count, n->bits, n->baked);
+  if (is_literal(n) && n->floating) return written(n, device ? device : n->device);
   force(n);
+  return a;
+}
+
+Array in_memory(const Array& a, Device* device) {
+  Node* n = node_of(a);
+  if (is_buffer(n)) return a;
+  if (is_literal(n) && n->floating) return written(n, device);
+  compute(n);
   return a;
 }
 

@@ -10,6 +10,7 @@ namespace {
 // The stride of `n` along axis `axis` of a space of rank `rank`.
 std::int64_t stride_in(const Node* n, unsigned axis, unsigned rank) {
   const unsigned missing = rank - n->sizes.rank;
+  assert(!is_opaque(n));
   if (axis < missing || n->sizes.at[axis - missing] == 1) return 0;
   return is_buffer(n) ? n->stride[axis - missing] : 0;
 }
@@ -50,6 +51,7 @@ void upload_literal(mu_tensor& v, Node* n, Device* device) {
 }
 
 void view_of(mu_tensor& v, const Node* n) {
+  assert(is_buffer(n));
   view_head(v, n->type, n->sizes.rank);
   view_memory(v, n->block, n->offset);
   for (unsigned i = 0; i < n->sizes.rank; ++i) {

@@ -29,6 +29,7 @@ struct Device {
   mu_compute_table compute;
   mu_device_info info;
   bool host_memory;
+  bool layouts;         // has some of its own: is offered MU_LAYOUT_ANY
   bool writes_out;      // with memory of its own, and refuses optional opcodes: it gets them in core ones
   std::uint32_t index;  // position in the list of opened devices; keys the plan cache
   // Used where the device has memory of its own (in host memory all is done when a call returns):

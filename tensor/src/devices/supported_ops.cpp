@@ -76,9 +76,9 @@ std::array<Example, 13> examples() {
            {"scan", &scan.h, 1, {square, {}}, square}}};
 }
 
-bool takes(const core::Device& d, const Example& e) {
+bool takes(const core::Device& d, const Example& e, mu_plan_info& info) {
   mu_error error = core::empty_error();
-  mu_plan_info info{};
+  info = {};
   info.size = sizeof info;
   mu_plan* plan = nullptr;
   const mu_code code = d.compute.plan_create(d.handle, e.descriptor, MU_PLAN_QUERY_ONLY, e.n_in, e.in, 1, &e.out, &plan, &info, &error);
@@ -86,7 +86,35 @@ bool takes(const core::Device& d, const Example& e) {
   return code == MU_OK;
 }
 
-bool may_fall_back(Device d) { return !d.host_memory() && core::fallback_mode() != core::Fallback::error; }
+// In the layout that the device has chosen for view `k` of a product, if it has.
+mu_tensor as_chosen(mu_tensor v, const mu_plan_info& product, unsigned k) {
+  if (product.layout_id[k] == 0) return v;
+  v.layout = MU_LAYOUT_OPAQUE;
+  v.layout_id = product.layout_id[k], v.bytes = product.layout_bytes[k];
+  std::fill(v.stride, v.stride + v.rank, 0);
+  return v;
+}
+
+// Of what it lays out itself: a result of it becomes strided, and what is strided an operand.
+bool reorders(const core::Device& d, const Example& example) {
+  mu_plan_info product, info;
+  Example multiply{"matmul", &matmul.h, 2, {example.out, example.out}, example.out}, in = example, out = example;
+  if (d.layouts) multiply.in[1].layout = multiply.out.layout = MU_LAYOUT_ANY;
+  if (!takes(d, multiply, product)) return takes(d, example, info);
+  out.in[0] = as_chosen(example.in[0], product, 2);
+  in.out = as_chosen(example.out, product, 1);
+  return takes(d, in, info) && takes(d, out, info);
+}
+
+bool computes(const core::Device& d, const Example& e) {
+  mu_plan_info info;
+  return e.descriptor->id == MU_OP_REORDER ? reorders(d, e) : takes(d, e, info);
+}
+
+// REORDER doesn't: the host knows no device's layouts.
+bool may_fall_back(const mu_op& op, Device d) {
+  return op.id != MU_OP_REORDER && !d.host_memory() && core::fallback_mode() != core::Fallback::error;
+}
 
 }  // namespace
 
@@ -94,11 +122,11 @@ std::vector<OpSupport> supported_ops(Device d) {
   std::vector<OpSupport> all;
   const core::Device* fallback = d.host_memory() ? core::builtin() : nullptr;
   for (const Example& e : examples()) {
-    const bool native = takes(*d.raw(), e);
-    const bool inherited = !native && fallback && fallback != d.raw() && takes(*fallback, e);
-    const op_support otherwise = is_optional(*e.descriptor) ? op_support::decomposed
-                                 : may_fall_back(d)         ? op_support::copied
-                                                            : op_support::absent;
+    const bool native = computes(*d.raw(), e);
+    const bool inherited = !native && fallback && fallback != d.raw() && computes(*fallback, e);
+    const op_support otherwise = is_optional(*e.descriptor)        ? op_support::decomposed
+                                 : may_fall_back(*e.descriptor, d) ? op_support::copied
+                                                                   : op_support::absent;
     all.push_back({e.op, native ? op_support::native : inherited ? op_support::inherited : otherwise});
   }
   return all;

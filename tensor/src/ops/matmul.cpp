@@ -40,7 +40,7 @@ Array matmul(const Array& a, const Array& b) {
   if (sb.rank > 1) to.push(sb.at[sb.rank - 1]);
   const std::int64_t count = checked_count("matmul", to);
   if (inner == 0 || count == 0) return filled("matmul", device, a.type(), to, count, 0, true);
-  const Array x = buffer_of(a, device), y = buffer_of(b, device);
+  const Array x = in_memory(a, device), y = in_memory(b, device);
   return new_product(node_of(x), node_of(y), device, to, count);
 }
 

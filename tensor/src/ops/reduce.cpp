@@ -8,7 +8,7 @@
 #include "core/fallback.hpp"
 #include "core/literal.hpp"
 #include "core/plans.hpp"
-#include "core/product.hpp"
+#include "core/layouts.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
@@ -58,11 +58,11 @@ void linearise(Program& p, Node* n) {
     p.out[0] = p.visit_any(n);
     p.n_out = 1;
     if (p.overflow) {
-      force_locked(n);
+      compute_locked(n);
       continue;
     }
     if (round == 0 && p.n_inst && store_shared(p)) continue;
-    force_products(p);
+    if (p.unready) make_inputs_strided(p);
     return;
   }
   if (p.overflow) fail<PluginError>("[reduce] {} takes no program of one input", n->device->name);

@@ -1,8 +1,10 @@
 // Plans and runs: judged when they are made, copied when they are given, computed by the device's thread.
+#include <cstdio>
 #include <cstring>
 #include <memory>
 
 #include "device.hpp"
+#include "layout.hpp"
 
 namespace fakegpu {
 namespace {
@@ -20,6 +22,8 @@ struct Kernel {
 
 struct mu_plan {
   mu_device* device;
+  std::uint32_t op;
+  std::vector<std::uint64_t> layouts;  // of the inputs and outputs that it was made for
   std::shared_ptr<fakegpu::Kernel> kernel;
 };
 
@@ -49,16 +53,56 @@ mu_code judge(const mu_device* d, const mu_op* op, mu_error* error) {
   return MU_OK;
 }
 
+// What a product takes and makes.
+bool takes(std::size_t k, std::uint32_t n_in, std::uint64_t layout) {
+  const bool tiled = layout == tiles || layout == wide;
+  return k == 0 ? tiled : k == 1 ? layout == panels : k == n_in && tiled;
+}
+std::uint64_t choice(std::size_t k, const mu_tensor& right, const mu_tensor& v) {
+  if (k == 1) return panels;
+  return mu_dtype_bytes(v.dtype) == 8 ? panels : right.layout_id == panels ? wide : tiles;  // so that there are several kinds of result
+}
+
+// What the views are laid out as in this plan: as they are, or as is chosen where that is left to the device. False: it isn't done so.
+bool choose_layouts(mu_device* d, std::uint32_t op, std::vector<mu_tensor>& views, std::uint32_t n_in, mu_plan_info& info) {
+  for (std::size_t k = 0; k < views.size(); ++k) {
+    mu_tensor& v = views[k];
+    if (v.layout == MU_LAYOUT_STRIDED) continue;
+    if (d->plain() || (op != MU_OP_MATMUL && op != MU_OP_REORDER)) return false;
+    if (v.layout == MU_LAYOUT_ANY) {
+      v.layout_id = info.layout_id[k] = choice(k, views[1], v);
+      info.layout_bytes[k] = layout_bytes(v.layout_id, v) - d->due(d->wrong_answer);
+      if (v.layout_id != panels) info.elementwise |= 1u << k;
+    } else if (v.bytes == 0 || layout_bytes(v.layout_id, v) != v.bytes || (op == MU_OP_MATMUL && !takes(k, n_in, v.layout_id))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 mu_code plan_create(mu_device* d, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
                     const mu_tensor* out, mu_plan** plan, mu_plan_info* info, mu_error* error) noexcept {
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
   if (const mu_code code = judge(d, op, error); code != MU_OK) return code;
+  std::vector<mu_tensor> views(in, in + n_in);
+  views.insert(views.end(), out, out + n_out);
+  mu_plan_info chosen{};
+  if (!choose_layouts(d, op->id, views, n_in, chosen)) return mu_fail(error, MU_UNSUPPORTED, 0, "not from or to this layout");
+  std::vector<std::uint64_t> layouts;
+  for (mu_tensor& v : views) {
+    layouts.push_back(v.layout_id);
+    if (v.layout != MU_LAYOUT_STRIDED) set_rows(v);
+  }
   auto kernel = std::make_shared<Kernel>(Kernel{d->kernels->compute});
-  const mu_code code = kernel->table->plan_create(d->kernel_device, op, flags, n_in, in, n_out, out, &kernel->plan, info, error);
+  const mu_code code =
+      kernel->table->plan_create(d->kernel_device, op, flags, n_in, views.data(), n_out, views.data() + n_in, &kernel->plan, info, error);
   if (code != MU_OK) return code;
+  std::memcpy(info->layout_id, chosen.layout_id, sizeof chosen.layout_id);
+  std::memcpy(info->layout_bytes, chosen.layout_bytes, sizeof chosen.layout_bytes);
+  info->elementwise = chosen.elementwise;
   info->workspace_bytes = workspace_bytes;
   info->workspace_align = 64;
-  if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = new mu_plan{d, std::move(kernel)};
+  if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = new mu_plan{d, op->id, std::move(layouts), std::move(kernel)};
   return MU_OK;
 }
 
@@ -66,12 +110,15 @@ mu_code plan_create(mu_device* d, const mu_op* op, std::uint32_t flags, std::uin
 struct Run {
   mu_device* device;
   std::shared_ptr<Kernel> kernel;
+  std::vector<std::uint64_t> layouts;
   std::vector<mu_tensor> in, out;
   mu_buffer* workspace;
   std::uint64_t workspace_offset;
   std::vector<std::shared_ptr<Bytes>> used;
+  std::vector<std::vector<std::byte>> rows;  // of what is opaque, by its place
 
   static Access access(const mu_tensor& v, bool writes) {
+    if (v.layout == MU_LAYOUT_OPAQUE) return {v.buffer, v.byte_offset, v.byte_offset + v.bytes, writes};
     std::uint64_t last = 0;
     for (int i = 0; i < v.rank; ++i)
       if (v.dim[i] > 0) last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
@@ -84,22 +131,38 @@ struct Run {
     return all;
   }
 
-  // From a handle to the bytes. Empty: all is well.
-  std::string resolve(mu_tensor& v) {
+  // From a handle to the bytes, and from a layout to rows. Empty: all is well.
+  std::string resolve(mu_tensor& v, std::size_t k) {
+    if ((v.layout == MU_LAYOUT_OPAQUE ? v.layout_id : v.layout) != layouts[k]) return "a view is not laid out as its plan was told";
     auto bytes = device->memory.find(v.buffer);
     if (!bytes) return "a run uses a buffer that was freed";
+    used.push_back(bytes);
     if (access(v, false).end > bytes->size) return "a view ends outside its buffer";
+    if (layouts[k]) {
+      if (v.bytes != layout_bytes(layouts[k], v)) return "a layout has another size";
+      rows[k].resize(row_bytes(v));
+      if (k < in.size()) unpack(v, bytes->data + v.byte_offset, rows[k].data());
+      set_rows(v);
+      v.buffer = reinterpret_cast<mu_buffer*>(rows[k].data());
+      return {};
+    }
     v.buffer = reinterpret_cast<mu_buffer*>(bytes->data);
-    used.push_back(std::move(bytes));
     return {};
+  }
+
+  void pack_outputs(const std::vector<mu_tensor>& given) {
+    for (std::size_t k = in.size(); k < rows.size(); ++k)
+      if (layouts[k]) pack(given[k - in.size()], rows[k].data(), used[k]->data + given[k - in.size()].byte_offset);
   }
 
   Failure operator()() {
     const auto scratch = device->memory.find(workspace);
     if (!scratch || workspace_offset + workspace_bytes > scratch->size) return {MU_INTERNAL, "the workspace was freed, or is too small"};
-    for (auto* list : {&in, &out})
-      for (mu_tensor& v : *list)
-        if (std::string wrong = resolve(v); !wrong.empty()) return {MU_INTERNAL, std::move(wrong)};
+    const std::vector<mu_tensor> given = out;
+    rows.resize(layouts.size());
+    for (std::size_t k = 0; k < layouts.size(); ++k)
+      if (std::string wrong = resolve(k < in.size() ? in[k] : out[k - in.size()], k); !wrong.empty())
+        return {MU_INTERNAL, std::move(wrong)};
     used.push_back(scratch);
     std::memset(scratch->data + workspace_offset, 0xEE, workspace_bytes);  // whoever shares this memory will notice
     mu_error error{};
@@ -108,11 +171,21 @@ struct Run {
                                                  static_cast<std::uint32_t>(out.size()), out.data(), nullptr, 0, &error);
     std::memset(scratch->data + workspace_offset, 0xEE, workspace_bytes);
     if (code != MU_OK) return {code, error.message};
+    pack_outputs(given);
     for (const auto& b : used)
       if (b->freed) return {MU_INTERNAL, "a buffer was freed while a run used it"};
     return {};
   }
 };
+
+// Tests count them by the number in the last message.
+void tell_reorder(const mu_plan& p) {
+  char text[96];
+  const int n =
+      std::snprintf(text, sizeof text, "fakegpu:%d reorder %llu: %s to %s", p.device->index,
+                    static_cast<unsigned long long>(++p.device->reorders), name_of_layout(p.layouts[0]), name_of_layout(p.layouts[1]));
+  p.device->host->log(p.device->host->ctx, MU_LOG_DEBUG, text, static_cast<std::size_t>(n));
+}
 
 mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out,
                  mu_buffer* workspace, std::uint64_t offset, mu_error* error) noexcept {
@@ -120,7 +193,9 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
   if (d->due(d->no_memory_to_run)) return mu_fail(error, MU_OUT_OF_MEMORY, 0, "no room for this run");
   if (!stream) stream = d->queue.default_stream();
-  const auto run = std::make_shared<Run>(Run{d, plan->kernel, {in, in + n_in}, {out, out + n_out}, workspace, offset, {}});
+  if (plan->op == MU_OP_REORDER) tell_reorder(*plan);
+  const auto run =
+      std::make_shared<Run>(Run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, {}, {}});
   const bool fails = d->due(d->failing_run), loses = d->due(d->lost);
   return tell(error, d->queue.give(stream, run->accesses(), [=] {
     if (fails) return Failure{MU_INTERNAL, "the run that was to fail"};

@@ -1,5 +1,6 @@
 // One fake device: its memory, its queue, the faults that tests ask for, and the builtin backend's kernels, which its own thread runs.
 #pragma once
+#include <atomic>
 #include <mutex>
 
 #include "faults.hpp"
@@ -14,10 +15,12 @@ struct mu_device {
   mu_device* kernel_device;
   const std::uint64_t total;    // bytes of memory: MUSHIN_FAKEGPU_MEMORY
   const std::uint64_t refused;  // an op: MUSHIN_FAKEGPU_REFUSE
+  const mu_host* host;
+  std::atomic<std::uint64_t> reorders{0};
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;
-  fakegpu::Fault no_memory, no_memory_to_run, failing_run, failing_upload, lost;
+  fakegpu::Fault no_memory, no_memory_to_run, failing_run, failing_upload, lost, wrong_answer;
 
   bool due(fakegpu::Fault& f) {
     const std::lock_guard lock(fault_mutex);

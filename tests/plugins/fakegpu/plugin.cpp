@@ -20,19 +20,21 @@ std::uint64_t number(const mu_host* host, const char* key, std::uint64_t otherwi
 }  // namespace
 }  // namespace fakegpu
 
-mu_device::mu_device(int i, const mu_host* host, const mu_plugin* with, mu_device* handle)
+mu_device::mu_device(int i, const mu_host* given, const mu_plugin* with, mu_device* handle)
     : index(i),
       kernels(with),
       kernel_device(handle),
-      total(fakegpu::number(host, "MEMORY", std::uint64_t{1} << 30)),
-      refused(fakegpu::number(host, "REFUSE", 0)),
+      total(fakegpu::number(given, "MEMORY", std::uint64_t{1} << 30)),
+      refused(fakegpu::number(given, "REFUSE", 0)),
+      host(given),
       memory(total),
       queue(this, i == 0),
-      no_memory(host, "OOM", i),
-      no_memory_to_run(host, "OOM_RUN", i),
-      failing_run(host, "FAIL_RUN", i),
-      failing_upload(host, "FAIL_UPLOAD", i),
-      lost(host, "LOST", i) {}
+      no_memory(given, "OOM", i),
+      no_memory_to_run(given, "OOM_RUN", i),
+      failing_run(given, "FAIL_RUN", i),
+      failing_upload(given, "FAIL_UPLOAD", i),
+      lost(given, "LOST", i),
+      wrong_answer(given, "WRONG_LAYOUT", i) {}
 
 namespace fakegpu {
 
@@ -59,6 +61,7 @@ mu_code info(mu_device* d, mu_device_info* to, mu_error*) noexcept {
   to->kind = MU_KIND_VENDOR;
   to->mem_total = d->total;
   to->mem_align = 64;
+  to->caps = d->plain() ? 0 : MU_CAP_OPAQUE_LAYOUTS;
   to->pw_max_in = most_in, to->pw_max_out = most_out, to->pw_max_inst = most_inst;
   std::snprintf(to->name, sizeof to->name, "a fake that %s", d->plain() ? "does only what it must" : "does all that builtin does");
   return MU_OK;

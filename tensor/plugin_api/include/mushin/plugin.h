@@ -82,9 +82,13 @@ typedef uint32_t mu_dtype;
 
 static inline uint32_t mu_dtype_bytes(mu_dtype t) { return (t >> 8 & 0xFFu) / 8u; }
 
+/* Every op takes strided views. The others are given to devices with MU_CAP_OPAQUE_LAYOUTS only.
+ * OPAQUE: in a layout that this device has answered with: `dim` as ever, every stride 0, `layout_id` and `bytes` from the answer. To plan_create
+ *   an op may be refused for the layouts of its inputs: the host then reorders them and asks again.
+ * ANY: in plan_create, "choose for me". The strides tell how an input lies, or how the result would if nothing else is chosen. */
 #define MU_LAYOUT_STRIDED 0u
-#define MU_LAYOUT_OPAQUE 1u /* layout_id is a token of this device of this build of the plugin */
-#define MU_LAYOUT_ANY 2u    /* plan_create only: "choose for me"; the answer is in mu_plan_info */
+#define MU_LAYOUT_OPAQUE 1u
+#define MU_LAYOUT_ANY 2u
 
 #define MU_VIEW_READ_ONLY 1u
 /* Borrowed for the call. In plan_create `buffer` is NULL and `dim`, `stride` beyond `rank` are zero; in plan_run they are
@@ -100,7 +104,7 @@ typedef struct mu_tensor {
   int64_t dim[MU_MAX_RANK];
   int64_t stride[MU_MAX_RANK];
   uint64_t layout_id;
-  uint64_t bytes; /* reachable from byte_offset */
+  uint64_t bytes; /* reachable from byte_offset; OPAQUE: of the layout */
 } mu_tensor;
 
 #include "mushin/plugin_ops.h"
@@ -122,11 +126,15 @@ typedef struct mu_plan_info {
   uint32_t specialized;
   uint64_t workspace_bytes;
   uint64_t workspace_align;
-  uint64_t layout_id[16];    /* answers to MU_LAYOUT_ANY: inputs, then outputs */
+  /* Answers to MU_LAYOUT_ANY, by the place of the view: inputs, then outputs. 0: strided, as the view tells. Else a token of this device, which
+   * with element type and dims says where each element lies in `layout_bytes` bytes. */
+  uint64_t layout_id[16];
   uint64_t layout_bytes[16];
   double cost_hint_ns; /* 0: unknown */
   uint32_t flags;
-  uint32_t zero0;
+  /* Bit k: layout_id[k] is an order of elements, and of padding that may hold anything. A pointwise program of operands and results of one such
+   * token, element type and dims then runs over all layout_bytes as over one row, and its results are of that layout. */
+  uint32_t elementwise;
 } mu_plan_info;
 
 #define MU_KIND_CPU 1u
@@ -140,6 +148,8 @@ typedef struct mu_plan_info {
  * address, the memory table may be NULL, and every op that the plugin refuses runs on the builtin backend in place, without copies. */
 #define MU_CAP_HOST_MEMORY 1u
 #define MU_CAP_OWN_THREADS 2u /* uses OpenMP, TBB … instead of mu_host.parallel_for */
+/* Answers MU_LAYOUT_ANY with layouts of its own, and has MU_OP_REORDER between each of them and strided views. Others are never asked. */
+#define MU_CAP_OPAQUE_LAYOUTS 4u
 
 typedef struct mu_device_info {
   uint32_t size;

@@ -191,7 +191,7 @@ typedef struct mu_op_scatter_add {
   uint32_t deterministic;
 } mu_op_scatter_add;
 
-/* in[0] to out[0] between layouts of one device. */
+/* in[0] to out[0], of equal dims and one element type: from a layout of the device to strides, or from strides to a layout. */
 typedef struct mu_op_reorder { mu_op h; } mu_op_reorder;
 
 #define MU_SOFTMAX 0              /* in: x          out: exp(x - max) / sum                                 */
