@@ -54,6 +54,23 @@ TEST(Capture, TrainsAsTheFunctionItself) {
   EXPECT_EQ(a.b.value().to_vector(), b.b.value().to_vector());
 }
 
+// A device with layouts of its own keeps a weight in one of them, too.
+TEST(Capture, ProductsBetweenReplaysAreOfTheNewValues) {
+  Regression a, b;
+  const auto before = mu::matmul(batch(2), mu::tensor<3, 2>({1, 0, -1, 2, 0, 1}));
+  mu::core::evaluate(before.raw());
+  auto add_before = mu::capture([&before](const auto& x) { return mu::matmul(before * 2, x) + before; }, mu::eye<2, 2>());
+  EXPECT_EQ(add_before(mu::eye<2, 2>(2)).to_vector(), (before * 5).to_vector());
+  auto step = mu::capture([&b](const auto& x, const auto& y) { return b.step(x, y); }, batch(0), targets(0));
+  a.step(batch(0), targets(0));
+  for (int i = 1; i < 5; ++i) {
+    for (int k = 0; k < 3; ++k)
+      EXPECT_EQ(mu::matmul(batch(k), a.w.value()).to_vector(), mu::matmul(batch(k), b.w.value()).to_vector()) << i << ", " << k;
+    a.step(batch(i), targets(i));
+    step(batch(i), targets(i));
+  }
+}
+
 TEST(Capture, TakesNoMemoryAndBuildsNoGraphWhenReplayed) {
   Regression r;
   auto step = mu::capture([&r](const auto& x, const auto& y) { return r.step(x, y); }, batch(0), targets(0));
