@@ -226,6 +226,24 @@ TEST(Capture, TakesValuesFromBeforeAsTheyWere) {
   EXPECT_EQ(d.to_vector(), (std::vector<float>{5, 7}));
 }
 
+TEST(Capture, TakesPendingValuesOfAStateAsItWas) {
+  mu::core::Array state = (mu::tensor<2>({1, 2}) + 1.0f).raw();
+  mu::core::evaluate(state);
+  std::optional pending{mu::Tensor<float, 2>{state} * 3.0f};
+  auto step = mu::capture([&] {
+    const auto before = std::exchange(pending, std::nullopt);
+    mu::core::Array* const to[] = {&state};
+    const mu::core::Array next[] = {mu::core::add(state, mu::core::literal(1, mu::dtype::f32))};
+    const auto y = *before * 2.0f;
+    mu::core::evaluate(y.raw());
+    mu::core::assign(to, next, 1);
+    return y;
+  });
+  step();
+  EXPECT_EQ(step().to_vector(), (std::vector<float>{12, 18}));
+  EXPECT_EQ((mu::Tensor<float, 2>{state}.to_vector()), (std::vector<float>{5, 6}));
+}
+
 TEST(Capture, RefusesToChangeWhatOthersHold) {
   mu::core::Array state = (mu::tensor<2>({1, 2}) + 1.0f).raw();
   mu::core::evaluate(state);
@@ -265,6 +283,19 @@ TEST(Capture, KeepsWhatItReads) {
   const auto other = mu::fill<3>(7.0f) + mu::tensor<3>({1, 2, 3});  // may take the memory of x, if it was let go of
   EXPECT_EQ(other.to_vector(), (std::vector<float>{8, 9, 10}));
   EXPECT_EQ(step(mu::tensor<3>({0, 0, 1})).to_vector(), (std::vector<float>{2, 4, 8}));
+}
+
+TEST(Capture, DoesNotWriteOverWhatItLetsGoOf) {
+  std::optional x{mu::tensor<3>({1, 2, 3})};
+  auto step = mu::capture(
+      [&x](const auto& y) {
+        const auto z = *x + y;
+        x.reset();
+        return z;
+      },
+      mu::tensor<3>({1, 1, 1}));
+  step(mu::tensor<3>({5, 5, 5}));
+  EXPECT_EQ(step(mu::tensor<3>({0, 0, 1})).to_vector(), (std::vector<float>{1, 2, 4}));
 }
 
 TEST(Capture, ReadsInputsOfAnyLayoutAndOfOneSize) {
