@@ -1,6 +1,6 @@
 // expect: [layer_norm] the gain must have the last extents of x
-// expect: (2, 3)
-// expect: (2)
+// note-gcc: "(2, 3)"
+// note-gcc: "(2)"
 #include "mushin/tensor.hpp"
 
 namespace mu = mushin;

@@ -23,10 +23,16 @@ core::Array* append(core::Array* to, const std::tuple<A...>& t) {
   return to;
 }
 
+template <class R>
+inline constexpr bool can_be_captured = TensorLike<R>;
+template <>
+inline constexpr bool can_be_captured<void> = true;
+template <class... A>
+inline constexpr bool can_be_captured<std::tuple<A...>> = (can_be_captured<A> && ...);
+
 /// What a captured function gives: its results as constants.
 template <class R>
 struct CapturedResult {
-  static_assert(TensorLike<R>, "[capture] the function returns nothing, a tensor, or a tuple of tensors");
   using type = value_of<R>;
   static constexpr unsigned count = 1;
   static type from(const core::Array* a) { return type{*a}; }
@@ -125,7 +131,9 @@ class Captured {
 template <class F, TensorLike... X>
 auto capture(F f, const X&... x) {
   static_assert((Constant<X> && ...), "[capture] inputs are constants: give the value, x.value()");
-  return Captured<F, X...>(std::move(f), x...);
+  constexpr bool good = detail::can_be_captured<std::remove_cvref_t<decltype(f(x...))>>;
+  static_assert(good, "[capture] the function returns nothing, a tensor, or a tuple of tensors");
+  if constexpr (good) return Captured<F, X...>(std::move(f), x...);
 }
 
 }  // namespace mushin
