@@ -107,6 +107,7 @@ struct Matmul final : mu_plan {
     mu_tensor inputs[Program::most_inputs];
     inputs[0] = part_view(j.plan.dtype, j.product, part);
     for (std::uint32_t i = 2; i < j.plan.n_in; ++i) inputs[i - 1] = part_view(j.in[i].dtype, matrix_of(j.in[i], *j.out, j.batch), part);
+    if (run_small(j.plan.epilogue, inputs, &target)) return;
     const Run bound(j.plan.epilogue, target, inputs, &target);
     Room room;
     bound.range(0, bound.size(), room);
