@@ -1,5 +1,6 @@
 #pragma once
 // Variables and gradients, over the tensor layer.
+#include "mushin/autograd/apply.hpp"
 #include "mushin/autograd/grad.hpp"
 #include "mushin/autograd/traced.hpp"
 #include "mushin/autograd/variable.hpp"

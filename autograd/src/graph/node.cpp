@@ -9,6 +9,7 @@
 namespace mushin::core {
 namespace {
 void give_back(GraphNode* n) noexcept {
+  delete n->extras;
   if (!n->rule) {
     delete static_cast<LeafNode*>(n);
     return;
@@ -22,6 +23,14 @@ void give_back(GraphNode* n) noexcept {
 
 }  // namespace
 
+GraphNode* new_node(const Rule& rule) {
+  auto* n = new (thread_state.nodes.take()) GraphNode{};
+  ++thread_state.alive;
+  n->refs = 1;
+  n->rule = &rule;
+  return n;
+}
+
 std::uint64_t next_sequence(std::uint64_t newest) noexcept {
   // A Lamport clock: the order holds across threads although they share nothing.
   return thread_state.clock = (newest > thread_state.clock ? newest : thread_state.clock) + 1;
@@ -30,16 +39,14 @@ std::uint64_t next_sequence(std::uint64_t newest) noexcept {
 void release_kept(GraphNode& n) noexcept {
   for (Array& a : n.kept)
     if (a) a = Array();
+  if (n.extras) n.extras->function.reset();
 }
 
 Traced record_node(const Rule& rule, Array&& value, const Traced* const* operands, unsigned count, Parameters parameters) {
   if (thread_state.silent) return std::move(value);
-  auto* n = new (thread_state.nodes.take()) GraphNode{};
-  ++thread_state.alive;
-  n->refs = 1;
-  n->rule = &rule;
+  GraphNode* n = new_node(rule);
   Traced result(std::move(value), n);
-  n->operands = static_cast<std::uint8_t>(count);
+  n->operands = static_cast<std::uint16_t>(count);
   n->parameter[0] = parameters.first;
   n->parameter[1] = parameters.second;
   unsigned traced = 0;
@@ -61,15 +68,20 @@ Traced record_node(const Rule& rule, Array&& value, const Traced* const* operand
 }
 
 void destroy(GraphHead* head) noexcept {
-  // A list instead of recursion: a graph may be a million ops deep.
-  auto* list = static_cast<GraphNode*>(head);
-  list->next = nullptr;
-  while (list) {
-    GraphNode* n = std::exchange(list, list->next);
-    for (GraphNode* in : n->operand)
-      if (in && count_down(in->refs)) in->next = std::exchange(list, in);
+  // A list instead of recursion: a graph may be a million ops deep, also where functions hold results by themselves.
+  auto* last = static_cast<GraphNode*>(head);
+  last->next = thread_state.doomed;
+  thread_state.doomed = last;
+  if (thread_state.destroying) return;
+  thread_state.destroying = true;
+  while (thread_state.doomed) {
+    GraphNode* n = std::exchange(thread_state.doomed, thread_state.doomed->next);
+    GraphNode* const* inputs = n->inputs();
+    for (unsigned i = 0; i < n->operands; ++i)
+      if (inputs[i] && count_down(inputs[i]->refs)) inputs[i]->next = std::exchange(thread_state.doomed, inputs[i]);
     give_back(n);
   }
+  thread_state.destroying = false;
 }
 
 }  // namespace mushin::core

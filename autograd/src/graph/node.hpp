@@ -2,12 +2,15 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
-#include "mushin/autograd/core/traced.hpp"
+#include "mushin/autograd/core/function.hpp"
 
 namespace mushin::core {
 
-inline constexpr unsigned max_operands = 3;
+inline constexpr unsigned max_operands = 3;  // of an op; those of a Function go to most_operands
+inline constexpr unsigned most_operands = 65535;
 inline constexpr unsigned result_slot = max_operands;
 
 class Pullback;
@@ -25,9 +28,11 @@ struct Rule {
   void (*pull)(Pullback&);
 };
 
-/// Never moves, is never changed once made, except for `released` and the fields of the pass that claimed it.
+struct Extras;
+
+/// Never moves, is never changed once made, except for `released`, `extras` and the fields of the pass that claimed it.
 struct GraphNode : GraphHead {
-  std::uint8_t operands;
+  std::uint16_t operands;
   std::atomic<bool> released;        // a backward pass freed what was kept
   std::uint32_t slot;                // position in the claiming pass
   std::uint64_t sequence;            // greater than that of every operand
@@ -38,9 +43,28 @@ struct GraphNode : GraphHead {
   std::int64_t parameter[2];
   std::atomic<Pass*> claim;  // the backward pass that uses `slot`
   GraphNode* next;           // in the list of those being destroyed
-};
-static_assert(sizeof(GraphNode) <= 200);
+  Extras* extras;            // null for nearly all
 
+  /// As many as `operands`; null: a constant.
+  GraphNode* const* inputs() const noexcept;
+};
+static_assert(sizeof(GraphNode) <= 200, "a recorded op takes at most 200 bytes besides the values it keeps");
+
+/// What few nodes have.
+struct Extras {
+  const char* name = nullptr;          // of the function
+  std::unique_ptr<Function> function;  // null once released
+  std::vector<GraphNode*> operands;    // where there are more than fit into the node
+  std::vector<Sizes> sizes;            // of the function's operands
+};
+inline GraphNode* const* GraphNode::inputs() const noexcept { return operands <= max_operands ? operand : extras->operands.data(); }
+/// The op that made the value.
+inline const char* name_of(const GraphNode& n) noexcept {
+  return n.extras && n.extras->name ? n.extras->name : n.rule ? n.rule->name : "variable";
+}
+
+/// Without operands, which the caller adds, and with one reference.
+GraphNode* new_node(const Rule&);
 /// Greater than `newest` and than all that this thread was given before.
 std::uint64_t next_sequence(std::uint64_t newest) noexcept;
 /// Lets go of the values a rule would read. The operands stay, so that the graph can still be walked.

@@ -22,8 +22,9 @@ Pass::Pass(const char* op, const Traced& root) : Pass() {
   // The list is its own queue.
   for (std::size_t i = 0; i < entries_->size(); ++i) {
     GraphNode* n = (*entries_)[i].node;
+    GraphNode* const* inputs = n->inputs();
     for (unsigned k = 0; k < n->operands; ++k)
-      if (n->operand[k]) visit(n->operand[k]);
+      if (inputs[k]) visit(inputs[k]);
   }
   sort();
 }
@@ -73,8 +74,9 @@ void Pass::want_paths() {
   // Oldest first: operands are decided before what was made from them.
   for (auto e = entries_->rbegin(); e != entries_->rend(); ++e) {
     e->pulled = false;
+    GraphNode* const* inputs = e->node->inputs();
     for (unsigned k = 0; k < e->node->operands && !e->pulled; ++k)
-      if (e->node->operand[k]) e->pulled = find(e->node->operand[k])->wanted;
+      if (inputs[k]) e->pulled = find(inputs[k])->wanted;
     e->wanted = e->asked || e->pulled;
   }
 }
@@ -82,9 +84,10 @@ void Pass::want_paths() {
 void Pass::check_usable(const char* op) const {
   for (const Entry& e : *entries_)
     if (e.pulled && e.node->released.load(std::memory_order_relaxed))
-      throw GraphError(fmt::format("[{}] an earlier backward() freed the graph ({}): keep it with backward(mushin::retain_graph)", op,
-                                   e.node->rule->name)
-                           .c_str());
+      throw GraphError(
+          fmt::format("[{}] an earlier backward() freed the graph of a result of {}: keep it with backward(mushin::retain_graph)", op,
+                      name_of(*e.node))
+              .c_str());
 }
 
 }  // namespace mushin::core

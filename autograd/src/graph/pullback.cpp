@@ -8,12 +8,15 @@
 namespace mushin::core {
 
 void Pullback::give(unsigned i, Traced g) {
-  if (!node_.operand[i]) return;
-  Pass::Entry& to = *pass_.find(node_.operand[i]);
-  if (!to.wanted) return;
+  if (!wants(i)) return;
   // The one place where a gradient gets its operand's shape.
   if (!(g.sizes() == sizes(i))) g = sum_to(g, sizes(i));
-  to.cotangent = to.cotangent ? add(to.cotangent, g) : std::move(g);
+  give_whole(i, std::move(g));
+}
+
+void Pullback::give_whole(unsigned i, Traced g) {
+  Traced& to = pass_.find(node_.inputs()[i])->cotangent;
+  to = to ? add(to, g) : std::move(g);
 }
 
 Traced Pullback::kept(unsigned slot, GraphNode* maker) const {

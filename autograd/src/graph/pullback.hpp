@@ -19,7 +19,7 @@ class Pullback {
   /// Has the result's shape.
   const Traced& cotangent() const { return cotangent_; }
   /// Whether operand i's gradient is asked for.
-  bool wants(unsigned i) const { return node_.operand[i] && pass_.find(node_.operand[i])->wanted; }
+  bool wants(unsigned i) const { return node_.inputs()[i] && pass_.find(node_.inputs()[i])->wanted; }
   /// Operand i's value; the rule's Keeps must list it. To be read once, and so is `result`.
   Traced operand(unsigned i) const { return kept(i, node_.operand[i]); }
   Traced result() const { return kept(result_slot, &node_); }
@@ -29,8 +29,14 @@ class Pullback {
   bool is_square() const { return node_.operand[0] == node_.operand[1] && node_.kept[0].node() == node_.kept[1].node(); }
   std::int64_t parameter(unsigned i) const { return node_.parameter[i]; }
 
+  GraphNode& node() const { return node_; }
+  /// Whether what the rule computes is to be recorded.
+  bool linked() const { return values_ == KeptValues::linked; }
+
   /// Adds `g` to operand i's cotangent, summed to its shape if it was broadcast. Operands nobody asks for are skipped.
   void give(unsigned i, Traced g);
+  /// The same, of that shape already.
+  void give_whole(unsigned i, Traced g);
 
  private:
   Traced kept(unsigned slot, GraphNode* maker) const;

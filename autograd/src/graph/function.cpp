@@ -1,0 +1,64 @@
+#include "mushin/autograd/core/function.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "graph/check.hpp"
+#include "graph/pullback.hpp"
+#include "graph/thread_state.hpp"
+#include "mushin/tensor/error.hpp"
+
+namespace mushin::core {
+namespace {
+
+void pull_function(Pullback& p) {
+  const GraphNode& n = p.node();
+  const auto count = n.operands;
+  const auto wanted = std::make_unique<bool[]>(count);
+  const auto head = std::make_unique<GraphHead*[]>(count);
+  std::vector<Traced> gradient(count);
+  for (unsigned i = 0; i < count; ++i) {
+    wanted[i] = p.wants(i);
+    head[i] = n.inputs()[i];
+  }
+  n.extras->function->pull({p.cotangent(), &p.node(), head.get(), wanted.get(), gradient.data(), p.linked()});
+  for (unsigned i = 0; i < count; ++i) {
+    if (!wanted[i] || !gradient[i]) continue;
+    check_same_sizes(n.extras->name, "a gradient has its operand's shape", n.extras->sizes[i], gradient[i].sizes());
+    p.give_whole(i, p.linked() ? std::move(gradient[i]) : Traced(gradient[i].value()));
+  }
+}
+constexpr Rule function_rule{"function", {}, pull_function};
+
+}  // namespace
+
+Function::~Function() = default;
+
+Traced record_function(const char* name, Array value, const Traced* operands, unsigned count, Function* owned) {
+  auto extras = std::make_unique<Extras>();
+  extras->function.reset(owned);
+  const bool traced = std::any_of(operands, operands + count, [](const Traced& t) { return t.node(); });
+  if (thread_state.silent || !traced) return value;
+  if (count > most_operands) fail_graph(name, fmt::format("at most {} operands: {}", most_operands, count).c_str());
+  extras->name = name;
+  for (unsigned i = 0; i < count; ++i) extras->sizes.push_back(operands[i].sizes());
+  if (count > max_operands) extras->operands.resize(count);
+  GraphNode* n = new_node(function_rule);
+  GraphNode** inputs = count > max_operands ? extras->operands.data() : n->operand;
+  std::uint64_t newest = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    auto* in = inputs[i] = static_cast<GraphNode*>(operands[i].node());
+    if (!in) continue;
+    add_ref(in);
+    newest = std::max(newest, in->sequence);
+  }
+  n->operands = static_cast<std::uint16_t>(count);
+  n->sequence = next_sequence(newest);
+  n->extras = extras.release();
+  return Traced(std::move(value), n);
+}
+
+void fail_graph(const char* name, const char* rule) { throw GraphError(fmt::format("[{}] {}", name, rule).c_str()); }
+
+}  // namespace mushin::core
