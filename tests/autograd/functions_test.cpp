@@ -3,6 +3,7 @@
 
 #include "mushin/autograd.hpp"
 #include "support/matchers.hpp"
+#include "support/splitmix.hpp"
 
 namespace mushin::test {
 namespace {
@@ -185,6 +186,74 @@ TEST(CustomFunction, FreesWhatItSaved) {
   EXPECT_GT(value->refs, without);
   y.backward();
   EXPECT_LT(value->refs, without);  // exp let go of it too
+}
+
+testing::AssertionResult has(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no '" << part << "' in: " << text;
+}
+
+/// Cube with a slope that is `off` at one element.
+struct WrongCube {
+  double off;
+  auto forward(auto& ctx, const auto& x) const { return ctx.save(x * x * x, x); }
+  auto backward(const auto& ctx, const auto& gy) const {
+    const auto [x] = ctx.saved();
+    return 3 * x * x * gy + tensor<double, 2, 2>({0, 0, off, 0}).to<typename std::remove_cvref_t<decltype(gy)>::element>();
+  }
+};
+auto wrong_by(double off) {
+  return [off](const auto& x, const auto&...) { return mushin::apply(WrongCube{off}, x); };
+}
+
+TEST(Gradcheck, TellsWhereAGradientIsWrong) {
+  const auto x = tensor<double, 2, 2>({1, -2, 0.5, 3});
+  const auto good = gradcheck(wrong_by(0), x);
+  EXPECT_TRUE(good.ok) << good.text;
+  EXPECT_LT(good.worst, 1e-8);
+  EXPECT_TRUE(has(good.text, "[gradcheck] gradients agree: 0 of 4 elements differ"));
+  const auto bad = gradcheck(wrong_by(1e-3), x);
+  EXPECT_FALSE(bad.ok);
+  EXPECT_GT(bad.worst, bad.tolerance);
+  EXPECT_TRUE(has(bad.text, "[gradcheck] gradients are wrong: 1 of 4 elements differ; the worst is operand 0 (double (2, 2)) at (1, 0)"));
+  EXPECT_TRUE(has(bad.text, ": the gradient is 0.610375, central differences with step 6.06e-06 give 0.609375,"));
+  EXPECT_FALSE(gradcheck(wrong_by(NAN), x).ok);
+  EXPECT_TRUE(std::isnan(gradcheck(wrong_by(NAN), x).worst));
+}
+
+TEST(Gradcheck, KnowsThePrecisionOfEachType) {
+  auto check = []<class T>(T, double off) { return gradcheck(wrong_by(off), tensor<double, 2, 2>({1, -2, 0.5, 3}).to<T>()); };
+  EXPECT_TRUE(check(float{}, 0).ok) << check(float{}, 0).text;
+  EXPECT_TRUE(has(check(float{}, 0).text, "; in float differences have few digits: check in double for more"));
+  EXPECT_FALSE(check(float{}, 0.5).ok);
+  EXPECT_TRUE(check(f16{}, 0).ok) << check(f16{}, 0).text;
+  EXPECT_FALSE(check(f16{}, 20).ok);
+  EXPECT_TRUE(check(bf16{}, 0).ok) << check(bf16{}, 0).text;
+  EXPECT_FALSE(check(bf16{}, 40).ok);
+}
+
+/// Right at the first order, but what it saves does depend on x.
+struct Sine {
+  static auto forward(auto& ctx, const auto& x) { return ctx.save(sin(x), ctx.independent(cos(x))); }
+  static auto backward(const auto& ctx, const auto& gy) { return std::get<0>(ctx.saved()) * gy; }
+};
+
+TEST(Gradcheck, OfSeveralOperandsAndOfGradients) {
+  auto f = [](const auto& a, const auto& rows, const auto& b) { return sum<1>(take(a, rows) * exp(b)); };
+  const auto a = from<3, 2>(uniform<double>(1, 6));
+  const auto b = from<4, 2>(uniform<double>(2, 8));
+  const auto rows = tensor<std::int64_t, 4>({2, 0, 2, 1});
+  const auto w = variable(b);
+  EXPECT_TRUE(gradcheck(f, a, rows, w).ok) << gradcheck(f, a, rows, w).text;
+  EXPECT_TRUE(gradgradcheck(f, a, rows, w).ok) << gradgradcheck(f, a, rows, w).text;
+  EXPECT_TRUE(gradgradcheck([](const auto& x) { return x * 2; }, a).ok) << "of a linear function";
+  EXPECT_TRUE(gradcheck([](const auto& x) { return sum(softmax<1>(x)); }, a).ok) << "zero but for rounding";
+  EXPECT_TRUE(gradcheck([](const auto& x) { return x * randu<double, 3, 2>(); }, a).ok) << "the same numbers at each call";
+  EXPECT_TRUE(has(gradcheck([](const auto& x) { return x * 2; }, zeros<double, 0>()).text, "nothing was checked"));
+  EXPECT_TRUE(gradcheck([](const auto& x) { return mushin::apply<Sine>(x); }, a).ok);
+  const auto second = gradgradcheck([](const auto& x) { return mushin::apply<Sine>(x); }, a);
+  EXPECT_FALSE(second.ok);
+  EXPECT_TRUE(has(second.text, "[gradgradcheck] gradients are wrong: 6 of 6 elements differ"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Variables and gradients, over the tensor layer.
 #include "mushin/autograd/apply.hpp"
 #include "mushin/autograd/grad.hpp"
+#include "mushin/autograd/gradcheck.hpp"
 #include "mushin/autograd/traced.hpp"
 #include "mushin/autograd/variable.hpp"
 #include "mushin/tensor.hpp"

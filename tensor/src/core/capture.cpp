@@ -257,12 +257,14 @@ bool may_reuse(const Block* b, bool assigned) noexcept {
   return p != nullptr;
 }
 
-void drawn(Block* b, std::uint64_t blocks) {
+void drawn(Block* b, const RandomDraw& draw, std::uint64_t blocks) {
   if (!records) return;
   Recording::Contents& s = *recorder().contents;
   const std::uint32_t piece = new_piece(s, b, 0, b->bytes);
   s.hold(s.pieces[piece]);
-  s.draws.push_back({piece, blocks});
+  const auto same = [&](const Recording::Contents::Draw& d) { return d.last.key == draw.key && d.last.counter == draw.counter; };
+  const auto first = std::find_if(s.draws.begin(), s.draws.end(), same) - s.draws.begin();
+  s.draws.push_back({piece, blocks, draw, static_cast<std::uint32_t>(first)});
 }
 
 void refuse(const char* op, const char* why) {

@@ -7,6 +7,7 @@
 namespace mushin::core {
 
 struct Block;
+struct RandomDraw;
 struct Plan;
 
 namespace capture {
@@ -32,8 +33,8 @@ bool may_reuse(const Block*, bool assigned) noexcept;
 /// What is at the place is about to be assigned to, having been read before: GraphError where it is a literal, which is in the programs.
 void assigned(Array* place);
 /// Two words {key, counter} of the generator were written to the block (not recorded), for `blocks` blocks of random bits: replays draw the
-/// next ones.
-void drawn(Block*, std::uint64_t blocks);
+/// next ones, the same where the draw was the same.
+void drawn(Block*, const RandomDraw&, std::uint64_t blocks);
 /// GraphError where this thread records: `op` does what a replay could not do again.
 void refuse(const char* op, const char* why);
 /// Values that were pending before the recording began are computed outside of it: later they could come out differently. Under the

@@ -6,6 +6,7 @@
 #include "core/capture.hpp"
 #include "core/node.hpp"
 #include "core/plans.hpp"
+#include "mushin/tensor/ops/random.hpp"
 
 namespace mushin::core {
 
@@ -50,6 +51,8 @@ struct Recording::Contents {
   struct Draw {
     std::uint32_t piece;
     std::uint64_t blocks;
+    RandomDraw last;
+    std::uint32_t as;  // the first of those that draw the same
   };
   struct Input {
     std::uint32_t piece;

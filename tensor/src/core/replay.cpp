@@ -154,9 +154,10 @@ void make_room(Contents& s, Array& value, const Node* last, std::uint32_t piece,
   if (p.arena && refs_of_block(p) != 1) renew(s, piece, device, false);
 }
 
-void draw(const Contents& s, const Contents::Draw& d) {
-  const Draw next = advance_generator(d.blocks);
-  const std::uint64_t state[2] = {next.key, next.counter};
+void draw(Contents& s, std::size_t i) {
+  Contents::Draw& d = s.draws[i];
+  d.last = d.as == i ? advance_generator(d.blocks) : s.draws[d.as].last;
+  const std::uint64_t state[2] = {d.last.key, d.last.counter};
   const Piece& p = s.pieces[d.piece];
   upload_in_order("rand", p.block, p.offset, state, sizeof state);
 }
@@ -179,7 +180,7 @@ void Recording::replay(const Array* inputs, Array* results) {
     const Contents::Result& r = s.results[i];
     make_room(s, results[i], r.node, r.piece, r.kind.device);
   }
-  for (const Contents::Draw& d : s.draws) draw(s, d);
+  for (std::size_t i = 0; i < s.draws.size(); ++i) draw(s, i);
   for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
   for (Cell& c : s.cells) {
     if (c.reads || (!c.empty && *c.place)) continue;

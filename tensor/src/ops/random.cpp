@@ -27,9 +27,11 @@ Generator& generator() {
   return it;
 }
 
-// {key, counter} on the default device. A replay draws the next numbers.
+constinit thread_local RandomReplay* replay = nullptr;  // the innermost that lives
+
+// {key, counter} on the default device. A replay of a captured function draws the next numbers.
 Array next_state(std::uint64_t blocks) {
-  const Draw d = advance_generator(blocks);
+  const RandomDraw d = replay ? replay->next(blocks) : advance_generator(blocks);
   const std::uint64_t state[2] = {d.key, d.counter};
   Array made;
   {
@@ -37,10 +39,9 @@ Array next_state(std::uint64_t blocks) {
     made = fresh_array(default_device(), dtype::i64, {2}, 2, "rand");
     upload_in_order("rand", node_of(made)->block, 0, state, sizeof state);
   }
-  if (capturing()) capture::drawn(node_of(made)->block, blocks);
+  if (capturing()) capture::drawn(node_of(made)->block, d, blocks);
   return made;
 }
-
 Array draw(const char* name, const Sizes& sizes, dtype type, std::uint32_t kind) {
   const std::int64_t count = checked_count(name, sizes);
   const auto each = static_cast<std::uint64_t>(16 / bytes_of(type));
@@ -64,12 +65,19 @@ void check_float(const char* name, dtype type) {
 
 }  // namespace
 
-Draw advance_generator(std::uint64_t blocks) {
+RandomDraw advance_generator(std::uint64_t blocks) {
   Generator& g = generator();
   std::lock_guard lock(g.mutex);
-  const Draw d{g.key, g.counter};
+  const RandomDraw d{g.key, g.counter};
   g.counter += blocks;
   return d;
+}
+
+RandomReplay::RandomReplay(std::vector<RandomDraw>& list) noexcept : list_(list), before_(std::exchange(replay, this)) {}
+RandomReplay::~RandomReplay() { replay = before_; }
+RandomDraw RandomReplay::next(std::uint64_t blocks) {
+  if (at_ == list_.size()) list_.push_back(before_ ? before_->next(blocks) : advance_generator(blocks));
+  return list_[at_++];
 }
 
 Array randu(const Sizes& sizes, dtype type) {

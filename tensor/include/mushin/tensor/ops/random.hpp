@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "mushin/tensor/core/array.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/sizes.hpp"
@@ -12,6 +14,27 @@ MUSHIN_API Array randn(const Sizes&, dtype);
 MUSHIN_API Array randint(const Sizes&, std::int64_t low, std::int64_t high);
 /// 0 … n-1 in random order, i64.
 MUSHIN_API Array permutation(std::int64_t n);
+
+/// Where in the sequence of a seed the numbers of one draw begin.
+struct RandomDraw {
+  std::uint64_t key, counter;
+};
+/// While one lives, this thread's draws are those of the list, in their order, and what is drawn beyond its end is added to it: an
+/// empty list notes, a full one repeats, whatever other threads draw meanwhile. One inside of another draws from that.
+/// Repeating leaves the default generator where it is. Not to be moved to another thread.
+class MUSHIN_API RandomReplay {
+ public:
+  explicit RandomReplay(std::vector<RandomDraw>& list) noexcept;
+  ~RandomReplay();
+  RandomReplay(const RandomReplay&) = delete;
+  RandomReplay& operator=(const RandomReplay&) = delete;
+  RandomDraw next(std::uint64_t blocks);
+
+ private:
+  std::vector<RandomDraw>& list_;
+  std::size_t at_ = 0;
+  RandomReplay* before_;
+};
 }  // namespace mushin::core
 
 namespace mushin {

@@ -1,0 +1,14 @@
+// layer: autograd
+// expect: [gradcheck] f must give one tensor made from its operands
+#include "mushin/autograd.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto x = mu::ones<2, 3>();
+#ifdef FIXED
+  (void)mu::gradcheck([](const auto& a) { return a * 2; }, x);
+#else
+  (void)mu::gradcheck([](const auto& a) { return std::tuple{a, a}; }, x);
+#endif
+}
