@@ -256,5 +256,83 @@ TEST(Gradcheck, OfSeveralOperandsAndOfGradients) {
   EXPECT_TRUE(has(second.text, "[gradgradcheck] gradients are wrong: 6 of 6 elements differ"));
 }
 
+TEST(Checkpoint, GivesTheSameGradients) {
+  auto x = variable(from<3, 4>(uniform<double>(1, 12)));
+  auto w = variable(from<4, 4>(uniform<double>(2, 16)));
+  const auto c = from<4>(uniform<double>(3, 4));
+  auto f = [&w](const auto& a, const auto& b) { return tanh(matmul(a, w) + b) * b; };
+  auto outer = [&](const auto& a) { return mushin::checkpoint(f, a, c) + mushin::checkpoint(f, a * 2, c) * sum(w); };  // nested
+  auto plain = [&](const auto& a) { return f(a, c) + f(a * 2, c) * sum(w); };
+  const auto h = x * x, y = mushin::checkpoint(outer, h), z = plain(h);
+  static_assert(std::same_as<decltype(y), const Traced<double, 3, 4>>);
+  EXPECT_TRUE(equal(y.value(), ref(z.value())));
+  const auto [yx, yw, yh] = grad<create_graph>(y * y, x, w, h);
+  const auto [zx, zw, zh] = grad<create_graph>(z * z, x, w, h);
+  EXPECT_TRUE(close(yx.value(), ref(zx.value()), 1e-12) && close(yw.value(), ref(zw.value()), 1e-12) &&
+              close(yh.value(), ref(zh.value()), 1e-12));
+  const auto second = grad<create_graph>(sum(yx * yx) + sum(yw * yw), w), expected = grad<create_graph>(sum(zx * zx) + sum(zw * zw), w);
+  EXPECT_TRUE(close(second.value(), ref(expected.value()), 1e-10));
+  EXPECT_TRUE(close(grad(second, x), ref(grad(expected, x)), 1e-9));
+  const auto [gw, gx] = grad(z, w, x);
+  y.backward();
+  EXPECT_TRUE(close(w.grad(), ref(gw), 1e-12) && close(x.grad(), ref(gx), 1e-12));
+  EXPECT_TRUE(throws<GraphError>([&] { y.backward(); }, "[backward] an earlier backward() freed the graph of a result of checkpoint"));
+  static_assert(std::same_as<decltype(no_grad([&] { return mushin::checkpoint(outer, h); })), Tensor<double, 3, 4>>);
+  EXPECT_TRUE(equal(no_grad([&] { return mushin::checkpoint(outer, h); }), ref(z.value())));
+}
+
+TEST(Checkpoint, DrawsTheSameNumbersAgain) {
+  manual_seed(7);
+  auto x = variable(ones<1000>());
+  auto drop = [](const auto& a) { return a * bernoulli<1000>(0.5) * randu<1000>(); };
+  const auto y = mushin::checkpoint([&](const auto& a) { return mushin::checkpoint(drop, drop(a)); }, x);
+  const auto after = randu<4>();
+  y.backward();
+  EXPECT_TRUE(close(x.grad(), ref(y.value()), 1e-6)) << "y is linear in x";
+  const auto next = randu<4>();
+  manual_seed(7);
+  drop(drop(ones<1000>()));
+  EXPECT_TRUE(equal(after, ref(randu<4>())));
+  EXPECT_TRUE(equal(next, ref(randu<4>()))) << "the recomputation leaves the generator alone";
+}
+
+TEST(Checkpoint, KeepsTheInputsAlone) {
+  constexpr int blocks = 20;
+  constexpr std::size_t bytes = 128 * 128 * 4;
+  auto w = variable(fill<128, 128>(0.01f));
+  auto block = [&w](const auto& a) { return matmul(exp(matmul(sigmoid(matmul(a, w)), w)), w); };
+  auto grown = [&](auto step) {
+    Traced<float, 128, 128> h{ones<128, 128>()};
+    const std::size_t before = memory_stats(h.device()).in_use;
+    const auto nodes = core::graph_node_count();
+    for (int i = 0; i < blocks; ++i) h = step(h);
+    core::evaluate(h.raw().value());
+    EXPECT_GE(core::graph_node_count() - nodes, blocks);
+    const std::size_t after = memory_stats(h.device()).in_use;
+    sum(h).backward();
+    return static_cast<double>(after - before) / bytes;
+  };
+  EXPECT_GE(grown(block), 3 * blocks);
+  EXPECT_LE(grown([&](const auto& h) { return mushin::checkpoint(block, h); }), blocks + 2);
+}
+
+TEST(Checkpoint, TellsWhatIsNotTheSame) {
+  auto x = variable(ones<2>()), w = variable(ones<2>()), other = variable(ones<2>());
+  bool first = true;
+  auto f = [&](const auto& a) { return a * (std::exchange(first, false) ? w : other); };
+  auto y = mushin::checkpoint(f, x);
+  EXPECT_TRUE(throws<GraphError>([&] { y.backward(); }, "[checkpoint] the function used another value, made by variable, than at first"));
+  auto z = mushin::checkpoint([&](const auto& a) { return a * w; }, x);
+  w.set(zeros<2>());
+  EXPECT_TRUE(throws<GraphError>([&] { z.backward(); }, "[checkpoint] a variable that the function reads was set after the first call"));
+  int calls = 0;
+  auto t = mushin::checkpoint([&](const auto& a) { return ++calls == 2 ? throw 7 : a * w; }, x);
+  EXPECT_THROW(t.backward(), int);
+  EXPECT_TRUE(equal(x.grad(), full({2}, 0)) && equal(w.grad(), full({2}, 0)) && equal(other.grad(), full({2}, 0)));
+  auto unused = mushin::checkpoint([&](const auto& a) { return w * 3 + a.value(); }, x * 2);
+  unused.backward();
+  EXPECT_TRUE(equal(w.grad(), full({2}, 3)) && equal(x.grad(), full({2}, 0)));
+}
+
 }  // namespace
 }  // namespace mushin::test

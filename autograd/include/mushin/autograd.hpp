@@ -1,6 +1,7 @@
 #pragma once
 // Variables and gradients, over the tensor layer.
 #include "mushin/autograd/apply.hpp"
+#include "mushin/autograd/checkpoint.hpp"
 #include "mushin/autograd/grad.hpp"
 #include "mushin/autograd/gradcheck.hpp"
 #include "mushin/autograd/traced.hpp"

@@ -1,4 +1,9 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "graph/check.hpp"
+#include "graph/checkpoint.hpp"
 #include "graph/fill.hpp"
 #include "graph/leaf.hpp"
 #include "graph/pass.hpp"
@@ -10,10 +15,10 @@ namespace mushin::core {
 namespace {
 
 /// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
-void sweep(Pass& pass, const Array& seed, KeptValues values) {
+void sweep(Pass& pass, const Traced& seed, KeptValues values) {
   pass.entries().front().cotangent = seed;
   for (Pass::Entry& e : pass.entries()) {
-    if (!e.node->rule) continue;
+    if (pass.ends_at(*e.node)) continue;
     // Before the rule is called: if it fails, what it took is gone.
     if (values == KeptValues::moved) e.node->released.store(true, std::memory_order_relaxed);
     if (e.pulled && e.cotangent) {
@@ -59,6 +64,22 @@ void gradients(const Traced& z, const Traced* with, Traced* grads, unsigned coun
     grads[i] = e && e->cotangent ? e->cotangent : Traced(filled(with[i].value(), 0));
     if (create_graph) grads[i] = linked_to(with[i], grads[i]);
   }
+}
+
+void pull_region(const Traced& z, std::uint32_t region, const FunctionPull& p, unsigned count) {
+  Pass pass("checkpoint", z, region);
+  for (unsigned i = 0; i < count; ++i)
+    if (auto* e = pass.find(static_cast<GraphNode*>(p.operand[i])); e && p.wanted[i]) e->asked = true;
+  for (const Pass::Entry& e : pass.entries())
+    if (e.node->region != region && std::find(p.operand, p.operand + count, e.node) == p.operand + count)
+      fail_graph("checkpoint", fmt::format("the function used another value, made by {}, than at first: it must do the same at each call",
+                                           name_of(*e.node))
+                                   .c_str());
+  pass.want_paths();
+  pass.check_usable("checkpoint");
+  sweep(pass, p.linked ? p.cotangent : Traced(p.cotangent.value()), p.linked ? KeptValues::linked : KeptValues::moved);
+  for (unsigned i = 0; i < count; ++i)
+    if (auto* e = pass.find(static_cast<GraphNode*>(p.operand[i])); e && p.wanted[i]) p.gradient[i] = e->cotangent;
 }
 
 void reset(const Traced& z) {

@@ -25,7 +25,8 @@ void pull_function(Pullback& p) {
   n.extras->function->pull({p.cotangent(), &p.node(), head.get(), wanted.get(), gradient.data(), p.linked()});
   for (unsigned i = 0; i < count; ++i) {
     if (!wanted[i] || !gradient[i]) continue;
-    check_same_sizes(n.extras->name, "a gradient has its operand's shape", n.extras->sizes[i], gradient[i].sizes());
+    if (!n.extras->sizes.empty())
+      check_same_sizes(n.extras->name, "a gradient has its operand's shape", n.extras->sizes[i], gradient[i].sizes());
     p.give_whole(i, p.linked() ? std::move(gradient[i]) : Traced(gradient[i].value()));
   }
 }
@@ -40,15 +41,24 @@ Traced record_function(const char* name, Array value, const Traced* operands, un
   extras->function.reset(owned);
   const bool traced = std::any_of(operands, operands + count, [](const Traced& t) { return t.node(); });
   if (thread_state.silent || !traced) return value;
-  if (count > most_operands) fail_graph(name, fmt::format("at most {} operands: {}", most_operands, count).c_str());
   extras->name = name;
-  for (unsigned i = 0; i < count; ++i) extras->sizes.push_back(operands[i].sizes());
+  std::vector<GraphNode*> nodes;
+  for (unsigned i = 0; i < count; ++i) {
+    nodes.push_back(static_cast<GraphNode*>(operands[i].node()));
+    extras->sizes.push_back(operands[i].sizes());
+  }
+  return record_extras(std::move(value), nodes, std::move(extras));
+}
+
+Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::unique_ptr<Extras> extras) {
+  const std::size_t count = operands.size();
+  if (count > most_operands) fail_graph(extras->name, fmt::format("at most {} operands: {}", most_operands, count).c_str());
   if (count > max_operands) extras->operands.resize(count);
   GraphNode* n = new_node(function_rule);
   GraphNode** inputs = count > max_operands ? extras->operands.data() : n->operand;
   std::uint64_t newest = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    auto* in = inputs[i] = static_cast<GraphNode*>(operands[i].node());
+  for (std::size_t i = 0; i < count; ++i) {
+    auto* in = inputs[i] = operands[i];
     if (!in) continue;
     add_ref(in);
     newest = std::max(newest, in->sequence);

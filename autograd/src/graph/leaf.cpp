@@ -2,6 +2,7 @@
 
 #include "graph/check.hpp"
 #include "graph/fill.hpp"
+#include "graph/thread_state.hpp"
 #include "mushin/autograd/core/graph.hpp"
 #include "mushin/tensor/core/capture.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
@@ -14,6 +15,7 @@ LeafNode& of(GraphHead* n) { return *static_cast<LeafNode*>(n); }
 LeafNode::LeafNode(Array value) : GraphNode{} {
   refs = 1;
   sequence = next_sequence(0);
+  region = thread_state.region;
   handle.value_ = std::move(value);
   handle.node_ = this;
 }

@@ -28,6 +28,7 @@ GraphNode* new_node(const Rule& rule) {
   ++thread_state.alive;
   n->refs = 1;
   n->rule = &rule;
+  n->region = thread_state.region;
   return n;
 }
 

@@ -35,6 +35,7 @@ struct GraphNode : GraphHead {
   std::uint16_t operands;
   std::atomic<bool> released;        // a backward pass freed what was kept
   std::uint32_t slot;                // position in the claiming pass
+  std::uint32_t region;              // the run of a checkpoint's function that made it; 0: none
   std::uint64_t sequence;            // greater than that of every operand
   const Rule* rule;                  // null: a leaf
   GraphNode* operand[max_operands];  // null: a constant
@@ -63,6 +64,8 @@ inline const char* name_of(const GraphNode& n) noexcept {
   return n.extras && n.extras->name ? n.extras->name : n.rule ? n.rule->name : "variable";
 }
 
+/// `value` as made from the nodes by the extras' function. Without sizes, its gradients are taken as they come.
+Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::unique_ptr<Extras>);
 /// Without operands, which the caller adds, and with one reference.
 GraphNode* new_node(const Rule&);
 /// Greater than `newest` and than all that this thread was given before.

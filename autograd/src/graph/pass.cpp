@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t most_entries_kept = 1u << 16;
 }  // namespace
 
-Pass::Pass(const char* op, const Traced& root) : Pass() {
+Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
+  region_ = region;
   if (!root.node())
     throw GraphError(fmt::format("[{}] the value was made from no variable while recording: there is no graph", op).c_str());
   entries_.reset(std::exchange(thread_state.entries, nullptr));
@@ -22,6 +23,7 @@ Pass::Pass(const char* op, const Traced& root) : Pass() {
   // The list is its own queue.
   for (std::size_t i = 0; i < entries_->size(); ++i) {
     GraphNode* n = (*entries_)[i].node;
+    if (ends_at(*n)) continue;
     GraphNode* const* inputs = n->inputs();
     for (unsigned k = 0; k < n->operands; ++k)
       if (inputs[k]) visit(inputs[k]);
@@ -75,7 +77,7 @@ void Pass::want_paths() {
   for (auto e = entries_->rbegin(); e != entries_->rend(); ++e) {
     e->pulled = false;
     GraphNode* const* inputs = e->node->inputs();
-    for (unsigned k = 0; k < e->node->operands && !e->pulled; ++k)
+    for (unsigned k = 0; k < e->node->operands && !e->pulled && !ends_at(*e->node); ++k)
       if (inputs[k]) e->pulled = find(inputs[k])->wanted;
     e->wanted = e->asked || e->pulled;
   }

@@ -21,13 +21,15 @@ class Pass {
     bool pulled = true;  // its rule has work to do
   };
 
-  /// GraphError when `root` is a constant.
-  Pass(const char* op, const Traced& root);
+  /// GraphError when `root` is a constant. A region's pass goes no farther than to the nodes its nodes were made from.
+  Pass(const char* op, const Traced& root, std::uint32_t region = 0);
   ~Pass();
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
   std::vector<Entry>& entries() { return *entries_; }
+  /// Whether gradients end here: at leaves, and outside of the region.
+  bool ends_at(const GraphNode& n) const { return !n.rule || (region_ && n.region != region_); }
   /// Null when the node isn't part of this pass.
   Entry* find(const GraphNode*);
   /// From now on, only what leads to an entry that is `asked` is wanted.
@@ -43,6 +45,7 @@ class Pass {
 
   std::unique_ptr<std::vector<Entry>> entries_;
   std::unordered_map<const GraphNode*, std::uint32_t> elsewhere_;
+  std::uint32_t region_ = 0;
 };
 
 }  // namespace mushin::core

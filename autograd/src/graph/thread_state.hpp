@@ -14,9 +14,10 @@ struct ThreadState {
   std::vector<Pass::Entry>* entries;  // memory that the next pass takes over; a pass inside of a pass finds none
   std::uint64_t clock;                // sequence of the newest node this thread made or built upon
   std::int64_t alive;
-  bool silent;        // record nothing
-  bool destroying;    // `doomed` is being worked off
-  GraphNode* doomed;  // nodes without owners
+  std::uint32_t region;  // of the nodes being made
+  bool silent;           // record nothing
+  bool destroying;       // `doomed` is being worked off
+  GraphNode* doomed;     // nodes without owners
 };
 // The general model of a shared library would cost a call for each access; a few hundred bytes fit the static block.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadState thread_state;
