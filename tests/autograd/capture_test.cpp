@@ -117,6 +117,24 @@ TEST(Capture, KeepsRangesThatTheFunctionMakes) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(step(x).to_vector(), want);
 }
 
+TEST(Capture, RecomputesWithTheSameNumbers) {
+  mu::Variable<float, 4> w{mu::tensor<4>({1, 2, 3, 4})};
+  const auto noisy = [](const auto& x) { return mu::sum(x * x * mu::randu<4>()); };
+  const auto f = [&] {
+    w.zero_grad();
+    mu::checkpoint(noisy, w * 2.0f).backward();
+    return w.grad();
+  };
+  mu::manual_seed(3);
+  std::vector<std::vector<float>> want, got;
+  for (int i = 0; i < 4; ++i) want.push_back(f().to_vector());
+  mu::manual_seed(3);
+  auto step = mu::capture(f);
+  got.push_back(step.results().to_vector());
+  for (int i = 1; i < 4; ++i) got.push_back(step().to_vector());
+  EXPECT_EQ(got, want);
+}
+
 TEST(Capture, LeavesResultsToWhoHoldsThem) {
   auto twice = mu::capture([](const auto& x) { return x * 2.0f; }, mu::tensor<2>({1, 2}));
   const auto first = twice.results(), second = twice(mu::tensor<2>({3, 4}));
@@ -314,6 +332,7 @@ TEST(Capture, RefusesWhatAReplayCannotDo) {
   EXPECT_TRUE(refused([&] { return x + mu::tensor<2>({1, 2}); }, "[capture] from_values takes values from the host"));
   EXPECT_TRUE(refused([&] { return mu::inv(x); }, "[capture] inv is computed on the host at once"));
   EXPECT_TRUE(refused([] { return mu::permutation<4>(); }, "reads a value"));
+  EXPECT_TRUE(refused([] { mu::manual_seed(1); }, "[capture] manual_seed sets what replays go on from"));
   std::optional<mu::Tensor<float, 2, 2>> outside;
   EXPECT_TRUE(refused([&] { outside = x * 3.0f; }, "[capture] values of the function are held outside of it"));
   EXPECT_EQ(outside->to_vector(), (std::vector<float>{6, 3, 3, 9}));

@@ -127,6 +127,7 @@ Array permutation(std::int64_t n) {
 namespace mushin {
 
 void manual_seed(std::uint64_t seed) {
+  if (core::capturing()) core::capture::refuse("manual_seed", "sets what replays go on from: seed before");
   core::Generator& g = core::generator();
   std::lock_guard lock(g.mutex);
   g.key = seed;
