@@ -17,7 +17,7 @@
 namespace mushin::core {
 
 // Nothing is captured here.
-constinit std::atomic<bool> capture_state{false};
+bool capture_state = false;
 namespace capture {
 Block* take(Device*, std::size_t) noexcept { return nullptr; }
 void made(Block*) {}

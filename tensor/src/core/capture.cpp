@@ -1,6 +1,7 @@
 #include "core/capture.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -15,7 +16,7 @@
 
 namespace mushin::core {
 
-constinit std::atomic<bool> capture_state{false};
+bool capture_state = false;
 
 namespace {
 
@@ -291,7 +292,7 @@ void settle_older(Node* n) {
 namespace {
 
 void stop(Recorder& r) noexcept {
-  capture_state.store(false, std::memory_order_release);
+  __atomic_store_n(&capture_state, false, __ATOMIC_RELEASE);
   records = false;
   std::unique_lock lock(r.guard);
   r.contents = nullptr;
@@ -333,7 +334,7 @@ void Recording::begin(Array* inputs, unsigned count) {
     contents_->hold(contents_->pieces.back());
   }
   records = true;
-  capture_state.store(true, std::memory_order_release);
+  __atomic_store_n(&capture_state, true, __ATOMIC_RELEASE);
 }
 
 void Recording::abandon() noexcept {

@@ -1,6 +1,4 @@
 #pragma once
-#include <atomic>
-
 #include "mushin/tensor/core/array.hpp"
 
 namespace mushin::core {
@@ -49,10 +47,10 @@ class MUSHIN_API NotRecorded {
   bool before_;
 };
 
-MUSHIN_API extern constinit std::atomic<bool> capture_state;
+MUSHIN_API extern bool capture_state;  // not std::atomic: its header leads to half of the library
 /// Whether any thread records. Then a place whose array changes between runs of a function is told of, or replays do not follow it (those
 /// that only `assign` changes are told of by it).
-inline bool capturing() noexcept { return __builtin_expect(capture_state.load(std::memory_order_relaxed), false); }
+inline bool capturing() noexcept { return __builtin_expect(__atomic_load_n(&capture_state, __ATOMIC_RELAXED), false); }
 
 /// The array at this place, which outlives the recording, is about to be read.
 MUSHIN_API void capture_read(Array* place);
