@@ -5,5 +5,6 @@
 #include "mushin/autograd/grad.hpp"
 #include "mushin/autograd/gradcheck.hpp"
 #include "mushin/autograd/traced.hpp"
+#include "mushin/autograd/transforms.hpp"
 #include "mushin/autograd/variable.hpp"
 #include "mushin/tensor.hpp"
