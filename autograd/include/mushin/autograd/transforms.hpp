@@ -34,30 +34,6 @@ const std::tuple<A...>& arguments_of(const std::tuple<A...>& t) {
 
 template <class A>
 inline constexpr unsigned every_axis = (1u << A::rank()) - 1;
-
-template <class F, TensorLike... X, TensorLike... D>
-auto derivative(const F& f, const std::tuple<X...>& x, const std::tuple<D...>& tangents) {
-  static_assert(sizeof...(X) == sizeof...(D), "[jvp] takes one tangent for each argument");
-  static_assert((!std::same_as<X, traced_of<X>> && ...), "[jvp] takes constants or variables: pass the value of a result, x.value()");
-  static_assert((Constant<D> && ...), "[jvp] the tangent must be a constant: pass its value, t.value()");
-  static_assert(same_type<std::tuple<value_of<X>...>, std::tuple<value_of<D>...>>,
-                "[jvp] the tangent must have the shape and element type of the argument");
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (core::check_equal("jvp", std::get<I>(x).shape(), std::get<I>(tangents).shape(), every_axis<X>), ...);
-  }
-  (std::index_sequence_for<X...>{});
-  const auto with = std::apply([](const auto&... a) { return std::tuple<traced_of<X>...>{fresh(a)...}; }, x);
-  const auto z = std::apply(f, with);
-  using Z = std::remove_const_t<decltype(z)>;
-  static_assert(Differentiable<Z>, "[jvp] f has no gradient: what it returns was not made from its arguments");
-  // The gradients are linear in the cotangent u; the derivative of sum(gradients * tangents) by u is what's asked for.
-  const auto u = fresh(values(z));
-  const auto pulled = std::apply([&](const auto&... w) { return arguments_of(grad<create_graph>(sum(z * u), w...)); }, with);
-  auto along = [&]<std::size_t... I>(std::index_sequence<I...>) {
-    return grad((to<typename Z::element>(sum(std::get<I>(pulled) * std::get<I>(tangents))) + ...), u);
-  };
-  return along(std::make_index_sequence<sizeof...(X)>{});
-}
 }  // namespace detail
 
 /// `auto [value, pull] = vjp(f, x...)`: the value of `f` at `x...`, and the function `pull(cotangent)`: the gradients of
@@ -82,14 +58,50 @@ auto vjp(F&& f, const X&... x) {
   return Vjp<decltype(value), decltype(pull)>{std::move(value), std::move(pull)};
 }
 
+/// What `jvp` gives.
+template <class F>
+class Jvp {
+ public:
+  explicit Jvp(F f) : f_(std::move(f)) {}
+  template <class X, class D>
+  auto operator()(const X& at, const D& along_what) const {
+    return derivative(detail::arguments_of(at), detail::arguments_of(along_what));
+  }
+
+ private:
+  template <TensorLike... X, TensorLike... D>
+  auto derivative(const std::tuple<X...>& x, const std::tuple<D...>& tangents) const {
+    static_assert(sizeof...(X) == sizeof...(D), "[jvp] takes one tangent for each argument");
+    static_assert((!std::same_as<X, traced_of<X>> && ...), "[jvp] takes constants or variables: pass the value of a result, x.value()");
+    static_assert((Constant<D> && ...), "[jvp] the tangent must be a constant: pass its value, t.value()");
+    static_assert(same_type<std::tuple<value_of<X>...>, std::tuple<value_of<D>...>>,
+                  "[jvp] the tangent must have the shape and element type of the argument");
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (core::check_equal("jvp", std::get<I>(x).shape(), std::get<I>(tangents).shape(), detail::every_axis<X>), ...);
+    }
+    (std::index_sequence_for<X...>{});
+    const auto with = std::apply([](const auto&... a) { return std::tuple<traced_of<X>...>{detail::fresh(a)...}; }, x);
+    const auto z = std::apply(f_, with);
+    using Z = std::remove_const_t<decltype(z)>;
+    static_assert(Differentiable<Z>, "[jvp] f has no gradient: what it returns was not made from its arguments");
+    // The gradients are linear in the cotangent u; the derivative of sum(gradients * tangents) by u is what's asked for.
+    const auto u = detail::fresh(detail::values(z));
+    const auto pulled = std::apply([&](const auto&... w) { return detail::arguments_of(grad<create_graph>(sum(z * u), w...)); }, with);
+    auto along = [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return grad((to<typename Z::element>(sum(std::get<I>(pulled) * std::get<I>(tangents))) + ...), u);
+    };
+    return along(std::make_index_sequence<sizeof...(X)>{});
+  }
+
+  F f_;
+};
+
 /// `jvp(f)(x, tangent)`: the derivative of `f` at `x` along `tangent`, of the type of f's value; for several arguments
 /// `jvp(f)(std::tuple{x, y}, std::tuple{tx, ty})`. By two backward passes, the second through the first: any op whose
 /// gradient is differentiable has it. x: constants or variables; tangents: constants of x's types.
 template <class F>
 auto jvp(F f) {
-  return [f = std::move(f)](const auto& at, const auto& along_what) {
-    return detail::derivative(f, detail::arguments_of(at), detail::arguments_of(along_what));
-  };
+  return Jvp<F>{std::move(f)};
 }
 
 }  // namespace mushin
