@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = ["-Dtests=enabled", "-Dnn=enabled", "-Donednn=enabled", "-Dtools=enabled", "-Dexamples=enabled"]
 # What compiles programs by itself, or installs: once is enough.
-ONCE = ["compile_fail", "headers", "install", "hygiene"]
+ONCE = ["compile_fail", "compile_cost", "headers", "install", "hygiene"]
 
 # name: (what it proves, environment, Meson options, arguments of `meson test`)
 LEGS = {
