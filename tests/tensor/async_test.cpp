@@ -305,6 +305,13 @@ TEST_P(Streamed, ManyUploadsMayWaitToBeUsed) {
   EXPECT_EQ(values(all[199]), Values(16, 199 * 100));
 }
 
+TEST_P(Streamed, ManyUploadsMayBeReadAtOnce) {
+  synchronize(device_of(gpu));
+  std::vector<Array> all;
+  for (int i = 0; i < 200; ++i) all.push_back(array({16}, Values(16, i)));
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(values(all[static_cast<std::size_t>(i)]), Values(16, i));
+}
+
 TEST_P(Streamed, AFailedUploadReachesWhoeverReads) {
   const Array x = array({3}, {1, 2, 3});
   const std::string reason = device_of(gpu).name() + std::string(" reported error 7: the upload that was to fail");

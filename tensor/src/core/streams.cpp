@@ -136,6 +136,7 @@ mu_code Streams::uploaded(const Extent& bytes, mu_error& error) {
     constexpr unsigned half = 32;
     if (const mu_code code = order(nullptr, uploads_[half - 1].event, error); code != MU_OK) return code;
     forget_uploads(half);
+    gave();  // who reads one of them comes after what is computed
   }
   Event* e = nullptr;
   if (const mu_code code = record(up, e, error); code != MU_OK) return code;
