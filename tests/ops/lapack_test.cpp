@@ -17,6 +17,16 @@ TEST(Lapack, AnotherLibraryIsAnErrorWithWhatItLacks) {
   EXPECT_TRUE(throws<Error>([&] { inv(a); }, "[inv] needs LAPACK, which cannot be opened: libm.so.6 has no LAPACKE_sgetrf_work"));
 }
 
+TEST(Lapack, FailuresOfRoutinesAreToldWithTheMatrix) {
+  const auto a = eye<2, 2>();
+  const auto several = ones<double, 3, 2, 2>();
+  EXPECT_TRUE(throws<Error>([&] { inv(a); }, "[inv] LAPACK refuses its argument 3"));
+  EXPECT_TRUE(throws<Error>([&] { solve(several, several); }, "[solve] LAPACK refuses its argument 3"));
+  EXPECT_TRUE(throws<Error>([&] { cholesky(a); }, "[cholesky] LAPACK refuses its argument 2"));
+  EXPECT_TRUE(throws<Error>([&] { svd(a); }, "does not converge: LAPACK leaves 2 off-diagonal elements"));
+  EXPECT_TRUE(throws<Error>([&] { eigh(several); }, "does not converge: LAPACK leaves 1 off-diagonal elements"));
+}
+
 TEST(Lapack, OtherMemoryIsNotCopiedUnasked) {
   bool met = false;
   for (const Device& d : devices()) {
