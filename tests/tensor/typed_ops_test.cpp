@@ -113,6 +113,21 @@ TEST(TypedOps, WhereTakesNumbersAndBroadcasts) {
   EXPECT_TRUE(equal(mu::where(row, mu::ones<2, 1>(), a), where(ref(row), full({2, 1}, 1), ref(a))));
 }
 
+std::size_t grown(const auto& t) {
+  const auto before = mu::memory_stats(t.device()).in_use;
+  mu::core::evaluate(t.raw());
+  return mu::memory_stats(t.device()).in_use - before;
+}
+
+TEST(TypedOps, ATemporaryIsNotKeptBesideWhatIsMadeOfIt) {
+  const auto a = mu::randu<512, 8>();
+  const auto b = mu::randu<8, 512>();
+  const auto product = mu::matmul(a, b);
+  EXPECT_GE(grown(mu::tanh(product)), 2u << 20) << "the product has an owner, so it is there too";
+  EXPECT_LT(grown(mu::tanh(mu::matmul(a, b))), 2u << 20);
+  EXPECT_LT(grown(mu::sinh(-mu::matmul(a, b))), 2u << 20);
+}
+
 TEST(TypedOps, ComparisonsAndLogic) {
   const auto a = mu::tensor<4>({1, 2, 3, 4}), b = mu::tensor<4>({4, 2, 1, 4});
   auto bools = [](auto t) { return t.to_vector(); };

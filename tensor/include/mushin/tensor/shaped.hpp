@@ -21,7 +21,8 @@ class Shaped {
   using element = T;
   static constexpr Shape extents{E...};
 
-  const Raw& raw() const { return raw_; }
+  const Raw& raw() const& { return raw_; }
+  Raw raw() && { return std::move(raw_); }
 
   /// The sizes at run time, one for each axis.
   const core::Sizes& shape() const { return raw_.sizes(); }

@@ -17,6 +17,11 @@ concept TensorLike = requires(const A& a) {
   a.raw();
 };
 
+/// A tensor, or a reference to one. An op that takes `A&&` lets go of a temporary before it returns, so that f(g(x)) is computed in one
+/// pass: a pending value with another owner would be written out for it.
+template <class A>
+concept TensorOperand = TensorLike<std::remove_cvref_t<A>>;
+
 /// A number that mixes with tensors.
 template <class S>
 concept Scalar = std::is_arithmetic_v<S> || is_half_type<S>;
@@ -49,7 +54,8 @@ auto made(Raw raw) {
 /// `raw` with the element type and shape of `A`.
 template <class A, class Raw>
 auto like(Raw raw) {
-  return typed<Raw, typename A::element, A::extents>{std::move(raw)};
+  using Like = std::remove_cvref_t<A>;
+  return typed<Raw, typename Like::element, Like::extents>{std::move(raw)};
 }
 
 /// The value behind any handle: for ops whose result is constant whatever the operands.

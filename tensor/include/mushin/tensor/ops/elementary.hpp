@@ -47,123 +47,123 @@ auto pow(const A& a, const B& b) {
 }
 
 /// log(1 + x) of each element, exact for small x too; NaN below -1. Float types. Gradient: the cotangent over 1 + x.
-template <TensorLike A>
-auto log1p(const A& a) {
+template <TensorOperand A>
+auto log1p(A&& a) {
   MUSHIN_RULE_FLOAT("log1p", A);
   using core::log1p;
-  return detail::like<A>(log1p(a.raw()));
+  return detail::like<A>(log1p(std::forward<A>(a).raw()));
 }
 
 /// e^x - 1 of each element, exact for small x too. Float types. Gradient: the cotangent times e^x.
-template <TensorLike A>
-auto expm1(const A& a) {
+template <TensorOperand A>
+auto expm1(A&& a) {
   MUSHIN_RULE_FLOAT("expm1", A);
   using core::expm1;
-  return detail::like<A>(expm1(a.raw()));
+  return detail::like<A>(expm1(std::forward<A>(a).raw()));
 }
 
 /// 1 / sqrt(x) of each element; NaN below 0. Float types. Gradient: the cotangent times -y^3 / 2.
-template <TensorLike A>
-auto rsqrt(const A& a) {
+template <TensorOperand A>
+auto rsqrt(A&& a) {
   MUSHIN_RULE_FLOAT("rsqrt", A);
   using core::rsqrt;
-  return detail::like<A>(rsqrt(a.raw()));
+  return detail::like<A>(rsqrt(std::forward<A>(a).raw()));
 }
 
 /// -1, 0 or 1 of each element; NaN and the zeros stay. Not bool. Gradient: 0.
-template <TensorLike A>
-auto sign(const A& a) {
+template <TensorOperand A>
+auto sign(A&& a) {
   MUSHIN_RULE_NUMBERS("sign", A);
   using core::sign;
-  return detail::like<A>(sign(a.raw()));
+  return detail::like<A>(sign(std::forward<A>(a).raw()));
 }
 
 /// Sine of each element, in radians. Float types. Gradient: the cotangent times cos(x).
-template <TensorLike A>
-auto sin(const A& a) {
+template <TensorOperand A>
+auto sin(A&& a) {
   MUSHIN_RULE_FLOAT("sin", A);
   using core::sin;
-  return detail::like<A>(sin(a.raw()));
+  return detail::like<A>(sin(std::forward<A>(a).raw()));
 }
 
 /// Cosine of each element, in radians. Float types. Gradient: the cotangent times -sin(x).
-template <TensorLike A>
-auto cos(const A& a) {
+template <TensorOperand A>
+auto cos(A&& a) {
   MUSHIN_RULE_FLOAT("cos", A);
   using core::cos;
-  return detail::like<A>(cos(a.raw()));
+  return detail::like<A>(cos(std::forward<A>(a).raw()));
 }
 
 /// Tangent of each element, in radians: sine over cosine. Float types. Gradient: the cotangent times 1 + y^2.
-template <TensorLike A>
-auto tan(const A& a) {
+template <TensorOperand A>
+auto tan(A&& a) {
   MUSHIN_RULE_FLOAT("tan", A);
   using core::tan;
-  return detail::like<A>(tan(a.raw()));
+  return detail::like<A>(tan(std::forward<A>(a).raw()));
 }
 
 /// The angle in [-pi/2, pi/2] with sine x; NaN beyond [-1, 1]. Float types. Gradient: the cotangent over sqrt(1 - x^2).
-template <TensorLike A>
-auto asin(const A& a) {
+template <TensorOperand A>
+auto asin(A&& a) {
   MUSHIN_RULE_FLOAT("asin", A);
   using core::asin;
-  return detail::like<A>(asin(a.raw()));
+  return detail::like<A>(asin(std::forward<A>(a).raw()));
 }
 
 /// The angle in [0, pi] with cosine x; NaN beyond [-1, 1]. Float types. Gradient: minus the cotangent over sqrt(1 - x^2).
-template <TensorLike A>
-auto acos(const A& a) {
+template <TensorOperand A>
+auto acos(A&& a) {
   MUSHIN_RULE_FLOAT("acos", A);
   using core::acos;
-  return detail::like<A>(acos(a.raw()));
+  return detail::like<A>(acos(std::forward<A>(a).raw()));
 }
 
 /// The angle in [-pi/2, pi/2] with tangent x. Float types. Gradient: the cotangent over 1 + x^2.
-template <TensorLike A>
-auto atan(const A& a) {
+template <TensorOperand A>
+auto atan(A&& a) {
   MUSHIN_RULE_FLOAT("atan", A);
   using core::atan;
-  return detail::like<A>(atan(a.raw()));
+  return detail::like<A>(atan(std::forward<A>(a).raw()));
 }
 
 /// Hyperbolic sine of each element. Float types. Gradient: the cotangent times cosh(x).
-template <TensorLike A>
-auto sinh(const A& a) {
+template <TensorOperand A>
+auto sinh(A&& a) {
   MUSHIN_RULE_FLOAT("sinh", A);
   using core::sinh;
-  return detail::like<A>(sinh(a.raw()));
+  return detail::like<A>(sinh(std::forward<A>(a).raw()));
 }
 
 /// Hyperbolic cosine of each element. Float types. Gradient: the cotangent times sinh(x).
-template <TensorLike A>
-auto cosh(const A& a) {
+template <TensorOperand A>
+auto cosh(A&& a) {
   MUSHIN_RULE_FLOAT("cosh", A);
   using core::cosh;
-  return detail::like<A>(cosh(a.raw()));
+  return detail::like<A>(cosh(std::forward<A>(a).raw()));
 }
 
 /// The greatest whole number that isn't above x. Float types. Gradient: 0.
-template <TensorLike A>
-auto floor(const A& a) {
+template <TensorOperand A>
+auto floor(A&& a) {
   MUSHIN_RULE_FLOAT("floor", A);
   using core::floor;
-  return detail::like<A>(floor(a.raw()));
+  return detail::like<A>(floor(std::forward<A>(a).raw()));
 }
 
 /// The least whole number that isn't below x. Float types. Gradient: 0.
-template <TensorLike A>
-auto ceil(const A& a) {
+template <TensorOperand A>
+auto ceil(A&& a) {
   MUSHIN_RULE_FLOAT("ceil", A);
   using core::ceil;
-  return detail::like<A>(ceil(a.raw()));
+  return detail::like<A>(ceil(std::forward<A>(a).raw()));
 }
 
 /// The nearest whole number; of two, the even one. Float types. Gradient: 0.
-template <TensorLike A>
-auto round(const A& a) {
+template <TensorOperand A>
+auto round(A&& a) {
   MUSHIN_RULE_FLOAT("round", A);
   using core::round;
-  return detail::like<A>(round(a.raw()));
+  return detail::like<A>(round(std::forward<A>(a).raw()));
 }
 
 /// Each element within [low, high], which are numbers; NaN stays, and `high` wins where low > high. Not bool. Gradient: the cotangent

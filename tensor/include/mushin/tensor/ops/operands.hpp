@@ -95,6 +95,9 @@ using element_of = typename operand<A, B>::type::element;
   if constexpr (!rules::broadcasts(MushinLeft::extents, MushinRight::extents))                                                            \
   static_assert(extents_broadcast<spell(MushinLeft::extents), spell(MushinRight::extents)>,                                               \
                 "[" op "] extents must be equal or 1, counted from the last")
-#define MUSHIN_RULE_NUMBERS(op, A) static_assert(number_elements<A>, "[" op "] needs numbers, not bool: cast with .to<float>()")
-#define MUSHIN_RULE_FLOAT(op, A) static_assert(float_elements<A>, "[" op "] needs a float element type: cast with .to<float>()")
-#define MUSHIN_RULE_BOOL(op, A) static_assert(bool_elements<A>, "[" op "] needs bool elements: compare first, as in a != 0")
+#define MUSHIN_RULE_NUMBERS(op, A) \
+  static_assert(number_elements<std::remove_cvref_t<A>>, "[" op "] needs numbers, not bool: cast with .to<float>()")
+#define MUSHIN_RULE_FLOAT(op, A) \
+  static_assert(float_elements<std::remove_cvref_t<A>>, "[" op "] needs a float element type: cast with .to<float>()")
+#define MUSHIN_RULE_BOOL(op, A) \
+  static_assert(bool_elements<std::remove_cvref_t<A>>, "[" op "] needs bool elements: compare first, as in a != 0")

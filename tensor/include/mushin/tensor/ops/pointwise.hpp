@@ -137,75 +137,75 @@ auto minimum(const A& a, const B& b) {
 }
 
 /// -x of each element. Not bool. Gradient: minus the cotangent.
-template <TensorLike A>
-auto operator-(const A& a) {
+template <TensorOperand A>
+auto operator-(A&& a) {
   MUSHIN_RULE_NUMBERS("neg", A);
   using core::neg;
-  return detail::like<A>(neg(a.raw()));
+  return detail::like<A>(neg(std::forward<A>(a).raw()));
 }
 
 /// |x| of each element. Not bool. Gradient: the cotangent times the sign of x, 0 at 0.
-template <TensorLike A>
-auto abs(const A& a) {
+template <TensorOperand A>
+auto abs(A&& a) {
   MUSHIN_RULE_NUMBERS("abs", A);
   using core::abs;
-  return detail::like<A>(abs(a.raw()));
+  return detail::like<A>(abs(std::forward<A>(a).raw()));
 }
 
 /// max(x, 0) of each element; NaN stays. Not bool. Gradient: the cotangent where x > 0, else 0.
-template <TensorLike A>
-auto relu(const A& a) {
+template <TensorOperand A>
+auto relu(A&& a) {
   MUSHIN_RULE_NUMBERS("relu", A);
   using core::relu;
-  return detail::like<A>(relu(a.raw()));
+  return detail::like<A>(relu(std::forward<A>(a).raw()));
 }
 
 /// e^x of each element. Float types. Gradient: the cotangent times e^x.
-template <TensorLike A>
-auto exp(const A& a) {
+template <TensorOperand A>
+auto exp(A&& a) {
   MUSHIN_RULE_FLOAT("exp", A);
   using core::exp;
-  return detail::like<A>(exp(a.raw()));
+  return detail::like<A>(exp(std::forward<A>(a).raw()));
 }
 
 /// Natural logarithm of each element; NaN below 0. Float types. Gradient: the cotangent over x.
-template <TensorLike A>
-auto log(const A& a) {
+template <TensorOperand A>
+auto log(A&& a) {
   MUSHIN_RULE_FLOAT("log", A);
   using core::log;
-  return detail::like<A>(log(a.raw()));
+  return detail::like<A>(log(std::forward<A>(a).raw()));
 }
 
 /// Hyperbolic tangent of each element. Float types. Gradient: the cotangent times 1 - y^2.
-template <TensorLike A>
-auto tanh(const A& a) {
+template <TensorOperand A>
+auto tanh(A&& a) {
   MUSHIN_RULE_FLOAT("tanh", A);
   using core::tanh;
-  return detail::like<A>(tanh(a.raw()));
+  return detail::like<A>(tanh(std::forward<A>(a).raw()));
 }
 
 /// Error function of each element. Float types. Gradient: the cotangent times 2 / sqrt(pi) e^(-x^2).
-template <TensorLike A>
-auto erf(const A& a) {
+template <TensorOperand A>
+auto erf(A&& a) {
   MUSHIN_RULE_FLOAT("erf", A);
   using core::erf;
-  return detail::like<A>(erf(a.raw()));
+  return detail::like<A>(erf(std::forward<A>(a).raw()));
 }
 
 /// Square root of each element; NaN below 0. Float types. Gradient: the cotangent over 2 sqrt(x).
-template <TensorLike A>
-auto sqrt(const A& a) {
+template <TensorOperand A>
+auto sqrt(A&& a) {
   MUSHIN_RULE_FLOAT("sqrt", A);
   using core::sqrt;
-  return detail::like<A>(sqrt(a.raw()));
+  return detail::like<A>(sqrt(std::forward<A>(a).raw()));
 }
 
 /// 1 / (1 + e^-x) of each element. Float types. Gradient: the cotangent times y (1 - y).
-template <TensorLike A>
-auto sigmoid(const A& a) {
+template <TensorOperand A>
+auto sigmoid(A&& a) {
   MUSHIN_RULE_FLOAT("sigmoid", A);
   using core::sigmoid;
-  return detail::like<A>(sigmoid(a.raw()));
+  return detail::like<A>(sigmoid(std::forward<A>(a).raw()));
 }
 
 // Comparisons and logical ops: operands as above, result bool. They have no gradient: of variables they take the values.
