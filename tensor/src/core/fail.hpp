@@ -6,6 +6,7 @@
 
 #include "devices/device_state.hpp"
 #include "mushin/tensor/core/array.hpp"
+#include "mushin/tensor/core/source_line.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
@@ -13,9 +14,10 @@ namespace mushin::core {
 /// `(2, 3)`
 std::string text_of(const Sizes&);
 
+/// The text, and behind it the line of the program's call, while this thread keeps lines.
 template <class E, class... A>
 [[noreturn]] void fail(fmt::format_string<A...> text, A&&... a) {
-  throw E(fmt::format(text, std::forward<A>(a)...).c_str());
+  throw E((fmt::format(text, std::forward<A>(a)...) + called_at()).c_str());
 }
 
 /// Throws what a backend's code stands for. `op` is the name in the brackets.
