@@ -1,7 +1,9 @@
 #pragma once
 // Variables and gradients, over the tensor layer.
+#include "mushin/autograd/anomaly.hpp"
 #include "mushin/autograd/apply.hpp"
 #include "mushin/autograd/checkpoint.hpp"
+#include "mushin/autograd/dot.hpp"
 #include "mushin/autograd/grad.hpp"
 #include "mushin/autograd/gradcheck.hpp"
 #include "mushin/autograd/traced.hpp"

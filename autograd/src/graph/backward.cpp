@@ -1,33 +1,87 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
+#include <optional>
 
+#include "graph/anomaly.hpp"
 #include "graph/check.hpp"
 #include "graph/checkpoint.hpp"
 #include "graph/fill.hpp"
+#include "graph/hooks.hpp"
 #include "graph/leaf.hpp"
 #include "graph/pass.hpp"
 #include "graph/pullback.hpp"
 #include "graph/record.hpp"
+#include "graph/thread_state.hpp"
 #include "mushin/autograd/core/graph.hpp"
+#include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
 namespace {
 
-/// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
-void sweep(Pass& pass, const Traced& seed, KeptValues values) {
-  pass.entries().front().cotangent = seed;
+/// The same error, with the line of the op whose gradient it comes from.
+template <class E>
+[[noreturn]] void fail_at(const E& error, const GraphNode& n) {
+  throw E(fmt::format("{}; gradient of {}{}", error.what(), name_of(n), forward_call(n)).c_str());
+}
+
+void pull(Pass& pass, const Pass::Entry& e, KeptValues values) {
+  Pullback pullback(pass, *e.node, e.cotangent, values);
+  if (!e.node->extras || !e.node->extras->calls) return e.node->rule->pull(pullback);
+  try {
+    e.node->rule->pull(pullback);
+  } catch (const GraphError& error) {
+    fail_at(error, *e.node);
+  } catch (const ShapeError& error) {
+    fail_at(error, *e.node);
+  }
+}
+
+/// What only some passes do: hooks are run, and gradients looked at while an AnomalyGuard lives.
+class Observer {
+ public:
+  Observer(const Traced& seed, KeptValues values) : linked_(values == KeptValues::linked) {
+    if (thread_state.watched()) watch_.emplace(seed);
+  }
+  /// When all of an entry's cotangent is there.
+  void before(const Pass& pass, Pass::Entry& e) const {
+    if (!e.wanted || !e.cotangent || !pass.completes(*e.node)) return;
+    if (run_hooks(*e.node, e.cotangent, linked_) && watch_) watch_->check_hooked(*e.node, e.cotangent);
+  }
+  void after(Pass& pass, const Pass::Entry& e) const {
+    if (watch_) watch_->check(pass, *e.node);
+  }
+
+ private:
+  bool linked_;
+  std::optional<GradientWatch> watch_;
+};
+
+/// `Observed`: Observer, or nothing for passes that none has anything to do in.
+template <class Observed>
+void sweep(Pass& pass, KeptValues values, const Observed* observer) {
   for (Pass::Entry& e : pass.entries()) {
+    if constexpr (std::same_as<Observed, Observer>) observer->before(pass, e);
     if (pass.ends_at(*e.node)) continue;
     // Before the rule is called: if it fails, what it took is gone.
     if (values == KeptValues::moved) e.node->released.store(true, std::memory_order_relaxed);
     if (e.pulled && e.cotangent) {
-      Pullback pullback(pass, *e.node, e.cotangent, values);
-      e.node->rule->pull(pullback);
+      pull(pass, e, values);
+      if constexpr (std::same_as<Observed, Observer>) observer->after(pass, e);
     }
     if (!e.asked) e.cotangent = Traced();
     if (values == KeptValues::moved) release_kept(*e.node);
   }
+}
+
+/// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
+void sweep(Pass& pass, const Traced& seed, KeptValues values) {
+  pass.entries().front().cotangent = seed;
+  if (!hooks_exist() && !thread_state.watched()) [[likely]]
+    return sweep<void>(pass, values, nullptr);
+  const Observer observer(seed, values);
+  sweep(pass, values, &observer);
 }
 
 }  // namespace
@@ -35,7 +89,7 @@ void sweep(Pass& pass, const Traced& seed, KeptValues values) {
 void backward(const Traced& z, const Array& cotangent, bool retain) {
   Pass pass("backward", z);
   pass.check_usable("backward");
-  check_same_sizes("backward", "the cotangent has the result's shape", z.sizes(), cotangent.sizes());
+  check_same_sizes("backward", "the cotangent has the result's shape", z.sizes(), cotangent.sizes(), pass.entries().front().node);
   sweep(pass, cotangent, retain ? KeptValues::copied : KeptValues::moved);
   for (Pass::Entry& e : pass.entries())
     if (!e.node->rule && e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());
@@ -72,8 +126,8 @@ void pull_region(const Traced& z, std::uint32_t region, const FunctionPull& p, u
     if (auto* e = pass.find(static_cast<GraphNode*>(p.operand[i])); e && p.wanted[i]) e->asked = true;
   for (const Pass::Entry& e : pass.entries())
     if (e.node->region != region && std::find(p.operand, p.operand + count, e.node) == p.operand + count)
-      fail_graph("checkpoint", fmt::format("the function used another value, made by {}, than at first: it must do the same at each call",
-                                           name_of(*e.node))
+      fail_graph("checkpoint", fmt::format("the function used another value, made by {}{}, than at first: it must do the same at each call",
+                                           name_of(*e.node), forward_call(*e.node))
                                    .c_str());
   pass.want_paths();
   pass.check_usable("checkpoint");

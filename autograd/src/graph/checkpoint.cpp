@@ -16,10 +16,10 @@ namespace {
 /// While one lives, this thread records, and the nodes it makes are of a region of their own.
 class Region {
  public:
-  Region() : region_(std::exchange(thread_state.region, next())), silent_(std::exchange(thread_state.silent, false)) {}
+  Region() : region_(std::exchange(thread_state.region, next())), silent_(thread_state.set(silent_mode, false)) {}
   ~Region() {
     thread_state.region = region_;
-    thread_state.silent = silent_;
+    thread_state.set(silent_mode, silent_);
   }
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
@@ -107,7 +107,7 @@ Recomputed::~Recomputed() = default;
 
 Traced checkpoint(Recomputed* owned, const Traced* x, unsigned count) {
   auto made = std::make_unique<Checkpointed>(owned);
-  if (thread_state.silent) return made->plain(x);
+  if (thread_state.silent()) return made->plain(x);
   const Run r = made->first(x, count);
   if (!made_in(r)) return r.result;
   auto extras = std::make_unique<Extras>();

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "graph/anomaly.hpp"
 #include "graph/check.hpp"
+#include "graph/hooks.hpp"
 #include "graph/pullback.hpp"
 #include "graph/thread_state.hpp"
 #include "mushin/tensor/error.hpp"
@@ -40,14 +42,20 @@ Traced record_function(const char* name, Array value, const Traced* operands, un
   auto extras = std::make_unique<Extras>();
   extras->function.reset(owned);
   const bool traced = std::any_of(operands, operands + count, [](const Traced& t) { return t.node(); });
-  if (thread_state.silent || !traced) return value;
+  if (thread_state.silent() || !traced) return value;
   extras->name = name;
   std::vector<GraphNode*> nodes;
   for (unsigned i = 0; i < count; ++i) {
     nodes.push_back(static_cast<GraphNode*>(operands[i].node()));
     extras->sizes.push_back(operands[i].sizes());
   }
-  return record_extras(std::move(value), nodes, std::move(extras));
+  Traced result = record_extras(std::move(value), nodes, std::move(extras));
+  if (thread_state.watched()) {
+    std::vector<const Traced*> all;
+    for (unsigned i = 0; i < count; ++i) all.push_back(&operands[i]);
+    check_result(result, all.data(), count);
+  }
+  return result;
 }
 
 Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::unique_ptr<Extras> extras) {
@@ -65,7 +73,9 @@ Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::
   }
   n->operands = static_cast<std::uint16_t>(count);
   n->sequence = next_sequence(newest);
+  n->type = value.type();
   n->extras = extras.release();
+  if (thread_state.watched()) keep_calls(*n);
   return Traced(std::move(value), n);
 }
 

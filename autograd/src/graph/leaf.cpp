@@ -15,6 +15,7 @@ LeafNode& of(GraphHead* n) { return *static_cast<LeafNode*>(n); }
 LeafNode::LeafNode(Array value) : GraphNode{} {
   refs = 1;
   sequence = next_sequence(0);
+  type = value.type();
   region = thread_state.region;
   handle.value_ = std::move(value);
   handle.node_ = this;

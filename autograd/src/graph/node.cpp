@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/anomaly.hpp"
+#include "graph/hooks.hpp"
 #include "graph/leaf.hpp"
 #include "graph/record.hpp"
 #include "graph/thread_state.hpp"
@@ -22,6 +24,14 @@ void give_back(GraphNode* n) noexcept {
 }
 
 }  // namespace
+
+Extras::Extras() = default;
+Extras::~Extras() = default;
+
+Extras& extras_of(GraphNode& n) {
+  if (!n.extras) n.extras = new Extras;
+  return *n.extras;
+}
 
 GraphNode* new_node(const Rule& rule) {
   auto* n = new (thread_state.nodes.take()) GraphNode{};
@@ -44,10 +54,12 @@ void release_kept(GraphNode& n) noexcept {
 }
 
 Traced record_node(const Rule& rule, Array&& value, const Traced* const* operands, unsigned count, Parameters parameters) {
-  if (thread_state.silent) return std::move(value);
+  if (thread_state.mode) [[unlikely]]
+    return thread_state.silent() ? std::move(value) : record_watched(rule, std::move(value), operands, count, parameters);
   GraphNode* n = new_node(rule);
   Traced result(std::move(value), n);
   n->operands = static_cast<std::uint16_t>(count);
+  n->type = result.type();
   n->parameter[0] = parameters.first;
   n->parameter[1] = parameters.second;
   unsigned traced = 0;

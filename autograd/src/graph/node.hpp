@@ -34,6 +34,7 @@ struct Extras;
 struct GraphNode : GraphHead {
   std::uint16_t operands;
   std::atomic<bool> released;        // a backward pass freed what was kept
+  mushin::dtype type;                // of the result
   std::uint32_t slot;                // position in the claiming pass
   std::uint32_t region;              // the run of a checkpoint's function that made it; 0: none
   std::uint64_t sequence;            // greater than that of every operand
@@ -51,18 +52,29 @@ struct GraphNode : GraphHead {
 };
 static_assert(sizeof(GraphNode) <= 200, "a recorded op takes at most 200 bytes besides the values it keeps");
 
+struct CallStack;
+struct HookSlot;
+
 /// What few nodes have.
 struct Extras {
+  Extras();
+  ~Extras();
+
   const char* name = nullptr;          // of the function
   std::unique_ptr<Function> function;  // null once released
   std::vector<GraphNode*> operands;    // where there are more than fit into the node
   std::vector<Sizes> sizes;            // of the function's operands
+  std::unique_ptr<CallStack> calls;    // of the op, if an AnomalyGuard lived
+  std::vector<std::shared_ptr<HookSlot>> hooks;
 };
 inline GraphNode* const* GraphNode::inputs() const noexcept { return operands <= max_operands ? operand : extras->operands.data(); }
 /// The op that made the value.
 inline const char* name_of(const GraphNode& n) noexcept {
   return n.extras && n.extras->name ? n.extras->name : n.rule ? n.rule->name : "variable";
 }
+
+/// The node's own; made at the first call.
+Extras& extras_of(GraphNode&);
 
 /// `value` as made from the nodes by the extras' function. Without sizes, its gradients are taken as they come.
 Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::unique_ptr<Extras>);

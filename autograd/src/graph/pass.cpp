@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "graph/anomaly.hpp"
 #include "graph/thread_state.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/tensor/core/source_line.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
@@ -16,7 +18,7 @@ constexpr std::size_t most_entries_kept = 1u << 16;
 Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
   region_ = region;
   if (!root.node())
-    throw GraphError(fmt::format("[{}] the value was made from no variable while recording: there is no graph", op).c_str());
+    throw GraphError(fmt::format("[{}] the value was made from no variable while recording: there is no graph{}", op, called_at()).c_str());
   entries_.reset(std::exchange(thread_state.entries, nullptr));
   if (!entries_) entries_ = std::make_unique<std::vector<Entry>>();
   visit(static_cast<GraphNode*>(root.node()));
@@ -87,8 +89,8 @@ void Pass::check_usable(const char* op) const {
   for (const Entry& e : *entries_)
     if (e.pulled && e.node->released.load(std::memory_order_relaxed))
       throw GraphError(
-          fmt::format("[{}] an earlier backward() freed the graph of a result of {}: keep it with backward(mushin::retain_graph)", op,
-                      name_of(*e.node))
+          fmt::format("[{}] an earlier backward() freed the graph of a result of {}: keep it with backward(mushin::retain_graph){}", op,
+                      name_of(*e.node), forward_call(*e.node))
               .c_str());
 }
 

@@ -30,6 +30,8 @@ class Pass {
   std::vector<Entry>& entries() { return *entries_; }
   /// Whether gradients end here: at leaves, and outside of the region.
   bool ends_at(const GraphNode& n) const { return !n.rule || (region_ && n.region != region_); }
+  /// Whether all of the node's gradient is gathered here: not outside of the region, where another pass goes on.
+  bool completes(const GraphNode& n) const { return !region_ || n.region == region_; }
   /// Null when the node isn't part of this pass.
   Entry* find(const GraphNode*);
   /// From now on, only what leads to an entry that is `asked` is wanted.

@@ -18,8 +18,8 @@ void close_at_thread_end() {
   static_cast<void>(closer);
 }
 
-NoRecording::NoRecording() noexcept : before_(thread_state.silent) { thread_state.silent = true; }
-NoRecording::~NoRecording() { thread_state.silent = before_; }
+NoRecording::NoRecording() noexcept : before_(thread_state.set(silent_mode, true)) {}
+NoRecording::~NoRecording() { thread_state.set(silent_mode, before_); }
 
 std::int64_t graph_node_count() noexcept { return thread_state.alive; }
 

@@ -8,6 +8,12 @@
 
 namespace mushin::core {
 
+/// How a thread records; none of them: ops on traced values, and nothing else.
+enum RecordMode : std::uint8_t {
+  silent_mode = 1,   // nothing
+  watched_mode = 2,  // an AnomalyGuard lives
+};
+
 struct ThreadState {
   FreeList<sizeof(GraphNode), 8192> nodes;
   FreeList<sizeof(Sizes), 2048> sizes;
@@ -15,9 +21,18 @@ struct ThreadState {
   std::uint64_t clock;                // sequence of the newest node this thread made or built upon
   std::int64_t alive;
   std::uint32_t region;  // of the nodes being made
-  bool silent;           // record nothing
+  std::uint8_t mode;     // of RecordMode
   bool destroying;       // `doomed` is being worked off
   GraphNode* doomed;     // nodes without owners
+
+  bool silent() const { return mode & silent_mode; }
+  bool watched() const { return mode & watched_mode; }
+  /// Gives what was before.
+  bool set(RecordMode bit, bool on) noexcept {
+    const bool before = mode & bit;
+    mode = static_cast<std::uint8_t>(on ? mode | bit : mode & ~bit);
+    return before;
+  }
 };
 // The general model of a shared library would cost a call for each access; a few hundred bytes fit the static block.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadState thread_state;

@@ -1,5 +1,6 @@
 #pragma once
 #include "mushin/autograd/core/graph.hpp"
+#include "mushin/autograd/hook.hpp"
 #include "mushin/autograd/ops.hpp"
 #include "mushin/tensor/tensor.hpp"
 
@@ -8,10 +9,6 @@ namespace mushin {
 /// `z.backward(retain_graph)`: the graph stays, for another backward().
 struct RetainGraph {};
 inline constexpr RetainGraph retain_graph;
-
-// What a compile error shows below its sentence.
-template <class A, class B>
-inline constexpr bool same_type = std::same_as<A, B>;
 
 /// What ops on variables give: a value, and how it was made. A cheap handle; copies share both. Holding one holds its graph.
 template <class T, extent... E>
@@ -41,6 +38,17 @@ class Traced : public Shaped<core::Traced, T, E...> {
   }
   /// Zeroes the gradient of every variable z was made from; also after backward().
   void reset() const { core::reset(this->raw()); }
+
+  /// Has `f` called with the gradient of this result by each backward pass, `grad` and pull that comes here, once all of it is gathered and
+  /// before it goes on to what the result was made from. f takes a constant of z's type and gives nothing, or the gradient to go on with,
+  /// of that type; several are called in the order they were added. Under create_graph the gradient is Traced for a function of any
+  /// `const auto& g`; GraphError for one that takes constants alone and gives something. What f throws passes through: gradients of
+  /// variables are as they were, and the graph is used up as far as it was pulled. f stays as long as the graph, if not removed; one that
+  /// holds the result itself keeps it for ever. Not while another thread computes with the graph. GraphError where there is no graph.
+  template <class F>
+  GradientHook on_gradient(F f) const {
+    return detail::add_hook<T, E...>(this->raw(), std::move(f));
+  }
 
   /// Results gather no gradient; this says so.
   template <class Self = Traced>

@@ -38,6 +38,12 @@ class Variable : public Shaped<core::Leaf, T, E...> {
   /// The sum of the gradients of every backward() so far; zeros before the first.
   Tensor<T, E...> grad() const { return Tensor<T, E...>{this->raw_.grad()}; }
   void zero_grad() { this->raw_.zero_grad(); }
+  /// As Traced::on_gradient: `f` sees and may replace what each backward pass adds to `grad()`. f stays as long as the variable and graphs
+  /// made from it.
+  template <class F>
+  GradientHook on_gradient(F f) const {
+    return detail::add_hook<T, E...>(raw(), std::move(f));
+  }
 
   /// An independent variable of the same value, without gradient.
   Variable clone() const { return Variable{value()}; }

@@ -1,0 +1,77 @@
+#include "graph/hooks.hpp"
+
+#include <fmt/format.h>
+
+#include <mutex>
+
+#include "graph/anomaly.hpp"
+#include "graph/check.hpp"
+#include "mushin/autograd/core/function.hpp"
+#include "mushin/tensor/core/source_line.hpp"
+#include "mushin/tensor/error.hpp"
+
+namespace mushin::core {
+namespace {
+
+std::atomic<bool> any_added{false};
+
+/// Guards what is in slots, and which of them a node has: a variable's are seen by the passes of all threads.
+std::mutex& guard() {
+  static auto* it = new std::mutex;  // graphs may be destroyed after static destructors
+  return *it;
+}
+
+std::vector<std::shared_ptr<GradientFunction>> functions_of(const GraphNode& n) {
+  std::vector<std::shared_ptr<GradientFunction>> out;
+  const std::lock_guard lock(guard());
+  std::erase_if(n.extras->hooks, [](const auto& slot) { return !slot->function; });
+  for (const auto& slot : n.extras->hooks) out.push_back(slot->function);
+  return out;
+}
+
+}  // namespace
+
+GradientFunction::~GradientFunction() = default;
+
+std::weak_ptr<HookSlot> add_hook(const Traced& value, std::unique_ptr<GradientFunction> owned) {
+  if (!value.node())
+    throw GraphError(
+        fmt::format("[on_gradient] the value was made from no variable while recording: it has no gradient{}", called_at()).c_str());
+  auto slot = std::make_shared<HookSlot>();
+  slot->function = std::move(owned);
+  const std::lock_guard lock(guard());
+  extras_of(*static_cast<GraphNode*>(value.node())).hooks.push_back(slot);
+  any_added.store(true, std::memory_order_relaxed);
+  return slot;
+}
+
+void remove_hook(const std::weak_ptr<HookSlot>& hook) noexcept {
+  std::shared_ptr<GradientFunction> removed;  // destroyed when the lock is gone
+  const std::shared_ptr<HookSlot> slot = hook.lock();
+  if (!slot) return;
+  const std::lock_guard lock(guard());
+  removed.swap(slot->function);
+}
+
+bool hooks_exist() noexcept { return any_added.load(std::memory_order_relaxed); }
+
+bool run_hooks(const GraphNode& n, Traced& gradient, bool linked) {
+  if (!n.extras || n.extras->hooks.empty()) return false;
+  bool replaced = false;
+  for (const auto& function : functions_of(n)) {
+    if (linked && !function->differentiable())
+      throw GraphError(fmt::format("[on_gradient] a hook on {} takes constants alone, so that the gradient it gives has no gradient: write "
+                                   "it for any const auto& g{}",
+                                   name_of(n), forward_call(n))
+                           .c_str());
+    Traced given = function->call(gradient, linked);
+    if (!given) continue;
+    check_same_sizes("on_gradient", fmt::format("a hook on {} keeps the gradient's shape", name_of(n)).c_str(), gradient.sizes(),
+                     given.sizes());
+    gradient = linked ? std::move(given) : Traced(given.value());
+    replaced = true;
+  }
+  return replaced;
+}
+
+}  // namespace mushin::core
