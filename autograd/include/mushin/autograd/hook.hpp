@@ -24,6 +24,10 @@ class GradientHook {
   /// From now on it isn't called; the function is destroyed, unless another thread is calling it. More than once: nothing.
   void remove() noexcept { core::remove_hook(slot_); }
 
+  /// What on_gradient does, for a value of that element type and those extents.
+  template <class T, extent... E, class F>
+  static GradientHook add(const core::Traced& value, F f);
+
  private:
   std::weak_ptr<core::HookSlot> slot_;
 };
@@ -75,22 +79,23 @@ class TypedHook final : public core::GradientFunction {
   F f_;
 };
 
-/// Checks what the hook takes and gives, and adds it.
+}  // namespace detail
+
 template <class T, extent... E, class F>
-GradientHook add_hook(const core::Traced& value, F f) {
+GradientHook GradientHook::add(const core::Traced& value, F f) {
   static_assert(std::invocable<F&, const Tensor<T, E...>&>,
                 "[on_gradient] the hook must take the gradient, a constant of the value's element type and extents: write it for any "
                 "const auto& g");
   if constexpr (std::invocable<F&, const Tensor<T, E...>&>) {
-    using Given = hook_result<F, Tensor<T, E...>>;
+    using Given = detail::hook_result<F, Tensor<T, E...>>;
     constexpr bool constant = std::is_void_v<Given> || Constant<Given>;
-    constexpr bool fits = is_hook_result<Given, Tensor<T, E...>>;
+    constexpr bool fits = detail::is_hook_result<Given, Tensor<T, E...>>;
     static_assert(constant || !fits, "[on_gradient] of a constant gradient the hook must give a constant: pass its value, x.value()");
     static_assert(fits, "[on_gradient] the hook must give nothing, or a gradient of the value's element type and extents");
-    if constexpr (constant && fits) return GradientHook{core::add_hook(value, std::make_unique<TypedHook<F, T, E...>>(std::move(f)))};
+    if constexpr (constant && fits)
+      return GradientHook{core::add_hook(value, std::make_unique<detail::TypedHook<F, T, E...>>(std::move(f)))};
   }
   return GradientHook{};
 }
 
-}  // namespace detail
 }  // namespace mushin

@@ -47,7 +47,7 @@ class Traced : public Shaped<core::Traced, T, E...> {
   /// holds the result itself keeps it for ever. Not while another thread computes with the graph. GraphError where there is no graph.
   template <class F>
   GradientHook on_gradient(F f) const {
-    return detail::add_hook<T, E...>(this->raw(), std::move(f));
+    return GradientHook::add<T, E...>(this->raw(), std::move(f));
   }
 
   /// Results gather no gradient; this says so.

@@ -42,7 +42,7 @@ class Variable : public Shaped<core::Leaf, T, E...> {
   /// made from it.
   template <class F>
   GradientHook on_gradient(F f) const {
-    return detail::add_hook<T, E...>(raw(), std::move(f));
+    return GradientHook::add<T, E...>(raw(), std::move(f));
   }
 
   /// An independent variable of the same value, without gradient.
