@@ -236,6 +236,7 @@ TEST(Dot, ShowsFunctions) {
   auto w = variable(ones<3>());
   auto z = checkpoint([](const auto& a) { return sum(a * a); }, w);
   EXPECT_TRUE(says(dot(z), {"n0 [label=\"checkpoint\\n() float\\nsaves 12 bytes\"", "n1 -> n0 [label=\"(3)\"]"}));
+  EXPECT_TRUE(says(dot(sum(exp(w))), {"n0 [label=\"sum\\n() float", "n1 -> n0 [label=\"(3)\"]", "n1 [label=\"exp\\n(3) float"}));
   Traced<float> constant{fill(1.0f)};
   EXPECT_TRUE(throws<GraphError>([&] { (void)dot(constant); }, "[to_dot] the value was made from no variable"));
 }
@@ -312,7 +313,7 @@ TEST(Anomaly, WhileCapturing) {
   AnomalyGuard on;
   const auto f = [&](const auto& x) {
     w.zero_grad();
-    (log(w * x) * 2).backward();
+    (log(w * x) * x).backward();
     return w.grad() + x;
   };
   auto step = capture(f, tensor<2>({1, 5}));

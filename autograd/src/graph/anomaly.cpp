@@ -132,7 +132,9 @@ void GradientWatch::check_hooked(const GraphNode& n, const Traced& g) const {
 namespace mushin {
 
 AnomalyGuard::AnomalyGuard() noexcept
-    : watched_before_(core::thread_state.set(core::watched_mode, true)), lines_before_(core::keep_lines(true)) {}
+    : watched_before_(core::thread_state.set(core::watched_mode, true)), lines_before_(core::keep_lines(true)) {
+  core::passes_are_observed.store(true, std::memory_order_relaxed);
+}
 AnomalyGuard::~AnomalyGuard() {
   core::thread_state.set(core::watched_mode, watched_before_);
   core::keep_lines(lines_before_);

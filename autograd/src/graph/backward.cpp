@@ -20,25 +20,14 @@
 namespace mushin::core {
 namespace {
 
-/// The same error, with the line of the op whose gradient it comes from.
+/// The same error, with the line of the op whose gradient it comes from, if it is known.
 template <class E>
 [[noreturn]] void fail_at(const E& error, const GraphNode& n) {
+  if (!n.extras || !n.extras->calls) throw;
   throw E(fmt::format("{}; gradient of {}{}", error.what(), name_of(n), forward_call(n)).c_str());
 }
 
-void pull(Pass& pass, const Pass::Entry& e, KeptValues values) {
-  Pullback pullback(pass, *e.node, e.cotangent, values);
-  if (!e.node->extras || !e.node->extras->calls) return e.node->rule->pull(pullback);
-  try {
-    e.node->rule->pull(pullback);
-  } catch (const GraphError& error) {
-    fail_at(error, *e.node);
-  } catch (const ShapeError& error) {
-    fail_at(error, *e.node);
-  }
-}
-
-/// What only some passes do: hooks are run, and gradients looked at while an AnomalyGuard lives.
+/// What only some passes do: hooks are run, gradients looked at while an AnomalyGuard lives, and errors given the lines that one kept.
 class Observer {
  public:
   Observer(const Traced& seed, KeptValues values) : linked_(values == KeptValues::linked) {
@@ -49,7 +38,14 @@ class Observer {
     if (!e.wanted || !e.cotangent || !pass.completes(*e.node)) return;
     if (run_hooks(*e.node, e.cotangent, linked_) && watch_) watch_->check_hooked(*e.node, e.cotangent);
   }
-  void after(Pass& pass, const Pass::Entry& e) const {
+  void pull(Pass& pass, const Pass::Entry& e, Pullback& pullback) const {
+    try {
+      e.node->rule->pull(pullback);
+    } catch (const GraphError& error) {
+      fail_at(error, *e.node);
+    } catch (const ShapeError& error) {
+      fail_at(error, *e.node);
+    }
     if (watch_) watch_->check(pass, *e.node);
   }
 
@@ -67,8 +63,11 @@ void sweep(Pass& pass, KeptValues values, const Observed* observer) {
     // Before the rule is called: if it fails, what it took is gone.
     if (values == KeptValues::moved) e.node->released.store(true, std::memory_order_relaxed);
     if (e.pulled && e.cotangent) {
-      pull(pass, e, values);
-      if constexpr (std::same_as<Observed, Observer>) observer->after(pass, e);
+      Pullback pullback(pass, *e.node, e.cotangent, values);
+      if constexpr (std::same_as<Observed, Observer>)
+        observer->pull(pass, e, pullback);
+      else
+        e.node->rule->pull(pullback);
     }
     if (!e.asked) e.cotangent = Traced();
     if (values == KeptValues::moved) release_kept(*e.node);
@@ -78,7 +77,7 @@ void sweep(Pass& pass, KeptValues values, const Observed* observer) {
 /// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
 void sweep(Pass& pass, const Traced& seed, KeptValues values) {
   pass.entries().front().cotangent = seed;
-  if (!hooks_exist() && !thread_state.watched()) [[likely]]
+  if (!passes_are_observed.load(std::memory_order_relaxed)) [[likely]]
     return sweep<void>(pass, values, nullptr);
   const Observer observer(seed, values);
   sweep(pass, values, &observer);

@@ -11,9 +11,10 @@
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
-namespace {
 
-std::atomic<bool> any_added{false};
+constinit std::atomic<bool> passes_are_observed{false};
+
+namespace {
 
 /// Guards what is in slots, and which of them a node has: a variable's are seen by the passes of all threads.
 std::mutex& guard() {
@@ -41,7 +42,7 @@ std::weak_ptr<HookSlot> add_hook(const Traced& value, std::unique_ptr<GradientFu
   slot->function = std::move(owned);
   const std::lock_guard lock(guard());
   extras_of(*static_cast<GraphNode*>(value.node())).hooks.push_back(slot);
-  any_added.store(true, std::memory_order_relaxed);
+  passes_are_observed.store(true, std::memory_order_relaxed);
   return slot;
 }
 
@@ -52,8 +53,6 @@ void remove_hook(const std::weak_ptr<HookSlot>& hook) noexcept {
   const std::lock_guard lock(guard());
   removed.swap(slot->function);
 }
-
-bool hooks_exist() noexcept { return any_added.load(std::memory_order_relaxed); }
 
 bool run_hooks(const GraphNode& n, Traced& gradient, bool linked) {
   if (!n.extras || n.extras->hooks.empty()) return false;

@@ -13,8 +13,8 @@ struct HookSlot {
   std::shared_ptr<GradientFunction> function;
 };
 
-/// Whether any value of the process has had a hook: else passes need not look.
-bool hooks_exist() noexcept;
+/// Whether any value of the process has had a hook, or a guard has lived: else passes need not look.
+extern constinit std::atomic<bool> passes_are_observed;
 /// Lets the node's hooks, in their order, see and replace its complete gradient. True: one replaced it.
 bool run_hooks(const GraphNode&, Traced& gradient, bool linked);
 

@@ -85,13 +85,18 @@ void Pass::want_paths() {
   }
 }
 
+namespace {
+[[noreturn, gnu::cold, gnu::noinline]] void fail_freed(const char* op, const GraphNode& n) {
+  throw GraphError(
+      fmt::format("[{}] an earlier backward() freed the graph of a result of {}: keep it with backward(mushin::retain_graph){}", op,
+                  name_of(n), forward_call(n))
+          .c_str());
+}
+}  // namespace
+
 void Pass::check_usable(const char* op) const {
   for (const Entry& e : *entries_)
-    if (e.pulled && e.node->released.load(std::memory_order_relaxed))
-      throw GraphError(
-          fmt::format("[{}] an earlier backward() freed the graph of a result of {}: keep it with backward(mushin::retain_graph){}", op,
-                      name_of(*e.node), forward_call(*e.node))
-              .c_str());
+    if (e.pulled && e.node->released.load(std::memory_order_relaxed)) fail_freed(op, *e.node);
 }
 
 }  // namespace mushin::core
