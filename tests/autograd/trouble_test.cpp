@@ -289,11 +289,24 @@ TEST(Anomaly, LetsInfinitiesPassThatWereThere) {
   EXPECT_TRUE(says(text, {"[sub] the result (operand 0 has -inf at (1) of (3) float) must be finite", "nan at (1)"}));
 }
 
+struct Inverse {
+  static auto forward(const auto& ctx, const auto& x) { return ctx.save(1.0f / x, x); }
+  static auto backward(const auto& ctx, const auto& gy) {
+    const auto& [x] = ctx.saved();
+    return gy / (x - x);
+  }
+};
+
 TEST(Anomaly, LooksAtHooksAndFunctions) {
   auto x = variable(tensor<2>({1, 2}));
   x.on_gradient([](const auto& g) { return g / 0.0f; });
   AnomalyGuard on;
   EXPECT_TRUE(says(text_of_error<GraphError>([&] { (x * 2).backward(); }), {"[variable] the gradient that a hook gives", "inf at (0)"}));
+  auto y = variable(tensor<2>({1, 0}));
+  const auto at_zero = [&] { (void)apply<Inverse>(y); };
+  EXPECT_TRUE(says(text_of_error<GraphError>(at_zero), {"[Inverse] the result must be finite", "inf at (1)", at_line(__LINE__ - 1)}));
+  auto z = apply<Inverse>(y + 1);
+  EXPECT_TRUE(says(text_of_error<GraphError>([&] { z.backward(); }), {"[Inverse] the gradient of operand 0", at_line(__LINE__ - 1)}));
 }
 
 TEST(Anomaly, NestsAndIsTheThreadsOwn) {
@@ -330,6 +343,9 @@ TEST(Errors, NameTheOpAndTheLine) {
   std::optional<AnomalyGuard> on(std::in_place);
   const int line = __LINE__ + 1;
   auto z = exp(w);
+  Traced<float, 2> constant{ones<2>()};
+  const auto no_graph = [&] { constant.backward(); };
+  EXPECT_TRUE(says(text_of_error<GraphError>(no_graph), {"[backward] the value was made from no variable", at_line(__LINE__ - 1)}));
   on.reset();
   const auto short_one = [&] { z.backward(ones<batch>(batch = 2)); };
   EXPECT_TRUE(says(text_of_error<ShapeError>(short_one), {"(3) and (2), of exp (forward call at ", at_line(line)}));
