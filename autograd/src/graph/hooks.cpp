@@ -34,21 +34,28 @@ std::vector<std::shared_ptr<GradientFunction>> functions_of(const GraphNode& n) 
 
 GradientFunction::~GradientFunction() = default;
 
-std::weak_ptr<HookSlot> add_hook(const Traced& value, std::unique_ptr<GradientFunction> owned) {
+struct HookHandle::Slot {
+  std::weak_ptr<HookSlot> it;
+};
+
+HookHandle add_hook(const Traced& value, GradientFunction* owned) {
+  auto slot = std::make_shared<HookSlot>();
+  slot->function.reset(owned);
   if (!value.node())
     throw GraphError(
         fmt::format("[on_gradient] the value was made from no variable while recording: it has no gradient{}", called_at()).c_str());
-  auto slot = std::make_shared<HookSlot>();
-  slot->function = std::move(owned);
+  HookHandle handle(new HookHandle::Slot{slot});
   const std::lock_guard lock(guard());
-  extras_of(*static_cast<GraphNode*>(value.node())).hooks.push_back(slot);
+  extras_of(*static_cast<GraphNode*>(value.node())).hooks.push_back(std::move(slot));
   passes_are_observed.store(true, std::memory_order_relaxed);
-  return slot;
+  return handle;
 }
 
-void remove_hook(const std::weak_ptr<HookSlot>& hook) noexcept {
+HookHandle::~HookHandle() { delete slot_; }
+
+void HookHandle::remove() noexcept {
   std::shared_ptr<GradientFunction> removed;  // destroyed when the lock is gone
-  const std::shared_ptr<HookSlot> slot = hook.lock();
+  const std::shared_ptr<HookSlot> slot = slot_ ? slot_->it.lock() : nullptr;
   if (!slot) return;
   const std::lock_guard lock(guard());
   removed.swap(slot->function);

@@ -20,16 +20,16 @@ inline constexpr bool same_type = std::same_as<A, B>;
 class GradientHook {
  public:
   GradientHook() noexcept = default;
-  explicit GradientHook(std::weak_ptr<core::HookSlot> slot) noexcept : slot_(std::move(slot)) {}
+  explicit GradientHook(core::HookHandle handle) noexcept : handle_(std::move(handle)) {}
   /// From now on it isn't called; the function is destroyed, unless another thread is calling it. More than once: nothing.
-  void remove() noexcept { core::remove_hook(slot_); }
+  void remove() noexcept { handle_.remove(); }
 
   /// What on_gradient does, for a value of that element type and those extents.
   template <class T, extent... E, class F>
   static GradientHook add(const core::Traced& value, F f);
 
  private:
-  std::weak_ptr<core::HookSlot> slot_;
+  core::HookHandle handle_;
 };
 
 namespace detail {
@@ -92,8 +92,7 @@ GradientHook GradientHook::add(const core::Traced& value, F f) {
     constexpr bool fits = detail::is_hook_result<Given, Tensor<T, E...>>;
     static_assert(constant || !fits, "[on_gradient] of a constant gradient the hook must give a constant: pass its value, x.value()");
     static_assert(fits, "[on_gradient] the hook must give nothing, or a gradient of the value's element type and extents");
-    if constexpr (constant && fits)
-      return GradientHook{core::add_hook(value, std::make_unique<detail::TypedHook<F, T, E...>>(std::move(f)))};
+    if constexpr (constant && fits) return GradientHook{core::add_hook(value, new detail::TypedHook<F, T, E...>(std::move(f)))};
   }
   return GradientHook{};
 }

@@ -1,6 +1,4 @@
 #pragma once
-#include <memory>
-
 #include "mushin/autograd/core/traced.hpp"
 
 namespace mushin::core {
@@ -21,10 +19,28 @@ class MUSHIN_API GradientFunction {
   bool differentiable_;
 };
 
-struct HookSlot;
-/// Has `owned` called by each backward pass that comes to the value, after those added before. It is kept by the value's node.
-/// GraphError when the value was made from no variable.
-MUSHIN_API std::weak_ptr<HookSlot> add_hook(const Traced& value, std::unique_ptr<GradientFunction> owned);
-MUSHIN_API void remove_hook(const std::weak_ptr<HookSlot>&) noexcept;
+/// Names a hook, without keeping it.
+class MUSHIN_API HookHandle {
+ public:
+  struct Slot;
+
+  HookHandle() noexcept = default;
+  explicit HookHandle(Slot* owned) noexcept : slot_(owned) {}
+  HookHandle(HookHandle&& o) noexcept : slot_(std::exchange(o.slot_, nullptr)) {}
+  HookHandle& operator=(HookHandle&& o) noexcept {
+    std::swap(slot_, o.slot_);
+    return *this;
+  }
+  ~HookHandle();
+  /// Ends and destroys the hook, if it is still there.
+  void remove() noexcept;
+
+ private:
+  Slot* slot_ = nullptr;
+};
+
+/// Has `owned` called by each backward pass that comes to the value, after those added before. It is taken over, also by an error, and kept
+/// by the value's node. GraphError when the value was made from no variable.
+MUSHIN_API HookHandle add_hook(const Traced& value, GradientFunction* owned);
 
 }  // namespace mushin::core
