@@ -2,8 +2,8 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
-#include <execinfo.h>
 #include <fmt/format.h>
+#include <unwind.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -95,8 +95,14 @@ bool in_library(const Dl_info& in) { return in.dli_fname && name_in(in.dli_fname
 }  // namespace
 
 void take_call_stack(CallStack& to) noexcept {
-  const int n = ::backtrace(to.at, CallStack::most);
-  to.count = n > 0 ? static_cast<unsigned>(n) : 0;
+  to.count = 0;
+  // Not backtrace(): sanitizers put a function of their own before it.
+  const auto add = [](_Unwind_Context* frame, void* data) {
+    auto& calls = *static_cast<CallStack*>(data);
+    calls.at[calls.count++] = reinterpret_cast<void*>(_Unwind_GetIP(frame));
+    return calls.count < CallStack::most ? _URC_NO_REASON : _URC_END_OF_STACK;
+  };
+  _Unwind_Backtrace(add, &to);
 }
 
 std::string source_line(const CallStack& calls) {
