@@ -1,151 +1,204 @@
-// SORT along one axis: each element becomes an unsigned key that orders as the element does, beside its index.
-#include <algorithm>
+// SORT along one axis, by the elements' keys.
 #include <atomic>
-#include <bit>
 #include <limits>
-#include <new>
-#include <utility>
 
+#include "first_few.hpp"
 #include "lines.hpp"
 
 namespace mushin::builtin {
 namespace {
-
-template <class Key, class Float>
-Key float_key(Float v) {
-  constexpr Key sign = Key{1} << (8 * sizeof(Key) - 1);
-  if (v != v) return static_cast<Key>(~Key{0});
-  const Key bits = std::bit_cast<Key>(v == 0 ? Float{0} : v);
-  return static_cast<Key>(bits & sign ? ~bits : bits | sign);
-}
-std::uint32_t key_of(float v) { return float_key<std::uint32_t>(v); }
-std::uint64_t key_of(double v) { return float_key<std::uint64_t>(v); }
-std::uint64_t key_of(std::int64_t v) { return static_cast<std::uint64_t>(v) ^ std::uint64_t{1} << 63; }
-std::uint8_t key_of(std::uint8_t v) { return v; }
-
-template <class Key, class Index>
-struct Item {
-  Key key;
-  Index index;
-  bool operator<(const Item& o) const { return key < o.key || (key == o.key && index < o.index); }
-};
-
-// By one byte of the key after the other, the lowest first; a byte that all keys share is skipped. The result may lie in either.
-template <class I>
-I* radix_sort(I* items, I* room, std::int64_t n) {
-  using Key = decltype(I::key);
-  std::int64_t starts[sizeof(Key)][256] = {};
-  for (std::int64_t i = 0; i < n; ++i)
-    for (unsigned b = 0; b < sizeof(Key); ++b) ++starts[b][items[i].key >> (8 * b) & 255];
-  for (unsigned b = 0; b < sizeof(Key); ++b) {
-    std::int64_t* start = starts[b];
-    if (start[items[0].key >> (8 * b) & 255] == n) continue;
-    std::int64_t sum = 0;
-    for (int v = 0; v < 256; ++v) sum += std::exchange(start[v], sum);
-    for (std::int64_t i = 0; i < n; ++i) room[start[items[i].key >> (8 * b) & 255]++] = items[i];
-    std::swap(items, room);
-  }
-  return items;
-}
-
-// The first k in order; `room` for as many more.
-template <class I>
-I* order(I* items, I* room, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t radix_from = 1024;  // its counts cost more than the comparisons of fewer
-  if (k < n / 4) {
-    std::nth_element(items, items + k, items + n);
-    std::sort(items, items + k);
-    return items;
-  }
-  if (n >= radix_from) return radix_sort(items, room, n);
-  std::sort(items, items + n);
-  return items;
-}
 
 struct Outputs {
   const mu_tensor *values, *indices;  // null: not asked for
   std::int64_t k;
 };
 
-template <class T, class Index>
+// How the elements' keys are made, and what is moved.
+struct Elements {
+  explicit Elements(Type t) : make(make_keys(static_cast<int>(t))), bytes(static_cast<std::int64_t>(bytes_of(t))) {}
+  MakeKeys make;
+  std::int64_t bytes;
+};
+
+constexpr std::int64_t most_lines = 16;     // that are read together
+constexpr std::int64_t chunk = 4096;        // elements of a line whose keys are made together
+constexpr std::int64_t pitch = chunk + 16;  // from one line's keys to the next one's: they don't share one place in the cache
+
+// Neighbouring lines of the input.
+struct Source {
+  const char* from;
+  std::int64_t step, side, count;
+
+  // Of all lines from element `begin` on, at most `chunk` of each.
+  template <class Key>
+  void keys(const Elements& e, bool descending, std::int64_t begin, std::int64_t n, Key* keys) const {
+    const char* at = from + begin * step * e.bytes;
+    if (count == 1) return e.make(keys, at, step, n, descending);
+    Key row[most_lines];
+    for (std::int64_t i = 0; i < n; ++i, at += step * e.bytes) {
+      e.make(row, at, side, count, descending);
+      for (std::int64_t l = 0; l < count; ++l) keys[l * pitch + i] = row[l];
+    }
+  }
+};
+
+template <class T, class I>
+void take(void* to, std::int64_t to_step, const char* from, std::int64_t from_step, const I* items, std::int64_t n) {
+  const T* x = reinterpret_cast<const T*>(from);
+  for (std::int64_t i = 0; i < n; ++i) static_cast<T*>(to)[i * to_step] = x[static_cast<std::int64_t>(items[i].index) * from_step];
+}
+
+template <class I>
 struct Sorter {
-  using I = Item<decltype(key_of(T{})), Index>;
+  using Key = typename I::Key;
+  static constexpr std::int64_t key_size = sizeof(Key), item_size = sizeof(I);
   const mu_tensor& in;
   const Outputs& out;
-  const Lines& lines;
+  Lines lines;
+  const Elements& elements;
   bool descending;
 
-  void block(std::int64_t group, std::int64_t first, std::int64_t count, I* items) const {
-    using Key = decltype(I::key);
-    const std::int64_t n = in.dim[lines.axis], step = lines.step(in), side = lines.across(in);
-    const T* from = lines.begin<const T>(in, group, first);
-    const Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t l = 0; l < count; ++l)
-        items[l * n + i] = {static_cast<Key>(key_of(from[i * step + l * side]) ^ flip), static_cast<Index>(i)};
-    for (std::int64_t l = 0; l < count; ++l) {
-      const I* sorted = order(items + l * n, items + count * n, n, out.k);
-      put(sorted, from + l * side, step, group, first + l);
+  std::int64_t n() const { return in.dim[lines.axis]; }
+  unsigned key_bits() const { return static_cast<unsigned>(8 * elements.bytes); }
+  Source source(std::int64_t group, std::int64_t first, std::int64_t count) const {
+    return {lines.begin(in, group, first, elements.bytes), lines.step(in), lines.across(in), count};
+  }
+
+  // The elements from `begin` to `end` of some lines, `stride` items from line to line. `keys`: room for `pitch` of each line.
+  void fill(const Source& s, std::int64_t begin, std::int64_t end, I* items, std::int64_t stride, Key* keys) const {
+    for (std::int64_t b = begin; b < end; b += chunk) {
+      const std::int64_t size = least(chunk, end - b);
+      s.keys(elements, descending, b, size, keys);
+      for (std::int64_t l = 0; l < s.count; ++l)
+        for (std::int64_t i = 0; i < size; ++i) items[l * stride + b + i] = {static_cast<typename I::Index>(b + i), keys[l * pitch + i]};
     }
   }
-  void put(const I* sorted, const T* from, std::int64_t step, std::int64_t group, std::int64_t line) const {
+
+  // Items number `begin` to `end` of a line's result.
+  void put(const I* sorted, std::int64_t begin, std::int64_t end, std::int64_t group, std::int64_t line) const {
+    const I* items = sorted + begin;
     if (out.values) {
-      T* to = lines.begin<T>(*out.values, group, line);
+      constexpr decltype(&take<std::uint8_t, I>) takes[] = {take<std::uint8_t, I>, take<std::uint16_t, I>, take<std::uint32_t, I>,
+                                                            take<std::uint64_t, I>};
       const std::int64_t s = lines.step(*out.values);
-      for (std::int64_t i = 0; i < out.k; ++i) to[i * s] = from[static_cast<std::int64_t>(sorted[i].index) * step];
+      char* to = lines.begin(*out.values, group, line, elements.bytes) + begin * s * elements.bytes;
+      takes[std::countr_zero(static_cast<unsigned>(elements.bytes))](to, s, source(group, line, 1).from, lines.step(in), items,
+                                                                     end - begin);
     }
     if (!out.indices) return;
-    auto* to = lines.begin<std::int64_t>(*out.indices, group, line);
     const std::int64_t s = lines.step(*out.indices);
-    for (std::int64_t i = 0; i < out.k; ++i) to[i * s] = static_cast<std::int64_t>(sorted[i].index);
+    auto* to = lines.begin<std::int64_t>(*out.indices, group, line) + begin * s;
+    for (std::int64_t i = 0; i < end - begin; ++i) to[i * s] = static_cast<std::int64_t>(items[i].index);
+  }
+
+  // False, here and below: no memory.
+  bool all_of(std::int64_t group, std::int64_t first, std::int64_t count) const {
+    const std::int64_t key_bytes = count * pitch * key_size;
+    const Room room(scratch_line, key_bytes + (count + 1) * n() * item_size);
+    if (!room) return false;
+    I *items = room.at<I>(key_bytes), *free = items + count * n();
+    fill(source(group, first, count), 0, n(), items, n(), room.at<Key>(0));
+    for (std::int64_t l = 0; l < count; ++l) put(order(items + l * n(), free, n(), key_bits()), 0, out.k, group, first + l);
+    return true;
+  }
+
+  // `done` is called with each line's number and its first k in any order.
+  template <class F>
+  bool few_of(const Source& s, std::int64_t begin, std::int64_t end, const F& done) const {
+    const std::int64_t key_bytes = s.count * pitch * key_size, room_for = Few<I>::room_for(out.k),
+                       least_bytes = rounded(room_for * key_size);
+    const Room room(scratch_line, key_bytes + least_bytes + chunk * 4 + s.count * room_for * item_size);
+    if (!room) return false;
+    Key* keys = room.at<Key>(0);
+    I* items = room.at<I>(key_bytes + least_bytes + chunk * 4);
+    Few<I> few[most_lines];
+    for (std::int64_t l = 0; l < s.count; ++l) few[l] = {items + l * room_for, out.k};
+    for (std::int64_t b = begin; b < end; b += chunk) {
+      const std::int64_t size = least(chunk, end - b);
+      s.keys(elements, descending, b, size, keys);
+      for (std::int64_t l = 0; l < s.count; ++l)
+        few[l].show(keys + l * pitch, size, b, room.at<std::uint32_t>(key_bytes + least_bytes), room.at<Key>(key_bytes));
+    }
+    for (std::int64_t l = 0; l < s.count; ++l) done(l, few[l].first());
+    return true;
+  }
+  bool first_of(std::int64_t group, std::int64_t first, std::int64_t count) const {
+    return few_of(source(group, first, count), 0, n(), [&](std::int64_t l, I* items) {
+      std::sort(items, items + out.k);
+      put(items, 0, out.k, group, first + l);
+    });
+  }
+
+  // One line, by all threads: the first k of each part, and of those the first k.
+  bool first_of_parts(std::int64_t group, std::int64_t line) const {
+    constexpr std::int64_t part = 1 << 16;
+    const std::int64_t parts = (n() + part - 1) / part, found = (parts - 1) * out.k + least(out.k, n() - (parts - 1) * part);
+    const Room room(scratch_partial, parts * out.k * item_size);
+    if (!room) return false;
+    I* items = room.at<I>(0);
+    std::atomic<bool> whole{true};
+    parallel(n(), part, [&](std::int64_t b, std::int64_t e) {
+      const auto keep = [&](std::int64_t, const I* few) { std::copy_n(few, least(out.k, e - b), items + b / part * out.k); };
+      if (!few_of(source(group, line, 1), b, e, keep)) whole = false;
+    });
+    if (!whole) return false;
+    std::nth_element(items, items + out.k - 1, items + found);
+    std::sort(items, items + out.k);
+    put(items, 0, out.k, group, line);
+    return true;
+  }
+  bool all_by_threads(std::int64_t group, std::int64_t line) const {
+    using Long = LongOrder<I>;
+    const std::int64_t bytes = rounded(n() * item_size);
+    const Room room(scratch_partial, 2 * bytes + Long::counts_bytes(n()));
+    if (!room) return false;
+    I* items = room.at<I>(0);
+    const Source s = source(group, line, 1);
+    parallel(n(), 4 * chunk, [&](std::int64_t b, std::int64_t e) {
+      Key keys[chunk];
+      fill(s, b, e, items, 0, keys);
+    });
+    const I* sorted = Long(n(), room.at<typename I::Index>(2 * bytes)).run(items, room.at<I>(bytes), key_bits());
+    parallel(out.k, 4 * chunk, [&](std::int64_t b, std::int64_t e) { put(sorted, b, e, group, line); });
+    return true;
+  }
+
+  bool run() const {
+    constexpr std::int64_t long_from = 1 << 18, few_lines = 8;  // that would leave threads without work
+    const bool few = Few<I>::fits(out.k, n());
+    std::atomic<bool> whole{true};
+    if (n() >= long_from && lines.inner * lines.outer < few_lines) {
+      for (std::int64_t i = 0; i < lines.inner * lines.outer; ++i)
+        if (!(few ? first_of_parts(i / lines.inner, i % lines.inner) : all_by_threads(i / lines.inner, i % lines.inner))) return false;
+      return true;
+    }
+    // Lines whose neighbours are nearer than their own elements are read together, as many as stay in the cache.
+    const std::int64_t width = lines.step(in) == 1 ? 1 : few ? most_lines : most(1, least(most_lines, 32768 / most(1, n())));
+    lines.for_blocks(width, 16 * n(), [&](std::int64_t group, std::int64_t first, std::int64_t count) {
+      if (!(few ? first_of(group, first, count) : all_of(group, first, count))) whole = false;
+    });
+    return whole;
   }
 };
 
-template <class T, class Index>
-mu_code sort_lines(const mu_tensor& in, const Outputs& out, std::uint32_t axis, bool descending, mu_error* error) {
-  using S = Sorter<T, Index>;
-  const Lines lines(in, axis);
-  const S sorter{in, out, lines, descending};
-  const std::int64_t n = in.dim[axis];
-  // Lines whose neighbours are nearer than their own elements are read together, as many as stay in the cache.
-  const std::int64_t width = lines.step(in) == 1 ? 1 : most(1, least(16, 32768 / most(1, n)));
-  std::atomic<bool> no_memory{false};
-  lines.for_blocks(width, 16 * n, [&](std::int64_t group, std::int64_t first, std::int64_t count) {
-    const auto size = static_cast<std::size_t>((count + 1) * n);
-    const std::unique_ptr<typename S::I[]> items(new (std::nothrow) typename S::I[size]);
-    if (!items)
-      no_memory = true;
-    else
-      sorter.block(group, first, count, items.get());
-  });
-  return no_memory ? mu_fail(error, MU_OUT_OF_MEMORY, 0, "[sort] no memory for a line") : MU_OK;
-}
-
-template <class T>
-mu_code sort_of(const mu_tensor& in, const Outputs& out, std::uint32_t axis, bool descending, mu_error* error) {
-  const bool narrow = in.dim[axis] <= std::numeric_limits<std::uint32_t>::max();
-  return narrow ? sort_lines<T, std::uint32_t>(in, out, axis, descending, error)
-                : sort_lines<T, std::uint64_t>(in, out, axis, descending, error);
-}
-
-using Kernel = mu_code (*)(const mu_tensor&, const Outputs&, std::uint32_t, bool, mu_error*);
-struct Row {
-  Type type;
-  Kernel kernel;
-};
-constexpr Row rows[] = {
-    {Type::f32, sort_of<float>}, {Type::f64, sort_of<double>}, {Type::i64, sort_of<std::int64_t>}, {Type::b8, sort_of<std::uint8_t>}};
-
 struct Sort final : mu_plan {
-  Sort(Kernel k, const mu_op_sort& op) : kernel(k), axis(op.axis), flags(op.flags) {}
+  Sort(Type t, const mu_op_sort& op) : elements(t), axis(op.axis), flags(op.flags) {}
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* error) noexcept override {
     Outputs to{nullptr, nullptr, out->dim[axis]};
     if (to.k == 0) return MU_OK;
     if (flags & MU_SORT_VALUES) to.values = out++;
     if (flags & MU_SORT_INDICES) to.indices = out;
-    return kernel(*in, to, axis, (flags & MU_SORT_DESCENDING) != 0, error);
+    const bool done = elements.bytes == 8 ? by<std::uint64_t>(*in, to) : by<std::uint32_t>(*in, to);
+    return done ? MU_OK : mu_fail(error, MU_OUT_OF_MEMORY, 0, "[sort] no memory for a line");
   }
-  Kernel kernel;
+  template <class Key>
+  bool by(const mu_tensor& in, const Outputs& to) const {
+    const bool descending = (flags & MU_SORT_DESCENDING) != 0;
+    if (in.dim[axis] > std::numeric_limits<std::uint32_t>::max())
+      return Sorter<Item<Key, std::uint64_t>>{in, to, Lines(in, axis), elements, descending}.run();
+    return Sorter<Item<Key, std::uint32_t>>{in, to, Lines(in, axis), elements, descending}.run();
+  }
+  Elements elements;
   std::uint32_t axis, flags;
 };
 
@@ -167,9 +220,7 @@ PlanPtr plan_sort(const mu_op_sort& op, const Views& v) {
   if (v.n_out != values + indices) invalid("[sort] has an output for the values and one for the indices, where asked for");
   if (values) check_output(v.in[0], v.out[0], op.axis, t);
   if (indices) check_output(v.in[0], v.out[values], op.axis, Type::i64);
-  for (const Row& r : rows)
-    if (r.type == t) return std::make_unique<Sort>(r.kernel, op);
-  unsupported(std::string("[sort] no order of ") + name_of(t));
+  return std::make_unique<Sort>(t, op);
 }
 
 }  // namespace mushin::builtin
