@@ -15,11 +15,6 @@ Sorted ordered(const char* name, const Array& a, unsigned axis, std::int64_t k, 
   const Sizes& s = a.sizes();
   if (axis >= s.rank) fail<ShapeError>("[{}] axis {} is outside {}", name, axis, text_of(s));
   if (k < 0 || k > s[axis]) fail<ShapeError>("[{}] {} elements are not in axis {} of {}", name, k, axis, text_of(s));
-  if (is_half(a.type()) || (is_integer(a.type()) && a.type() != dtype::i64)) {  // in a wider type, which has all of its values
-    Sorted wide = ordered(name, cast(a, sum_type(a.type())), axis, k, what, descending);
-    if (wide.values) wide.values = cast(wide.values, a.type());
-    return wide;
-  }
   const Array stored = buffer_of(a);
   Sizes to = s;
   to.at[axis] = k;
@@ -34,7 +29,11 @@ Sorted ordered(const char* name, const Array& a, unsigned axis, std::int64_t k, 
   if (count == 0) return out;
   const mu_op_sort op{{sizeof op, MU_OP_SORT}, axis, what | (descending ? MU_SORT_DESCENDING : 0u)};
   if (try_request(name, stored.device(), &op.h, 1, {view, n})) return out;
-  return decomposed_sort(stored, axis, k, descending);
+  if (!is_half(a.type()) && (!is_integer(a.type()) || a.type() == dtype::i64)) return decomposed_sort(stored, axis, k, descending);
+  // A device may take wider types alone; they have all values of the narrow ones.
+  Sorted wide = ordered(name, cast(stored, sum_type(a.type())), axis, k, what, descending);
+  if (wide.values) wide.values = cast(wide.values, a.type());
+  return wide;
 }
 
 std::int64_t size_of(const Array& a, unsigned axis) { return axis < a.rank() ? a.sizes()[axis] : 0; }
