@@ -72,7 +72,7 @@ struct Sides {
 };
 
 constexpr std::int64_t chunk = 4096;  // elements that are summed by themselves
-constexpr std::int64_t width = 64;    // neighbours that are walked together
+constexpr std::int64_t width = 256;   // the most neighbours that are walked together
 constexpr std::int64_t piece = 256;   // elements that are converted together
 
 void copy_steps(char* to, std::int64_t to_step, const char* from, std::int64_t from_step, std::int64_t bytes, std::int64_t n) {
@@ -246,11 +246,13 @@ struct Scan final : mu_plan {
       return Block{lines.begin(*in, group, first, s.from.bytes) + from_first, lines.begin(*out, group, first, s.to.bytes) + to_first, n,
                    count};
     };
+    // Neighbours that are walked together: conversions are better given more.
+    const std::int64_t together = s.from.cast || s.to.cast ? least(width, most(64, lines.inner / 8)) : 64;
     constexpr std::int64_t long_from = 1 << 16, few_lines = 8;  // that would leave threads without work
     if (kernels.by_threads && n >= long_from && lines.inner * lines.outer < few_lines)
       for (std::int64_t i = 0; i < lines.inner * lines.outer; ++i) kernels.by_threads(s, block(i / lines.inner, i % lines.inner, 1));
     else
-      lines.for_blocks(width, n,
+      lines.for_blocks(together, n,
                        [&](std::int64_t group, std::int64_t first, std::int64_t count) { kernels.block(s, block(group, first, count)); });
     return MU_OK;
   }

@@ -45,10 +45,10 @@ Ref scanned(const Ref& x, unsigned axis, bool reverse, F f) {
 
 TEST(Scan, EqualsTheOracle) {
   on_every_device([&] {
-    for (dtype type : {dtype::f32, dtype::f64})
+    for (dtype type : {dtype::f32, dtype::f64, dtype::f16, dtype::bf16})
       for (const Case& c : cases) {
         if (c.shape[c.axis] > 1000) continue;
-        const Ref x = random(c.shape, 140, -1, 1), near_one = random(c.shape, 141, 0.9, 1.1);
+        const Ref x = rounded(random(c.shape, 140, -1, 1), type), near_one = rounded(random(c.shape, 141, 0.9, 1.1), type);
         const double eps = tolerance(type, 4) * static_cast<double>(c.shape[c.axis] + 1);
         for (bool reverse : {false, true})
           EXPECT_TRUE(close(core::cumsum(array(x, type), c.axis, reverse), scanned<double>(x, c.axis, reverse, std::plus<>()), eps, eps))
@@ -64,8 +64,12 @@ TEST(Scan, IntegersWrap) {
   on_every_device([&] {
     for (const Case& c : cases) {
       if (c.shape[c.axis] > 1000) continue;
-      const Ref x = random_integers(c.shape, 142, 100);
-      EXPECT_TRUE(equal(core::cumsum(array(x, dtype::i64), c.axis, false), scanned<double>(x, c.axis, false, std::plus<>())));
+      const Ref x = random_integers(c.shape, 142, 100), want = scanned<double>(x, c.axis, false, std::plus<>());
+      for (dtype type : {dtype::i64, dtype::i32, dtype::i8, dtype::u8}) {
+        const core::Array got = core::cumsum(array(x, type), c.axis, false);
+        EXPECT_EQ(got.type(), dtype::i64);
+        EXPECT_TRUE(equal(got, want)) << name_of(type) << " " << text_of(c.shape) << " axis " << c.axis;
+      }
     }
     // 3^k leaves 64 bits from k = 41 on.
     std::vector<std::int64_t> got(64);

@@ -43,11 +43,18 @@ bool has_optional_opcode(const mu_pw_program& p) {
   return false;
 }
 
-mu_code judge(const mu_device* d, const mu_op* op, mu_error* error) {
+// Those that the host may convert when it is told so.
+bool orders_narrow(const mu_op& op, const mu_tensor* in) {
+  const bool orders = op.id == MU_OP_SORT || op.id == MU_OP_SCAN;
+  return orders && (in->dtype == MU_I32 || in->dtype == MU_I8 || in->dtype == MU_U8);
+}
+
+mu_code judge(const mu_device* d, const mu_op* op, const mu_tensor* in, mu_error* error) {
   const mu_pw_program* p = program_of(op);
   if (d->refused == op->id) return mu_fail(error, MU_UNSUPPORTED, 0, "a test wants this refused");
   if (d->plain() && (op->id > MU_OP_REORDER || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
     return mu_fail(error, MU_UNSUPPORTED, 0, "this device does only what every device must");
+  if (orders_narrow(*op, in)) return mu_fail(error, MU_UNSUPPORTED, 0, "this device orders and sums no narrow integers");
   if (p && (p->n_in > most_in || p->n_out > most_out || p->n_inst > most_inst))
     return mu_fail(error, MU_INVALID, 0, "a program beyond the limits that the device has told");
   return MU_OK;
@@ -83,7 +90,7 @@ bool choose_layouts(mu_device* d, std::uint32_t op, std::vector<mu_tensor>& view
 mu_code plan_create(mu_device* d, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
                     const mu_tensor* out, mu_plan** plan, mu_plan_info* info, mu_error* error) noexcept {
   if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
-  if (const mu_code code = judge(d, op, error); code != MU_OK) return code;
+  if (const mu_code code = judge(d, op, in, error); code != MU_OK) return code;
   std::vector<mu_tensor> views(in, in + n_in);
   views.insert(views.end(), out, out + n_out);
   mu_plan_info chosen{};

@@ -221,7 +221,8 @@ typedef struct mu_op_normalize {
 #define MU_SORT_INDICES 4u /* an output of I64: where along the axis each value was */
 /* in[0], ordered along one axis; out: the values, the indices, or both in this order, with in[0]'s dims but for the axis, of which they hold
  * as many of the first as they have room for. Stable in both directions: equals stay in order, and equals are -0 and 0, and all NaN.
- * NaN is greater than all else: last ascending, first descending. */
+ * NaN is greater than all else: last ascending, first descending. Of F16, BF16, I32, I8 or U8 a backend may refuse: the host asks again
+ * with in[0] converted to F32 or I64. */
 typedef struct mu_op_sort {
   mu_op h;
   uint32_t axis;
@@ -231,8 +232,11 @@ typedef struct mu_op_sort {
 #define MU_SCAN_SUM 1
 #define MU_SCAN_PROD 2
 #define MU_SCAN_REVERSE 1u
-/* in[0], of equal dims and type with out[0]: each element becomes the sum (product) of those up to and including it along the axis; under
- * REVERSE, from it to the end. In type `acc`, with any bracketing that does not depend on the number of threads. B: or (and). */
+/* in[0], of equal dims with out[0]: each element becomes the sum (product) of those up to and including it along the axis; under REVERSE,
+ * from it to the end. In type `acc`, with any bracketing that does not depend on the number of threads. B: or (and). out[0] is of type
+ * `acc`, or of in[0]'s type where that is F16 or BF16 and `acc` F32: then each result is rounded once. in[0] is of type `acc`, or of a
+ * narrower one: F16 or BF16 for F32; I32, I8, U8 or B for I64. Where types differ a backend may refuse: the host asks again with in[0]
+ * converted. */
 typedef struct mu_op_scan {
   mu_op h;
   uint32_t kind;
