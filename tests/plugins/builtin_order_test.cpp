@@ -1,6 +1,7 @@
 // SORT and SCAN through the tables: what the core's tests don't reach.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -100,13 +101,14 @@ std::vector<float> line_of(const std::string& kind, std::size_t n, Random& rando
     const float at = static_cast<float>(i);
     x[i] = kind == "ascending" ? at : kind == "descending" ? -at : kind == "equal" ? 3 : static_cast<float>(random.below(500)) - 250;
     if (kind == "special") x[i] = std::array{0.0f, -0.0f, HUGE_VALF, -HUGE_VALF, std::nanf(""), 1.0f}[i * 7 % 11 % 6];
+    if (kind == "bad first") x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(0x3F800000 + (i < 4096 ? 100 : random.below(8))));
   }
   return x;
 }
 
 TEST_F(Order, TheFirstFewOfManyAndLongLines) {
   constexpr std::int64_t is_long = (1 << 18) + 7;  // by threads
-  for (const char* kind : {"random", "ascending", "descending", "equal", "special"})
+  for (const char* kind : {"random", "ascending", "descending", "equal", "special", "bad first"})
     for (std::int64_t n : {std::int64_t{64}, std::int64_t{1000}, std::int64_t{9000}, is_long}) {
       const std::vector<float> x = line_of(kind, static_cast<std::size_t>(n), random);
       for (bool descending : {false, true}) {
