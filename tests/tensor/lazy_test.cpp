@@ -5,120 +5,60 @@
 #include "core/literal.hpp"
 #include "core/plans.hpp"
 #include "mushin/tensor/core/makers.hpp"
+#include "mushin/tensor/device.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
-#include "support.hpp"
+#include "random_expression.hpp"
 
 namespace mushin::core::test {
 namespace {
 
-// Of most seeds float, of the others what else has arithmetic.
-dtype type_of(unsigned seed) {
-  constexpr dtype others[] = {dtype::f64, dtype::f16, dtype::bf16, dtype::i8, dtype::u8, dtype::i32, dtype::i64};
-  return seed % 3 ? dtype::f32 : others[seed / 3 % std::size(others)];
+// The CPU backends, where the default device is one: programs take turns on them.
+std::vector<mushin::Device> backends() {
+  std::vector<mushin::Device> all;
+  for (const mushin::Device& d : mushin::devices())
+    if (d.host_memory() && mushin::default_device().host_memory()) all.push_back(d);
+  if (all.empty()) all.push_back(mushin::default_device());
+  return all;
 }
 
-// One random expression over few leaves of sizes that broadcast, with everything that shares, views, reduces or reads along the way.
-// `split`: each value is evaluated as soon as it is made.
-class RandomExpression {
- public:
-  explicit RandomExpression(unsigned seed, bool split = false) : gen_(seed), type_(type_of(seed)), split_(split) {}
-
-  std::vector<std::vector<std::byte>> run() {
-    const Sizes shapes[] = {{3, 5}, {5}, {3, 1}, {}, {1, 5}};
-    for (unsigned i = 0; i < 5; ++i) {
-      const Sizes& s = shapes[i];
-      const double least = type_ == dtype::u8 ? 0 : -2;
-      pool_.push_back(array(s, random_values(static_cast<std::size_t>(s.count()), least, 2, type_, i + 1), type_));
-      if (pick(3) == 0) pool_.back() = scattered(pool_.back());
-    }
-    const unsigned steps = 3 + pick(40);
-    for (unsigned i = 0; i < steps; ++i) step_once();
-    std::vector<std::vector<std::byte>> all;
-    if (pick(2)) evaluate(pool_.data() + 5, static_cast<unsigned>(pool_.size() - 5));
-    for (const Array& a : pool_) all.push_back(bytes_from(a));
-    return all;
+// Each part, on each backend, in one of so many programs at least; epilogues where there are any.
+void expect_parts(const Counts& counts, unsigned programs, const mushin::Device& d) {
+  constexpr struct {
+    const char* name;
+    unsigned one_of;
+  } parts[] = {{"body", 1},    {"outputs", 8}, {"bias", 4},      {"activation", 4}, {"residual", 4},
+               {"scaling", 4}, {"softmax", 4}, {"normalize", 4}, {"cast", 2},       {"half", 8}};
+  const auto missed = static_cast<std::size_t>(Part::missed);
+  EXPECT_EQ(d.host_memory() ? counts[missed] : 0, 0u) << d.name();
+  for (std::size_t i = 0; i < std::size(parts); ++i) {
+    const bool epilogue = i >= static_cast<std::size_t>(Part::bias) && i <= static_cast<std::size_t>(Part::scaling);
+    if (epilogue && !d.host_memory())
+      EXPECT_EQ(counts[i], 0u) << parts[i].name;
+    else
+      EXPECT_GE(counts[i], programs / parts[i].one_of) << parts[i].name << " on " << d.name();
   }
-
- private:
-  unsigned pick(unsigned n) { return static_cast<unsigned>(gen_() % n); }
-  const Array& any() { return pool_[pick(2) ? pick(static_cast<unsigned>(pool_.size())) : static_cast<unsigned>(pool_.size()) - 1]; }
-
-  void step_once() {
-    const Array a = any(), b = any();
-    switch (pick(18)) {
-      case 0:
-      case 1:
-      case 2:
-        push(add(a, b));
-        break;
-      case 3:
-      case 4:
-        push(mul(a, b));
-        break;
-      case 5:
-        push(sub(a, b));
-        break;
-      case 6:
-        push(maximum(a, b));
-        break;
-      case 7:
-        push(bounded(a));
-        break;
-      case 8:
-        push(where(less(a, b), a, b));
-        break;
-      case 9:
-        push(mul(a, literal(is_float(type_) ? 0.01 * pick(100) : pick(100), type_)));
-        break;
-      case 10:
-        push(sub(literal(1, type_), a));
-        break;
-      case 11:
-        push(neg(a));
-        break;
-      case 12:
-        if (a.rank()) push(cast(sum(a, 1, pick(2)), type_));
-        break;
-      case 13:
-        push(cast(sum_to(add(a, b), a.sizes()), type_));
-        break;
-      case 14:
-        if (a.rank() == 2) push(transpose(transpose(a)));
-        break;
-      case 15:
-        bytes_from(a);
-        break;
-      case 16:
-        pool_.back() = add(a, a);
-        break;
-      default:
-        if (a.rank() == 2 && b.rank() == 2 && a.sizes() == b.sizes()) push(bounded(add(matmul(matmul(a, transpose(b)), a), b)));
-        break;
-    }
-    if (pool_.size() > 5 && pick(4) == 0) pool_.erase(pool_.begin() + 5 + pick(static_cast<unsigned>(pool_.size() - 5)));
-  }
-  Array bounded(const Array& a) const { return is_float(type_) ? tanh(a) : minimum(abs(a), literal(100, type_)); }
-  void push(const Array& a) {
-    pool_.push_back(a);
-    if (split_) evaluate(a);
-  }
-
-  std::mt19937 gen_;
-  dtype type_;
-  bool split_;
-  std::vector<Array> pool_;
-};
+}
 
 TEST(Lazy, FusedSplitAndEagerAreBitEqual) {
-  const unsigned programs = full({}, dtype::f32, 0).device()->host_memory ? 10000 : 1000;
-  for (unsigned seed = 0; seed < programs; ++seed) {
+  const std::vector<mushin::Device> on = backends();
+  const unsigned programs = on[0].host_memory() ? 10000 : 1000, turns = static_cast<unsigned>(on.size());
+  const mushin::Device before = mushin::default_device();
+  std::vector<Counts> counts(turns);
+  for (unsigned i = 0; i < programs; ++i) {
+    const unsigned turn = i % turns, seed = i / turns;
+    mushin::set_default_device(on[turn]);
     set_eager(true);
     const auto eager_bytes = RandomExpression(seed).run();
     set_eager(false);
-    ASSERT_TRUE(eager_bytes == RandomExpression(seed).run()) << "fused, seed " << seed << ", " << name_of(type_of(seed));
-    ASSERT_TRUE(eager_bytes == RandomExpression(seed, true).run()) << "split, seed " << seed << ", " << name_of(type_of(seed));
+    RandomExpression fused(seed);
+    ASSERT_TRUE(eager_bytes == fused.run()) << "fused, seed " << seed << ", " << name_of(type_of(seed)) << " on " << on[turn].name();
+    ASSERT_TRUE(eager_bytes == RandomExpression(seed, true).run())
+        << "split, seed " << seed << ", " << name_of(type_of(seed)) << " on " << on[turn].name();
+    for (std::size_t k = 0; k < counts[turn].size(); ++k) counts[turn][k] += fused.counts()[k];
   }
+  mushin::set_default_device(before);
+  for (unsigned turn = 0; turn < turns; ++turn) expect_parts(counts[turn], programs / turns, on[turn]);
 }
 
 TEST(Lazy, ExpressionsArePendingUntilNeeded) {

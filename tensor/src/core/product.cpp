@@ -1,6 +1,7 @@
 #include "core/product.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <optional>
 #include <utility>
@@ -42,9 +43,6 @@ void view_matrix(mu_tensor& v, const Node* n, const Matrix& m, const std::int64_
   v.stride[rank] = m.row_stride;
   v.stride[rank + 1] = m.column_stride;
 }
-
-// What the sums are made in. Small integers wrap in 32 bits, and then to their own.
-dtype product_type(dtype t) { return is_half(t) ? dtype::f32 : t == dtype::i8 || t == dtype::u8 ? dtype::i32 : t; }
 
 unsigned batch_axes(const Node* product, const Node* a, const Node* b) {
   const unsigned dropped = (a->sizes.rank == 1) + (b->sizes.rank == 1);
@@ -259,6 +257,8 @@ void force_products(const Program& p) {
 
 namespace {
 
+std::atomic<std::size_t> epilogues{0};
+
 // An epilogue's inputs but for the product, input `j`, behind the two matrices. The number of inputs.
 unsigned view_others(const Program& p, unsigned j, const Node* root, mu_tensor* view) {
   unsigned n = 2;
@@ -291,18 +291,22 @@ bool run_in_layout(Program& p, unsigned j, Node* root, mu_tensor* view, unsigned
   Claim held{nullptr, view_chosen(view[n_in], root, c.result)};
   run_plan("matmul", c.plan, n_in, view, 1, view + n_in);
   become_chosen(root, std::exchange(held.block, nullptr), c.result);
+  epilogues.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
 }  // namespace
+
+std::size_t epilogue_count() { return epilogues.load(std::memory_order_relaxed); }
 
 bool run_as_epilogue(Program& p, Node* root) {
   // What is opaque beside it is better left so: the program may run over it as it lies.
   const unsigned j = static_cast<unsigned>(std::countr_zero(p.unready)) % Program::most_in;
   Node* product = p.in[j];
   if (p.unready & (p.unready - 1) || !is_product(product) || refs_of(product) != product->edges || !(product->sizes == root->sizes) ||
-      product->type != root->type || product_type(product->type) != product->type)
+      product->type != root->type)
     return false;
+  if (product_type(product->type) != product->type && p.n_inst == p.limit_inst) return false;  // no room for the rounding
   const Node *a = product->arg[0], *b = product->arg[1];
   if (a->sizes.rank < 2 || b->sizes.rank < 2 || p.read_again(&root) >> j & 1u) return false;
   for (unsigned i = 0; i + 1 < p.n_inst; ++i)
@@ -317,6 +321,7 @@ bool run_as_epilogue(Program& p, Node* root) {
   if (!plan->plan) return false;
   run_plan("matmul", plan, n, view, 1, view + n);
   become_buffer(root, std::exchange(held.block, nullptr), 0);
+  epilogues.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 

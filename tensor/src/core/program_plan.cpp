@@ -7,6 +7,7 @@
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/plans.hpp"
+#include "core/product.hpp"
 
 namespace mushin::core {
 namespace {
@@ -201,11 +202,25 @@ void move_to_front(Text& t, unsigned product) {
   for (mu_pw_inst& i : t.inst) i.a = id(i.a), i.b = id(i.b), i.c = id(i.c);
 }
 
+// The product, input 0, comes in the type of its sums and is rounded to its own first: the bits of two passes.
+void round_product(Text& t, mu_dtype sums) {
+  auto id = [](std::uint16_t v) -> std::uint16_t {
+    if (v == MU_PW_NONE || v < Text::instructions) return v == 0 ? Text::instructions : v;
+    return static_cast<std::uint16_t>(v + 1);
+  };
+  for (mu_pw_inst& i : t.inst) i.a = id(i.a), i.b = id(i.b), i.c = id(i.c);
+  for (std::uint16_t& v : t.out) v = id(v);
+  t.inst.insert(t.inst.begin(), {MU_PW_CAST, 0, t.in_type[0], 0, MU_PW_NONE, MU_PW_NONE, 0});
+  t.in_type[0] = sums;
+}
+
+mu_dtype sums_of(const mu_tensor& operand) { return abi(product_type(static_cast<dtype>(operand.dtype))); }
+
 Plan create_product(Device* d, const Text& from, std::uint32_t hash, std::span<const mu_tensor> views, bool elsewhere,
                     std::uint32_t& spec) {
   Text text = from;
   const mu_pw_program program = finish(text, hash);
-  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, views[0].dtype, MU_MATH_EXACT, &program};
+  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, sums_of(views[0]), MU_MATH_EXACT, &program};
   return create_plan("matmul", d, &op.h, views.first(views.size() - 1), views.last(1), spec, elsewhere);
 }
 
@@ -223,6 +238,7 @@ const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<con
   if (const Plan* plan = find_plan(hash, p.key, words)) return plan;
   Text text = text_of(p), plain;
   move_to_front(text, product);
+  if (sums_of(views[0]) != views[0].dtype) round_product(text, sums_of(views[0]));
   std::uint32_t spec = 0;
   Plan made = create_product(d, text, static_cast<std::uint32_t>(hash), views, false, spec);
   if (!made.plan && write_out(text, plain)) made = create_product(d, plain, static_cast<std::uint32_t>(hash), views, false, spec);
@@ -230,7 +246,7 @@ const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<con
   // declines, and strided.
   const bool opaque = views[0].layout == MU_LAYOUT_OPAQUE || views[1].layout == MU_LAYOUT_OPAQUE;
   if (!made.plan && d->host_memory && d != builtin() && !opaque) {
-    const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, views[0].dtype, MU_MATH_EXACT, nullptr};
+    const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, sums_of(views[0]), MU_MATH_EXACT, nullptr};
     std::uint32_t unused = 0;
     const Plan own = create_plan("matmul", d, &bare.h, views.first(2), views.last(1), unused, false);
     delete own.answers;
