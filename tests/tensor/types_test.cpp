@@ -2,7 +2,10 @@
 #include <bit>
 #include <limits>
 
+#include "mushin/tensor/capture.hpp"
 #include "mushin/tensor/core/makers.hpp"
+#include "mushin/tensor/makers.hpp"
+#include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/random.hpp"
@@ -267,6 +270,68 @@ TEST(Types, PlansAreApart) {
       for (dtype u : all_dtypes)
         EXPECT_EQ(values(cast(add(a, b), u)), Values(70, u == dtype::b8 ? 1 : 5)) << name_of(t) << " " << name_of(u);
     }
+}
+
+std::vector<std::int64_t> whole(const Array& a) {
+  std::vector<std::int64_t> v(static_cast<std::size_t>(a.sizes().count()));
+  read_all(cast(a, dtype::i64), v.data());
+  return v;
+}
+
+// Numbers that no double has, and each type's ends: as literals, written out, and beside what is in memory.
+TEST(Types, WholeNumbersAreExact) {
+  struct Row {
+    dtype type;
+    std::int64_t number;
+  };
+  constexpr std::int64_t odd = (std::int64_t{1} << 53) + 1;
+  using Whole = std::vector<std::int64_t>;
+  for (const auto [t, n] : {Row{dtype::i64, odd}, Row{dtype::i64, -odd}, Row{dtype::i64, INT64_MAX}, Row{dtype::i64, INT64_MIN},
+                            Row{dtype::i64, INT64_MIN + 1}, Row{dtype::i32, INT32_MAX}, Row{dtype::i32, INT32_MIN}, Row{dtype::u8, 255},
+                            Row{dtype::u8, 0}, Row{dtype::i8, 127}, Row{dtype::i8, -128}}) {
+    SCOPED_TRACE(std::string(name_of(t)) + " " + std::to_string(n));
+    const std::int64_t in_memory[2] = {n, 7};
+    const Array x = cast(from_values({2}, dtype::i64, in_memory), t), number = literal(n, t), zero = literal(0, t);
+    const Array written = full({2}, t, n), yes = equal(x, x);
+    evaluate(written);
+    EXPECT_EQ(whole(number), Whole{n});
+    EXPECT_EQ(whole(written), (Whole{n, n}));
+    EXPECT_EQ(whole(eye({2, 2}, t, n)), (Whole{n, 0, 0, n}));
+    EXPECT_EQ(whole(ramp(2, t, n, n < 0 ? 1 : -1)), (Whole{n, n == 0 ? 0 : n < 0 ? n + 1 : n - 1}));
+    EXPECT_EQ(whole(add(sub(x, number), sub(number, x))), (Whole{0, 0}));
+    EXPECT_EQ(whole(sub(x, number))[0], 0);
+    EXPECT_EQ(whole(where(yes, number, x)), (Whole{n, n}));
+    EXPECT_EQ(whole(where(logical_not(yes), x, number)), (Whole{n, n}));
+    EXPECT_EQ(whole(clamp(x, number, number)), (Whole{n, n}));
+    EXPECT_EQ(whole(clamp(mul(x, zero), n < 0 ? number : zero, n < 0 ? zero : number)), (Whole{0, 0}));
+    EXPECT_EQ(whole(equal(x, number)), (Whole{1, n == 7}));
+    EXPECT_EQ(whole(less(x, number)), (Whole{0, 7 < n}));
+    EXPECT_EQ(whole(greater_equal(number, x)), (Whole{1, n >= 7}));
+    EXPECT_EQ(whole(equal(written, number)), (Whole{1, 1}));
+    EXPECT_EQ(value(cast(number, dtype::f32)), static_cast<float>(n));
+    EXPECT_EQ(value(literal(n, dtype::f32)), static_cast<float>(n));
+  }
+  EXPECT_EQ(whole(add(full({2}, dtype::i64, INT64_MAX), literal(1, dtype::i64))), (Whole{INT64_MIN, INT64_MIN}));
+  EXPECT_EQ(whole(literal(300, dtype::u8)), Whole{255});
+  EXPECT_EQ(whole(literal(-300, dtype::i8)), Whole{-128});
+  EXPECT_EQ(whole(literal(std::int64_t{1} << 40, dtype::i32)), Whole{INT32_MAX});
+  EXPECT_EQ(whole(literal(UINT64_MAX, dtype::i64)), Whole{INT64_MAX});
+  EXPECT_EQ(whole(ramp(3, dtype::i64, INT64_MAX - 1, 1)), (Whole{INT64_MAX - 1, INT64_MAX, INT64_MAX}));
+  EXPECT_TRUE(bytes_from(literal(odd, dtype::b8))[0] == std::byte{1});
+}
+
+// Of a function that is replayed too: such numbers were values from the host once, which a recording refuses.
+TEST(Types, WholeNumbersInACapture) {
+  static constexpr std::int64_t odd = (std::int64_t{1} << 53) + 1;
+  const auto x = mushin::tensor<std::int64_t, 2>({1, odd}), y = mushin::tensor<std::int64_t, 2>({odd, 3});
+  auto step = mushin::capture(
+      [](const mushin::Tensor<std::int64_t, 2>& a) {
+        const auto filled = mushin::fill<std::int64_t, 2>(odd);
+        return mushin::where(a == odd, filled - a, mushin::clamp(a + odd, odd, odd + 1));
+      },
+      x);
+  EXPECT_EQ(step.results().to_vector(), (std::vector<std::int64_t>{odd + 1, 0}));
+  EXPECT_EQ(step(y).to_vector(), (std::vector<std::int64_t>{0, odd + 1}));
 }
 
 TEST(Types, Mixed) {

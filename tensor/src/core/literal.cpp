@@ -1,5 +1,6 @@
 #include "core/literal.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -39,6 +40,12 @@ std::uint64_t saturated(double x, dtype t) {
   if (x != x) return 0;
   if (x >= beyond) return (1ull << digits) - 1;
   return masked(static_cast<std::uint64_t>(x <= least ? static_cast<std::int64_t>(least) : static_cast<std::int64_t>(x)), t);
+}
+
+std::uint64_t saturated(std::int64_t x, dtype t) {
+  const int digits = static_cast<int>(8 * bytes_of(t)) - (t != dtype::u8);
+  const auto greatest = static_cast<std::int64_t>((1ull << digits) - 1);
+  return masked(static_cast<std::uint64_t>(std::clamp(x, t == dtype::u8 ? 0 : -greatest - 1, greatest)), t);
 }
 
 // An integer as an element of a float type, rounded once.
@@ -194,7 +201,9 @@ std::uint64_t fold_cast(dtype to, const Node* a) {
 
 }  // namespace
 
-std::uint64_t bits_of(double v, dtype t) {
+std::uint64_t bits_of(Number n, dtype t) {
+  if (n.is_whole) return is_float(t) ? float_of(n.whole, t) : t == dtype::b8 ? n.whole != 0 : saturated(n.whole, t);
+  const double v = n.real;
   switch (t) {
     case dtype::f32:
       return std::bit_cast<std::uint32_t>(static_cast<float>(v));
@@ -248,12 +257,12 @@ std::uint64_t fold(std::uint16_t op, dtype result, const Node* const* arg) {
   return bits_of(t == dtype::f64 ? fold_float(op, x, y) : fold_float(op, static_cast<float>(x), static_cast<float>(y)), result);
 }
 
-Array literal(double value, dtype type) {
+Array literal(Number value, dtype type) {
   const std::uint64_t bits = bits_of(value, type);
   return rank_0(bits, type, is_well_known(bits, type));
 }
 
-Array constant(double value, dtype type) { return rank_0(bits_of(value, type), type, true); }
+Array constant(Number value, dtype type) { return rank_0(bits_of(value, type), type, true); }
 
 Array literal_of(const Sizes& sizes, dtype type, std::uint64_t bits, Device* device) {
   const std::int64_t count = checked_count("full", sizes);
@@ -271,6 +280,6 @@ Array literal_like(const Node* from, const Sizes& sizes) {
   return made;
 }
 
-Array full(const Sizes& sizes, dtype type, double value) { return literal_of(sizes, type, bits_of(value, type), default_device()); }
+Array full(const Sizes& sizes, dtype type, Number value) { return literal_of(sizes, type, bits_of(value, type), default_device()); }
 
 }  // namespace mushin::core

@@ -8,7 +8,7 @@ namespace mushin::core {
 
 /// A literal that is always part of the program's text: for the numbers of an op's own formula. (`literal` bakes only a few
 /// well-known values, since each baked value makes a plan of its own.)
-MUSHIN_API Array constant(double value, dtype);
+MUSHIN_API Array constant(Number value, dtype);
 
 /// A literal of any sizes, on a device of its own.
 Array literal_of(const Sizes&, dtype, std::uint64_t bits, Device*);
@@ -16,7 +16,7 @@ Array literal_of(const Sizes&, dtype, std::uint64_t bits, Device*);
 Array literal_like(const Node* literal, const Sizes&);
 
 /// `value` as an element: as MU_PW_CAST converts.
-std::uint64_t bits_of(double value, dtype);
+std::uint64_t bits_of(Number value, dtype);
 double value_of(std::uint64_t bits, dtype);
 
 /// Whether a program may carry the value.

@@ -73,7 +73,7 @@ Array flip(const Array& a, unsigned axes) {
     if (!(axes >> i & 1u) || n == 1) continue;
     Sizes along;
     for (unsigned k = 0; k < a.rank(); ++k) along.push(k == i ? n : 1);
-    const Array reversed = sub(literal(static_cast<double>(n - 1), dtype::i64), counting(n, a.device()));
+    const Array reversed = sub(literal(n - 1, dtype::i64), counting(n, a.device()));
     out = gather(out, i, broadcast_to(reshape(reversed, along), a.sizes()));
   }
   return out;

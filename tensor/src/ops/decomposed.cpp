@@ -11,7 +11,7 @@ namespace mushin::core {
 namespace {
 
 Array count_up(std::int64_t n, const Array& like) { return to_device(ramp(n, dtype::i64, 0, 1), like.device()); }
-Array index(std::int64_t i) { return literal(static_cast<double>(i), dtype::i64); }
+Array index(std::int64_t i) { return literal(i, dtype::i64); }
 
 // The array as (outer, n, inner).
 Sizes as_lines(const Sizes& s, unsigned axis) {

@@ -11,7 +11,7 @@
 
 namespace mushin::core {
 
-Array eye(const Sizes& s, dtype type, double value) {
+Array eye(const Sizes& s, dtype type, Number value) {
   if (s.rank < 2) fail<ShapeError>("[eye] needs two axes: {}", text_of(s));
   const std::int64_t count = checked_count("eye", s);
   Device* d = default_device();
@@ -29,7 +29,18 @@ Array eye(const Sizes& s, dtype type, double value) {
   return made;
 }
 
-Array ramp(std::int64_t n, dtype type, double first, double step) {
+namespace {
+
+// Whole numbers of more than 64 bits become the nearest of 64, as the nearest of an element type is taken of those.
+Number at(Number first, Number step, std::int64_t i) {
+  if (!first.is_whole || !step.is_whole) return first.real + static_cast<double>(i) * step.real;
+  const __int128 sum = first.whole + static_cast<__int128>(i) * step.whole, least = INT64_MIN, greatest = INT64_MAX;
+  return static_cast<std::int64_t>(std::clamp(sum, least, greatest));
+}
+
+}  // namespace
+
+Array ramp(std::int64_t n, dtype type, Number first, Number step) {
   const Sizes s{n};
   checked_count("arange", s);
   const NotRecorded quiet;  // replays find these values as they are now
@@ -37,7 +48,7 @@ Array ramp(std::int64_t n, dtype type, double first, double step) {
   const std::size_t bytes = bytes_of(type);
   std::vector<std::byte> values(static_cast<std::size_t>(n) * bytes);
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::uint64_t bits = bits_of(first + static_cast<double>(i) * step, type);
+    const std::uint64_t bits = bits_of(at(first, step, i), type);
     std::copy_n(reinterpret_cast<const std::byte*>(&bits), bytes, values.data() + static_cast<std::size_t>(i) * bytes);
   }
   upload("arange", node_of(made)->block, 0, values.data(), values.size());

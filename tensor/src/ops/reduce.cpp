@@ -6,9 +6,9 @@
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
 #include "core/fallback.hpp"
+#include "core/layouts.hpp"
 #include "core/literal.hpp"
 #include "core/plans.hpp"
-#include "core/layouts.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
@@ -125,7 +125,7 @@ Array sum_of_literal(const Array& a, unsigned axes, bool keep) {
   const std::int64_t times = reduced_count(n->sizes, axes);
   const dtype in = sum_type(n->type);
   const Array one = cast(literal_like(n, reduced_sizes(n->sizes, axes, keep)), in);
-  return mul(one, literal(static_cast<double>(times), in));
+  return mul(one, literal(times, in));
 }
 
 // Of the type that is summed in.
@@ -159,7 +159,7 @@ Array mean(const Array& a, unsigned axes, bool keep) {
   const std::int64_t n = reduced_count(a.sizes(), axes);
   if (is_literal(node_of(a)) && n) return literal_like(node_of(a), reduced_sizes(a.sizes(), axes, keep));
   const dtype in = sum_type(a.type());
-  return cast(div(exact_sum(a, axes, keep), literal(static_cast<double>(n), in)), a.type());
+  return cast(div(exact_sum(a, axes, keep), literal(n, in)), a.type());
 }
 
 Array max(const Array& a, unsigned axes, bool keep) { return extreme("max", MU_REDUCE_MAX, a, axes, keep); }

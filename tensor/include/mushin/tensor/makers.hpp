@@ -17,13 +17,16 @@ struct AnyNumber {
 };
 template <class T>
 using number_for = std::conditional_t<is_half_type<T>, AnyNumber, T>;
+/// Exact for integers.
+template <class T>
+using exact_for = std::conditional_t<std::integral<T>, T, double>;
 }  // namespace detail
 
 /// All elements `value`.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> fill(detail::number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("fill");
-  return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
+  return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<detail::exact_for<T>>(value))};
 }
 template <extent... E, text... Names>
 auto fill(float value, SizedDim<Names>... given) {
@@ -57,7 +60,7 @@ template <class T, extent... E, text... Names>
 Tensor<T, E...> eye(detail::number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("eye");
   static_assert(sizeof...(E) >= 2, "[eye] needs at least two axes");
-  return Tensor<T, E...>{core::eye(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<double>(value))};
+  return Tensor<T, E...>{core::eye(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<detail::exact_for<T>>(value))};
 }
 template <extent... E, text... Names>
 auto eye(float value, SizedDim<Names>... given) {
@@ -78,7 +81,7 @@ Tensor<T, E...> arange(detail::number_for<T> first, detail::number_for<T> step, 
   MUSHIN_RULE_SIZES("arange");
   static_assert(sizeof...(E) == 1, "[arange] makes one axis");
   const std::int64_t n = detail::given_sizes<E...>(given...)[0];
-  return Tensor<T, E...>{core::ramp(n, dtype_of<T>, static_cast<double>(first), static_cast<double>(step))};
+  return Tensor<T, E...>{core::ramp(n, dtype_of<T>, static_cast<detail::exact_for<T>>(first), static_cast<detail::exact_for<T>>(step))};
 }
 template <extent... E, text... Names>
 auto arange(float first, float step, SizedDim<Names>... given) {

@@ -90,14 +90,29 @@ class MUSHIN_API Array {
   NodeHead* node_ = nullptr;
 };
 
+/// A number that is to become an element: exact for whole ones of 64 bits, a double else.
+struct Number {
+  double real;
+  std::int64_t whole;  // where `is_whole`
+  bool is_whole;
+
+  constexpr Number(double v) : real(v), whole(0), is_whole(false) {}
+  constexpr Number(int v) : Number(static_cast<long long>(v)) {}
+  constexpr Number(long v) : Number(static_cast<long long>(v)) {}
+  constexpr Number(long long v) : real(static_cast<double>(v)), whole(v), is_whole(true) {}
+  constexpr Number(unsigned v) : Number(static_cast<long long>(v)) {}
+  constexpr Number(unsigned long v) : Number(static_cast<unsigned long long>(v)) {}
+  constexpr Number(unsigned long long v) : real(static_cast<double>(v)), whole(static_cast<std::int64_t>(v)), is_whole(v <= INT64_MAX) {}
+};
+
 /// A scalar of rank 0 that is part of the program text where it is one of few well-known values, and a rank-0 input
-/// elsewhere. Integers and bool beyond 2^53 aren't exact.
-MUSHIN_API Array literal(double value, dtype);
+/// elsewhere. Rounded once to a float type; the nearest value of an integer type.
+MUSHIN_API Array literal(Number value, dtype);
 
 /// A copy of `values` (row-major, `sizes.count()` of them) on the default device.
 MUSHIN_API Array from_values(const Sizes& sizes, dtype, const void* values);
 /// All elements `value`, on the default device.
-MUSHIN_API Array full(const Sizes& sizes, dtype, double value);
+MUSHIN_API Array full(const Sizes& sizes, dtype, Number value);
 
 /// Evaluates, waits, and copies all elements, row-major, to `to` (`sizes().count()` elements).
 MUSHIN_API void read_all(const Array&, void* to);

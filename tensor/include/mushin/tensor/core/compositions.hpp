@@ -76,13 +76,13 @@ const Array& value_behind(const H& a) {
 template <class H>
 H tril(const H& a, std::int64_t offset) {
   const Array height = height_above("tril", value_behind(a));
-  return where(less_equal(height, literal(static_cast<double>(offset), dtype::i64)), a, literal(0, a.type()));
+  return where(less_equal(height, literal(offset, dtype::i64)), a, literal(0, a.type()));
 }
 
 template <class H>
 H triu(const H& a, std::int64_t offset) {
   const Array height = height_above("triu", value_behind(a));
-  return where(greater_equal(height, literal(static_cast<double>(offset), dtype::i64)), a, literal(0, a.type()));
+  return where(greater_equal(height, literal(offset, dtype::i64)), a, literal(0, a.type()));
 }
 
 }  // namespace mushin::core::compositions

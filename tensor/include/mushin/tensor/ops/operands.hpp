@@ -54,19 +54,14 @@ decltype(auto) raw(const A& a) {
 }
 template <class Other, Scalar S>
 core::Array raw(S s) {
-  const auto d = static_cast<double>(s);
   using T = typename Other::element;
   if constexpr (std::integral<S> && is_integer_type<T> && !std::same_as<S, bool>) {
-    if (!has_value<T>(s)) core::fail_number(d, dtype_of<T>);
+    if (!has_value<T>(s)) core::fail_number(static_cast<double>(s), dtype_of<T>);
   }
-  if constexpr (std::integral<S> && index_elements<Other>) {
-    constexpr double exact = 9007199254740992.0;  // 2^53
-    if (d >= exact || d <= -exact) {
-      const auto whole = static_cast<std::int64_t>(s);
-      return core::from_values({}, dtype::i64, &whole);
-    }
-  }
-  return core::literal(d, dtype_of<typename Other::element>);
+  if constexpr (std::integral<S>)
+    return core::literal(s, dtype_of<T>);
+  else
+    return core::literal(static_cast<double>(s), dtype_of<T>);
 }
 
 template <class A, class B>
