@@ -24,6 +24,20 @@ def kind(compiler):
     return "clang" if "clang" in banner else "gcc"
 
 
+def precompile(compiler, layers, folder):
+    """Compiles the header of the last of `layers` into `folder`: the flags with which programs that begin with it use that."""
+    layer = layers[-1]
+    header, is_clang = INCLUDE[layer] / "mushin" / f"{layer}.hpp", kind(compiler) == "clang"
+    made = Path(folder) / "mushin" / (f"{layer}.pch" if is_clang else f"{layer}.hpp.gch")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    flags = [f for f in FLAGS if f != "-fsyntax-only"]
+    includes = [f"-I{INCLUDE[each]}" for each in layers]
+    done = subprocess.run([*compiler, *flags, *includes, "-x", "c++-header", str(header), "-o", str(made)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{header} does not compile:\n{done.stderr[:4000]}")
+    return ["-include-pch", str(made)] if is_clang else ["-Winvalid-pch", f"-I{folder}"]
+
+
 def spell(name):
     return name.stem if isinstance(name, Path) else " ".join(map(str, name))
 
