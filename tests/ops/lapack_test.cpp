@@ -27,6 +27,13 @@ TEST(Lapack, FailuresOfRoutinesAreToldWithTheMatrix) {
   EXPECT_TRUE(throws<Error>([&] { eigh(several); }, "does not converge: LAPACK leaves 1 off-diagonal elements"));
 }
 
+TEST(Lapack, FailuresToFindWorkspaceAreOutOfMemory) {
+  const auto three = eye<3, 3>();
+  const auto several = ones<double, 2, 3, 3>();
+  EXPECT_TRUE(throws<OutOfMemory>([&] { svd(three); }, "[svd] no memory left for the workspace of a matrix"));
+  EXPECT_TRUE(throws<OutOfMemory>([&] { eigh(several); }, "[eigh] no memory left for the workspace of a matrix"));
+}
+
 TEST(Lapack, OtherMemoryIsNotCopiedUnasked) {
   bool met = false;
   for (const Device& d : devices()) {

@@ -30,7 +30,7 @@ def precompile(compiler, layers, folder):
     header, is_clang = INCLUDE[layer] / "mushin" / f"{layer}.hpp", kind(compiler) == "clang"
     made = Path(folder) / "mushin" / (f"{layer}.pch" if is_clang else f"{layer}.hpp.gch")
     made.parent.mkdir(parents=True, exist_ok=True)
-    flags = [f for f in FLAGS if f != "-fsyntax-only"]
+    flags = [f for f in FLAGS if f not in ("-fsyntax-only", "-Werror")]  # GCC warns of `#pragma once` in a main file
     includes = [f"-I{INCLUDE[each]}" for each in layers]
     done = subprocess.run([*compiler, *flags, *includes, "-x", "c++-header", str(header), "-o", str(made)], capture_output=True, text=True)
     if done.returncode:
