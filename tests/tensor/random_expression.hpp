@@ -41,7 +41,10 @@ class RandomExpression {
     }
     weight_ = leaf({columns_, columns_}, leaves + 1);
     const unsigned steps = 3 + pick(40);
-    for (unsigned i = 0; i < steps; ++i) step_once();
+    for (unsigned i = 0; i < steps; ++i) {
+      step_once();
+      if (pool_.size() > leaves && pick(4) == 0) pool_.erase(pool_.begin() + leaves + pick(static_cast<unsigned>(pool_.size() - leaves)));
+    }
     std::vector<std::vector<std::byte>> all;
     if (pick(2)) evaluate(pool_.data() + leaves, static_cast<unsigned>(pool_.size() - leaves));
     for (const Array& a : pool_) all.push_back(bytes_from(a));
@@ -66,11 +69,9 @@ class RandomExpression {
     switch (const unsigned kind = pick(24)) {
       case 0:
       case 1:
-      case 2:
         push(add(a, b));
         break;
       case 3:
-      case 4:
         push(mul(a, b));
         break;
       case 5:
@@ -122,7 +123,6 @@ class RandomExpression {
       default:
         product(pick(4));
     }
-    if (pool_.size() > leaves && pick(4) == 0) pool_.erase(pool_.begin() + leaves + pick(static_cast<unsigned>(pool_.size() - leaves)));
   }
 
   void reduce(const Array& a, const Array& b, bool to_sizes) {
