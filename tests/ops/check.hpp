@@ -1,5 +1,5 @@
 #pragma once
-// What every op is held to: the oracle's values on each device, and gradients of both orders against central differences.
+// What every op is held to: the oracle's values on each device, and gradients of three orders against central differences.
 #include <functional>
 #include <string>
 #include <vector>
@@ -95,6 +95,17 @@ class Differentiated {
     return refs(gradients_of(projected(gradients_of(weighted(operands(leaves)), leaves, true)), leaves, false));
   }
 
+  /// As slope, one order higher, and of f(x) + f(x)^3, so that what is linear in x has a third order as well.
+  double curvature(const std::vector<Ref>& x) const {
+    const auto leaves = make_leaves(x);
+    return scalar(projected(gradients_of(projected(gradients_of(bent(operands(leaves)), leaves, true)), leaves, false)));
+  }
+  std::vector<Ref> third_gradients() const {
+    const auto leaves = make_leaves(at_);
+    const core::Traced slope = projected(gradients_of(bent(operands(leaves)), leaves, true));
+    return refs(gradients_of(projected(gradients_of(slope, leaves, true)), leaves, false));
+  }
+
  private:
   static std::vector<core::Leaf> make_leaves(const std::vector<Ref>& x) {
     std::vector<core::Leaf> out;
@@ -131,6 +142,10 @@ class Differentiated {
     const core::Traced y = f_(x);
     return core::mul(y, core::Traced(array(random(sizes_of(y.sizes()), 901, 0.5, 1.5), dtype::f64)));
   }
+  core::Traced bent(const std::vector<core::Traced>& x) const {
+    const core::Traced y = weighted(x);
+    return core::add(y, core::mul(core::mul(y, y), y));
+  }
   core::Traced projected(const std::vector<core::Traced>& gradients) const {
     core::Traced out;
     for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -161,15 +176,36 @@ inline std::vector<Ref> differences(std::vector<Ref> x, const std::function<doub
   return out;
 }
 
-/// Gradients of first and second order of `f` at `x`, in float64, on every device.
-inline void check_gradients(const Function& f, const std::vector<Ref>& x, bool second_order = true) {
+/// The central difference of `f` along a fixed direction of operand i, and what the gradient says of it.
+struct Directional {
+  double difference, gradient;
+};
+inline Directional along(std::vector<Ref> x, std::size_t i, const Ref& gradient, const std::function<double(const std::vector<Ref>&)>& f) {
+  constexpr double h = 1e-5;
+  const Ref here = x[i], direction = random(here.shape, 920 + i, -1.5, 1.5);
+  const auto at = [&](double t) {
+    for (std::size_t k = 0; k < here.values.size(); ++k) x[i].values[k] = here.values[k] + t * direction.values[k];
+    return f(x);
+  };
+  Directional out{(at(h) - at(-h)) / (2 * h), 0};
+  for (std::size_t k = 0; k < here.values.size(); ++k) out.gradient += gradient.values[k] * direction.values[k];
+  return out;
+}
+
+/// Gradients of first, second and third order of `f` at `x`, in float64, on every device. Of the third, one direction for each operand.
+inline void check_gradients(const Function& f, const std::vector<Ref>& x, bool higher_orders = true) {
   on_every_device([&] {
     const Differentiated d(f, x);
     const auto got = d.gradients(), want = differences(x, [&](const auto&at) { return d.value(at); });
     for (std::size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(close(got[i], want[i], 1e-6, 1e-7)) << "gradient of operand " << i;
-    if (!second_order) return;
+    if (!higher_orders) return;
     const auto second = d.second_gradients(), wanted = differences(x, [&](const auto&at) { return d.slope(at); });
     for (std::size_t i = 0; i < x.size(); ++i) EXPECT_TRUE(close(second[i], wanted[i], 1e-6, 1e-7)) << "second gradient of operand " << i;
+    const auto third = d.third_gradients();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto [difference, gradient] = along(x, i, third[i], [&](const auto& at) { return d.curvature(at); });
+      EXPECT_NEAR(gradient, difference, 1e-5 + 1e-5 * std::abs(difference)) << "third gradient of operand " << i;
+    }
   });
 }
 
