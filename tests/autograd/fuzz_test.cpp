@@ -72,7 +72,7 @@ class Maker {
     given_ = grids_.size();
     std::vector<std::size_t> visible(given_);
     for (std::size_t i = 0; i < given_; ++i) visible[i] = i;
-    program_.steps = grow(visible, 3 + random_.below(9), true);
+    program_.steps = grow(visible, 4 + random_.below(14), true);
     program_.slots = grids_.size();
     choose_outputs(visible);
   }
@@ -134,7 +134,7 @@ class Maker {
     std::vector<Step> steps;
     for (std::int64_t tries = 0; static_cast<std::int64_t>(steps.size()) < length && tries < 40 * length; ++tries) {
       Step s;
-      if (outermost && random_.one_in(60) ? !nested(visible, s) : !plain(visible, s)) continue;
+      if (outermost && random_.one_in(25) ? !nested(visible, s) : !plain(visible, s)) continue;
       s.out = grids_.size() - 1;
       visible.push_back(s.out);
       steps.push_back(std::move(s));

@@ -164,6 +164,7 @@ TEST(Pow, OfIntegersBySquaring) {
 TEST(Pow, GradientsOfBothOperands) {
   const Ref a = random({2, 3}, 65, 0.3, 2), b = random({3}, 66, -2, 3);
   check_gradients([](const auto& in) { return core::pow(in[0], in[1]); }, {a, b});
+  check_gradients([](const auto& in) { return core::pow(in[0], in[1]); }, {Ref{{3}, {2, 0.5, 3}}, Ref{{3}, {0, 1, 0}}});
   check_gradients([](const auto& in) { return core::pow(in[0], in[0]); }, {a});
   for (double e : {0.0, 1.0, 2.0, 3.0, 4.0, 0.5, -1.0, -2.5})
     check_gradients([e](const auto& in) { return core::add(core::pow(in[0], e), in[0]); }, {a});

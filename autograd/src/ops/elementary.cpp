@@ -29,7 +29,8 @@ Traced pow(const Traced& a, const Traced& b) {
     const Traced &g = p.cotangent(), x = p.operand(0), e = p.operand(1);
     const Array zero = like(g, 0);
     if (p.wants(0)) {
-      const Traced base = masked(equal(e.value(), zero), x);
+      // Only where 1 / x is none: elsewhere it is the slope's own slope by the exponent.
+      const Traced base = masked(logical_and(equal(e.value(), zero), logical_not(greater(abs(x.value()), zero))), x);
       p.give(0, mul(g, mul(e, pow(base, sub(e, like(e, 1))))));
     }
     if (!p.wants(1)) return;
