@@ -139,31 +139,46 @@ Ref lower_part(const Ref& a, std::int64_t offset, double zero) {
   return generate(a.shape, [&](const Index& p) { return p[k - 1] - p[k - 2] <= offset ? a.at(p) : zero; });
 }
 
+/// As a matrix: 1-D is a row on the left, a column on the right.
+Ref as_matrix(Ref a, bool left) {
+  if (a.shape.size() == 1) a.shape.insert(left ? a.shape.begin() : a.shape.end(), 1);
+  return a;
+}
+Index leading(const Ref& a) { return {a.shape.begin(), a.shape.end() - 2}; }
+/// Row `row` of the matrix that stands at the leading indices of `p`, or, turned, its column.
+Ids line(const Grid& m, const Index& p, std::int64_t at, bool column) {
+  const std::size_t lead = m.shape.size() - 2;
+  Ids out;
+  for (std::int64_t k = 0; k < m.shape[lead + !column]; ++k) {
+    Index q;
+    for (std::size_t i = 0; i < lead; ++i) q.push_back(m.shape[i] == 1 ? 0 : p[p.size() - 2 - lead + i]);
+    q.push_back(column ? k : at), q.push_back(column ? at : k);
+    out.push_back(id_of(m.at(q)));
+  }
+  return out;
+}
+
 Op matmul_op() {
   return {"matmul", 2,
           [](Random&, Step&, const Values& v) {
-            const Index &a = v[0].shape, &b = v[1].shape;
-            if (a.size() < 2 || b.size() < 2 || a.back() != b[b.size() - 2]) return false;
-            return broadcast({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
+            if (v[0].shape.empty() || v[1].shape.empty()) return false;
+            const Ref a = as_matrix(v[0], true), b = as_matrix(v[1], false);
+            return a.shape.back() == b.shape[b.shape.size() - 2] && broadcast(leading(a), leading(b));
           },
           [](const Step&, const auto& x) { return core::matmul(x[0], x[1]); },
           [](Tape& t, const Step&, const std::vector<Grid>& x) {
-            const std::size_t ra = x[0].shape.size(), rb = x[1].shape.size();
-            Index shape = broadcast_shape({x[0].shape.begin(), x[0].shape.end() - 2}, {x[1].shape.begin(), x[1].shape.end() - 2});
-            const std::size_t lead = shape.size();
-            shape.push_back(x[0].shape[ra - 2]), shape.push_back(x[1].shape[rb - 1]);
-            const auto element = [&](const Grid& m, const Index& p, std::int64_t row, std::int64_t column) {
-              Index q;
-              for (std::size_t i = 0; i + 2 < m.shape.size(); ++i) q.push_back(m.shape[i] == 1 ? 0 : p[lead + 2 - m.shape.size() + i]);
-              q.push_back(row), q.push_back(column);
-              return id_of(m.at(q));
-            };
-            return generate(shape, [&](const Index& p) {
+            const Grid a = as_matrix(x[0], true), b = as_matrix(x[1], false);
+            Index shape = broadcast_shape(leading(a), leading(b));
+            shape.push_back(a.shape[a.shape.size() - 2]), shape.push_back(b.shape.back());
+            Grid out = generate(shape, [&](const Index& p) {
+              const Ids row = line(a, p, p[p.size() - 2], false), column = line(b, p, p.back(), true);
               Ids products;
-              for (std::int64_t k = 0; k < x[0].shape[ra - 1]; ++k)
-                products.push_back(t.mul(element(x[0], p, p[lead], k), element(x[1], p, k, p[lead + 1])));
+              for (std::size_t k = 0; k < row.size(); ++k) products.push_back(t.mul(row[k], column[k]));
               return static_cast<double>(sum_of(t, products));
             });
+            if (x[1].shape.size() == 1) out.shape.pop_back();
+            if (x[0].shape.size() == 1) out.shape.erase(out.shape.end() - (x[1].shape.size() == 1 ? 1 : 2));
+            return out;
           }};
 }
 
