@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "graph/anomaly.hpp"
 #include "graph/thread_state.hpp"
@@ -13,6 +14,7 @@
 namespace mushin::core {
 namespace {
 constexpr std::size_t most_entries_kept = 1u << 16;
+constexpr std::size_t few = 256;  // are sorted in place
 }  // namespace
 
 Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
@@ -65,8 +67,33 @@ std::uint32_t* Pass::position(const GraphNode* n) {
 void Pass::sort() {
   auto newer = [](const Entry& a, const Entry& b) { return a.node->sequence > b.node->sequence; };
   if (std::is_sorted(entries_->begin(), entries_->end(), newer)) return;
-  std::sort(entries_->begin(), entries_->end(), newer);
+  if (entries_->size() < few)
+    std::sort(entries_->begin(), entries_->end(), newer);
+  else
+    sort_many();
   for (std::uint32_t i = 0; i < entries_->size(); ++i) *position((*entries_)[i].node) = i;
+}
+
+// By digits of the age, so that a million nodes take linear time and no comparison that waits for a node's memory.
+void Pass::sort_many() {
+  struct Key {
+    std::uint64_t age;  // 0: the newest
+    GraphNode* node;
+  };
+  constexpr unsigned bits = 11, digits = 1u << bits;
+  std::uint64_t newest = 0, oldest = ~std::uint64_t{0};
+  for (const Entry& e : *entries_) newest = std::max(newest, e.node->sequence), oldest = std::min(oldest, e.node->sequence);
+  std::vector<Key> keys, sorted(entries_->size());
+  keys.reserve(entries_->size());
+  for (const Entry& e : *entries_) keys.push_back({newest - e.node->sequence, e.node});
+  for (unsigned shift = 0; shift < 64 && (newest - oldest) >> shift; shift += bits) {
+    std::vector<std::uint32_t> begin(digits + 1);
+    for (const Key& k : keys) ++begin[(k.age >> shift & (digits - 1)) + 1];
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    for (const Key& k : keys) sorted[begin[k.age >> shift & (digits - 1)]++] = k;
+    keys.swap(sorted);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) (*entries_)[i].node = keys[i].node;
 }
 
 Pass::Entry* Pass::find(const GraphNode* n) {

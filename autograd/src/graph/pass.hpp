@@ -43,6 +43,7 @@ class Pass {
   Pass() = default;
   void visit(GraphNode*);
   void sort();
+  void sort_many();
   std::uint32_t* position(const GraphNode*);
 
   std::unique_ptr<std::vector<Entry>> entries_;

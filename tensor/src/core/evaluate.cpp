@@ -181,9 +181,14 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
     for (unsigned k = 0; k < n; ++k) become_buffer(o.node[k], o.block[k], o.offset[k]);
 }
 
-// Too much for one program although it met the bound when it was built: parts of it were evaluated in between, or the
-// device's limits are small.
-void evaluate_parts(Node* n) {
+// Too much for one program although it met the bound when it was built: it has more inputs than a program may, parts of it were evaluated
+// in between, or the device's limits are small. Of what `p` took in before it met a limit the dearest part goes first, which has room in
+// one program: it is one input from then on.
+void evaluate_part(const Program& p, Node* n) {
+  Node* dearest = nullptr;
+  for (unsigned i = 0; i < p.n_inst; ++i)
+    if (!dearest || p.made[i]->cost >= dearest->cost) dearest = p.made[i];
+  if (dearest) return compute_locked(dearest);
   for (Node* a : n->arg)
     if (a && a->state.load(std::memory_order_relaxed) == State::pending) compute_locked(a);
 }
@@ -237,11 +242,12 @@ namespace {
 void evaluate_one(Node* n) {
   if (capturing()) capture::settle_older(n);
   Program p;
-  p.begin(n->device);
-  const std::uint16_t id = p.visit(n);
-  if (p.overflow) {
-    evaluate_parts(n);
-    return evaluate_one(n);
+  std::uint16_t id = 0;
+  for (;;) {
+    p.begin(n->device);
+    id = p.visit(n);
+    if (!p.overflow) break;
+    evaluate_part(p, n);
   }
   Outputs o;
   o.node[0] = n;
@@ -304,7 +310,7 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
     }
     if (p.overflow) {  // what fits goes first; visiting marks nodes, so it begins anew
       if (p.n_out == 0) {
-        evaluate_parts(roots[next]);
+        evaluate_part(p, roots[next]);
         continue;
       }
       evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
