@@ -16,9 +16,10 @@ class Pass {
   struct Entry {
     GraphNode* node;
     Traced cotangent;
-    bool asked = false;  // the caller reads this cotangent
-    bool wanted = true;  // asked, or on the way to one that is
-    bool pulled = true;  // its rule has work to do
+    bool asked = false;     // the caller reads this cotangent
+    bool wanted = true;     // asked, or on the way to one that is
+    bool pulled = true;     // its rule has work to do
+    std::uint8_t sums = 0;  // additions to the cotangent, as far as they matter
   };
 
   /// GraphError when `root` is a constant. A region's pass goes no farther than to the nodes its nodes were made from.

@@ -6,6 +6,9 @@
 #include "mushin/autograd/ops/shape.hpp"
 
 namespace mushin::core {
+namespace {
+constexpr std::uint8_t few_sums = 3;
+}
 
 void Pullback::give(unsigned i, Traced g) {
   if (!wants(i)) return;
@@ -15,8 +18,18 @@ void Pullback::give(unsigned i, Traced g) {
 }
 
 void Pullback::give_whole(unsigned i, Traced g) {
-  Traced& to = pass_.find(node_.inputs()[i])->cotangent;
-  to = to ? add(to, g) : std::move(g);
+  Pass::Entry& e = *pass_.find(node_.inputs()[i]);
+  Traced& to = e.cotangent;
+  if (!to) {
+    to = std::move(g);
+    return;
+  }
+  // A few summands wait, to become part of what the next rule computes. More of them are added in place, one after the other, so that
+  // memory doesn't grow with their number; what needs none of its own waits for its like.
+  const bool in_place = e.sums >= few_sums && !is_expression(g.value());
+  if (e.sums < few_sums) ++e.sums;
+  to = add(to, std::exchange(g, Traced()));
+  if (in_place) evaluate(to.value());
 }
 
 Traced Pullback::kept(unsigned slot, GraphNode* maker) const {

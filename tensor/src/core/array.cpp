@@ -46,6 +46,7 @@ void read_one(const char* op, const Array& a, const std::int64_t* index, void* t
 }
 
 void evaluate(const Array& a) { compute(node_of(a)); }
+bool is_expression(const Array& a) noexcept { return node_of(a)->state.load(std::memory_order_acquire) == State::pending; }
 
 namespace {
 

@@ -121,6 +121,8 @@ MUSHIN_API void read_one(const char* op, const Array&, const std::int64_t* index
 /// Starts whatever computes the value, so that it has memory. Several: in one pass where their shapes are equal.
 MUSHIN_API void evaluate(const Array&);
 MUSHIN_API void evaluate(const Array* arrays, unsigned count);
+/// Whether the value is a pointwise expression that waits to become part of a larger one. Else it has, or needs, memory of its own.
+MUSHIN_API bool is_expression(const Array&) noexcept;
 /// `*to[i] = from[i]` for each i, evaluated together; reuses the memory of an old `*to[i]` that nobody else sees. Some may be empty.
 MUSHIN_API void assign(Array* const* to, const Array* from, unsigned count);
 

@@ -1,0 +1,222 @@
+// What graphs take of memory and of nodes: bounds on bytes and counts, not on time.
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <functional>
+#include <vector>
+
+#include "mushin/autograd.hpp"
+#include "support/matchers.hpp"
+#include "support/splitmix.hpp"
+
+namespace mushin::test {
+namespace {
+
+using Matrix = Traced<double, 64, 64>;
+constexpr double buffer = 64 * 64 * sizeof(double);
+/// Of single values, and of what threads keep for them.
+constexpr double small = 64 << 10;
+
+MemoryStats stats() { return memory_stats(default_device()); }
+
+/// The most that is in use from now on, beyond what is now, in buffers. Something in use fills up what an older peak left.
+class Growth {
+ public:
+  Growth() {
+    if (const MemoryStats s = stats(); s.peak > s.in_use) {
+      const std::vector<double> filling((s.peak - s.in_use) / sizeof(double) + 1);
+      ballast_ = core::from_values({static_cast<std::int64_t>(filling.size())}, dtype::f64, filling.data());
+    }
+    before_ = stats().in_use;
+  }
+  double most() const { return static_cast<double>(stats().peak - before_) / buffer; }
+  double now() const { return (static_cast<double>(stats().in_use) - static_cast<double>(before_)) / buffer; }
+
+ private:
+  core::Array ballast_;
+  std::size_t before_;
+};
+
+TEST(Accumulation, OfManyConsumersIsInPlace) {
+  auto w = variable(from<64, 64>(uniform<double>(1, 64 * 64)));
+  const auto v = from<64, 1>(uniform<double>(2, 64));
+  const auto c = from<64, 64>(uniform<double>(3, 64 * 64));
+  core::evaluate(w.value().raw());
+  const auto most = [&](int consumers, auto consume, auto from) {
+    w.zero_grad();
+    const Growth growth;
+    auto z = consume(from);
+    for (int i = 1; i < consumers; ++i) z = z + consume(from);
+    sum(z).backward();
+    core::evaluate(w.grad().raw());
+    return growth.most();
+  };
+  const auto product = [&](const auto& a) { return matmul(a, v); };
+  const auto scaled = [&](const auto& a) { return a * c; };
+  const Matrix leaf = w;
+  EXPECT_LE(most(10'000, product, leaf), 4 + small / buffer);
+  EXPECT_TRUE(close(w.grad(), generate({64, 64}, [&](const Index& p) { return 10'000 * ref(v).at({p[1], 0}); }), 1e-10));
+  EXPECT_LE(most(1'000, scaled, leaf), 8 + small / buffer);
+  EXPECT_TRUE(close(w.grad(), map(ref(c), [](double x) { return 1'000 * x; }), 1e-10));
+  EXPECT_LE(most(1'000, product, leaf * 2), 6 + small / buffer);
+}
+
+/// Looks at the memory in use while the backward pass comes by.
+struct Probe {
+  std::vector<double>* seen;
+  const Growth* growth;
+  auto forward(auto&, const auto& x) const { return x; }
+  auto backward(const auto&, const auto& gy) const {
+    seen->push_back(growth->now());
+    return gy;
+  }
+};
+
+TEST(Backward, TakesNoMoreThanWhatWasSavedAndFreesAsItGoes) {
+  constexpr int layers = 1000;
+  auto w = variable(from<64, 64>(uniform<double>(4, 64 * 64, -0.1, 0.1)));
+  const auto run = [&](bool products) {
+    std::vector<double> seen;
+    const Growth forward;
+    Matrix h{from<64, 64>(uniform<double>(5, 64 * 64))};
+    if (!products) h = h + w;
+    for (int i = 0; i < layers; ++i) h = mushin::apply(Probe{&seen, &forward}, products ? tanh(matmul(h, w)) : sin(h));
+    auto z = sum(h);
+    core::evaluate(z.value().raw());
+    const double saved = forward.now();
+    EXPECT_GE(saved, layers - 2);
+    EXPECT_LE(saved, layers + 3 + small / buffer);
+    // A pointwise chain's cotangent is one pending expression, which holds what it is made from until it is long enough.
+    const double room = (products ? 6 : 50) + small / buffer;
+    {
+      const Growth kept;
+      const auto g = grad(z, w);
+      core::evaluate(g.raw());
+      EXPECT_LE(kept.most(), room) << "the graph stays as it is";
+    }
+    seen.clear();
+    const Growth backward;
+    z.backward();
+    core::evaluate(w.grad().raw());
+    EXPECT_LE(backward.most(), room);
+    EXPECT_EQ(seen.size(), static_cast<std::size_t>(layers));
+    for (std::size_t k = 0; k < seen.size(); ++k) EXPECT_LE(seen[k], saved - static_cast<double>(k) + room) << "layer " << k;
+    EXPECT_LE(forward.now(), 8 + small / buffer) << "nothing stays, though the result does";
+    w.zero_grad();
+  };
+  run(true);
+  run(false);
+}
+
+TEST(Backward, OfBranchesTakesNoMoreThanOneOfThem) {
+  auto w = variable(from<64, 64>(uniform<double>(6, 64 * 64, -0.1, 0.1)));
+  Matrix x = w * 2, total = x;
+  for (int branch = 0; branch < 20; ++branch) {
+    Matrix h = x;
+    for (int i = 0; i < 20; ++i) h = tanh(matmul(h, w));
+    total = total + h;
+  }
+  core::evaluate(total.value().raw());
+  const Growth growth;
+  total.backward();
+  core::evaluate(w.grad().raw());
+  EXPECT_LE(growth.most(), 8 + small / buffer);
+}
+
+/// 100 layers of `weights` on x.
+auto layers(const auto& x, const auto& weights, bool bent = true) {
+  auto h = matmul(x, weights);
+  for (int i = 1; i < 100; ++i) h = bent ? tanh(matmul(h, weights)) : matmul(h, weights);
+  return h;
+}
+
+TEST(NoGrad, TakesTheMemoryOfConstantsAndNoNode) {
+  auto w = variable(from<64, 64>(uniform<double>(7, 64 * 64, -0.1, 0.1)));
+  const auto x = from<64, 64>(uniform<double>(8, 64 * 64));
+  const auto most = [](auto f) {
+    const Growth growth;
+    const auto nodes = core::graph_node_count();
+    const auto y = f();
+    core::evaluate(y.raw());
+    EXPECT_EQ(core::graph_node_count(), nodes);
+    EXPECT_LE(growth.now(), 2 + small / buffer);
+    return growth.most();
+  };
+  most([&] { return layers(x, w.freeze()); });  // what threads keep is there from now on
+  const double constants = most([&] { return layers(x, w.freeze()); });
+  EXPECT_LE(constants, 4 + small / buffer);
+  EXPECT_EQ(most([&] { return no_grad([&] { return layers(x, w); }); }), constants);
+}
+
+TEST(Frozen, PartsTakeNoNodesAndSaveNothing) {
+  auto w = variable(from<64, 64>(uniform<double>(9, 64 * 64, -0.1, 0.1)));
+  const auto frozen = w.freeze();
+  const auto x = from<64, 64>(uniform<double>(10, 64 * 64));
+  const auto nodes = core::graph_node_count();
+  {
+    const Growth growth;
+    auto z = sum(matmul(layers(x, frozen), w));
+    core::evaluate(z.value().raw());
+    EXPECT_EQ(core::graph_node_count() - nodes, 2) << "in front of what is trained: the graph begins at it";
+    EXPECT_LE(growth.now(), 2 + small / buffer) << "its one operand";
+  }
+  {
+    const Growth growth;
+    auto z = layers(x * sum(w), frozen, false);
+    core::evaluate(z.value().raw());
+    EXPECT_EQ(core::graph_node_count() - nodes, 102) << "behind it: one node for each op that the gradient comes through";
+    EXPECT_LE(growth.now(), 4 + small / buffer) << "operands are kept for a weight's gradient alone";
+  }
+  {
+    const Growth growth;
+    auto z = layers(x, w, false);
+    core::evaluate(z.value().raw());
+    EXPECT_GE(growth.now(), 98) << "which a trained one has";
+  }
+  EXPECT_EQ(core::graph_node_count(), nodes);
+}
+
+/// Runs `f` on a stack that a recursion over a graph would not fit in.
+void on_a_small_stack(std::function<void()> f) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 512 << 10), 0);
+  const auto call = [](void* it) -> void* { return (*static_cast<std::function<void()>*>(it))(), nullptr; };
+  ASSERT_EQ(pthread_create(&thread, &attributes, call, &f), 0);
+  ASSERT_EQ(pthread_join(thread, nullptr), 0);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST(Depth, DeepAndWideGraphsNeedNoStack) {
+  static constexpr int many = 1 << 17;
+  on_a_small_stack([] {
+    auto w = variable(fill<double>(1.0));
+    Traced<double> deep = w;
+    for (int i = 0; i < many; ++i) deep = tanh(deep);
+    deep.backward();
+    EXPECT_GT(w.grad().item(), 0);
+  });
+  on_a_small_stack([] {
+    std::vector<Variable<double>> leaves;
+    std::vector<Traced<double>> parts;
+    for (int i = 0; i < many; ++i) parts.emplace_back(leaves.emplace_back(variable(fill<double>(i))) * 1.0);
+    while (parts.size() > 1) {
+      for (std::size_t i = 0; i < parts.size(); i += 2) parts[i / 2] = parts[i] + parts[i + 1];
+      parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(parts.size() / 2), parts.end());
+    }
+    parts[0].backward();
+    EXPECT_EQ(leaves.front().grad().item(), 1);
+  });
+  on_a_small_stack([] {
+    auto w = variable(fill<double>(0.5));
+    Traced<double> sum{fill<double>(0.0)};
+    for (int i = 0; i < many; ++i) sum = sum + w * w;
+    auto d = grad<create_graph>(sum, w);
+    EXPECT_EQ(d.value().item(), many);
+    EXPECT_EQ(grad(d, w).item(), 2 * many);
+  });
+}
+
+}  // namespace
+}  // namespace mushin::test
