@@ -24,8 +24,8 @@ class Growth {
  public:
   Growth() {
     if (const MemoryStats s = stats(); s.peak > s.in_use) {
-      const std::vector<double> filling((s.peak - s.in_use) / sizeof(double) + 1);
-      ballast_ = core::from_values({static_cast<std::int64_t>(filling.size())}, dtype::f64, filling.data());
+      ballast_ = core::full({static_cast<std::int64_t>((s.peak - s.in_use) / sizeof(double)) + 1}, dtype::f64, 1);
+      core::evaluate(ballast_);
     }
     before_ = stats().in_use;
   }

@@ -198,6 +198,58 @@ TEST(Compositions, ThirdOrder) {
   EXPECT_NEAR(grad(d2, x).item(), (12 * 0.7 + 8 * 0.343) * e, 1e-12);
 }
 
+TEST(Compositions, MixedPartialsAreEqualInEitherOrder) {
+  auto x = variable(data<3, 4>(1));
+  auto y = variable(data<4, 3>(2));
+  const auto f = sum(softmax<1>(matmul(tanh(x), y)) * exp(sin(matmul(x, y))));
+  const auto u = data<3, 4>(3);
+  const auto v = data<4, 3>(4);
+  // Sums over a direction of each: u' (d2f/dx dy) v, and once more by x.
+  const auto by_x = grad<create_graph>(f, x);
+  const auto by_y = grad<create_graph>(f, y);
+  const auto by_xy = grad<create_graph>(sum(by_x * u), y);
+  const auto by_yx = grad<create_graph>(sum(by_y * v), x);
+  const double one = sum(by_xy.value() * v).item();
+  EXPECT_GT(std::abs(one), 1e-3);
+  EXPECT_NEAR(one, sum(by_yx.value() * u).item(), 1e-12);
+  EXPECT_TRUE(close(grad(sum(by_xy * v), x), ref(grad(sum(by_yx * u), x)), 1e-10, 1e-12));
+}
+
+/// tanh, of which each backward call is counted.
+struct CountedTanh {
+  int* calls;
+  auto forward(auto& ctx, const auto& x) const {
+    const auto y = tanh(x);
+    return ctx.save(y, y);
+  }
+  auto backward(const auto& ctx, const auto& gy) const {
+    ++*calls;
+    const auto [y] = ctx.saved();
+    return gy * (1 - y * y);
+  }
+};
+
+TEST(Compositions, AHessianVectorProductCostsTwoPasses) {
+  const auto v = data<5>(2);
+  const auto cost = [&](int layers) {
+    int calls = 0;
+    auto x = variable(data<5>(1));
+    const auto before = core::graph_node_count();
+    Traced<double, 5> h = x;
+    for (int i = 0; i < layers; ++i) h = mushin::apply(CountedTanh{&calls}, h);
+    const auto forward = core::graph_node_count() - before;
+    const auto g = grad<create_graph>(sum(h), x);
+    EXPECT_EQ(calls, layers) << "the first pass calls each rule once";
+    const auto product = grad(sum(g * v), x);
+    EXPECT_EQ(calls, 2 * layers) << "and so does the second";
+    EXPECT_EQ(forward, layers);
+    return core::graph_node_count() - before;
+  };
+  // What the second pass goes through: four nodes for a layer, its own and the three that its rule recorded.
+  EXPECT_EQ(cost(200) - cost(100), 400);
+  EXPECT_EQ(cost(400) - cost(200), 800);
+}
+
 TEST(Compositions, Network) {
   EXPECT_TRUE(gradcheck([](const auto& x, const auto& w1, const auto& b1,
                            const auto& w2) { return mean(log_softmax<-1>(matmul(tanh(matmul(x, w1) + b1), transpose(w2)))); },

@@ -61,5 +61,23 @@ TEST(Training, LeastSquaresFindsTheLine) {
   EXPECT_NEAR(offset.value().item(), -0.5, 1e-6);
 }
 
+TEST(Training, GradientPenaltyTakesTheStepsOfItsClosedForm) {
+  // The function w x^2, whose slope by x is 2 w x: the loss (w x^2 - y)^2 + 0.1 (2 w x)^2 has the slope 2 (w x^2 - y) x^2 + 0.8 w x^2 by w.
+  const auto at = tensor<double, 3>({0.5, -1, 1.5}), y = tensor<double, 3>({1, 2, -0.5});
+  auto w = variable(tensor<double, 3>({0.3, -0.7, 1.1}));
+  auto expected = w.value();
+  for (int step = 0; step < 5; ++step) {
+    auto x = variable(at);
+    const auto f = w * x * x;
+    const auto slope = grad<create_graph>(sum(f), x);
+    (sum((f - y) * (f - y)) + 0.1 * sum(slope * slope)).backward();
+    w.set(w.value() - 0.05 * w.grad());
+    w.zero_grad();
+    const auto square = at * at;
+    expected = expected - 0.05 * (2 * (expected * square - y) * square + 0.8 * expected * square);
+    for (int i = 0; i < 3; ++i) EXPECT_NEAR(w.value()(i), expected(i), 1e-13) << "step " << step;
+  }
+}
+
 }  // namespace
 }  // namespace mushin::test
