@@ -1,12 +1,15 @@
 // The caching allocator over a device in host memory and over one with memory of its own that can run out.
 #include "core/memory.hpp"
+#include "core/block_cache.hpp"
 #include "core/capture.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -52,7 +55,7 @@ struct Scarce {
   }
 };
 Device& scarce_device(std::uint32_t index) {
-  static Device devices[8]{};
+  static Device devices[16]{};
   Device& d = devices[index];
   std::strcpy(d.name, "scarce");
   d.device.synchronize = Scarce::synchronize;
@@ -193,6 +196,191 @@ TEST(Allocate, StatisticsTellWhatIsInUseCachedAndTheMostThatWas) {
   release(a);
   drain_cache(&d);
   EXPECT_EQ(memory_stats(&d).in_use + memory_stats(&d).cached, 0u);
+}
+
+constexpr std::size_t kib = 1024;
+
+// Each in a scarce device of its own that has given one piece of memory, all free.
+struct OnePiece {
+  Device& d;
+  explicit OnePiece(std::uint32_t index, std::size_t bytes) : d(scarce_device(index)) {
+    Scarce::left = 1;
+    release(allocate(&d, bytes));
+  }
+  ~OnePiece() {
+    drain_cache(&d);
+    EXPECT_EQ(memory_stats(&d).in_use + memory_stats(&d).cached, 0u);
+    EXPECT_EQ(Scarce::left, 1);
+  }
+};
+
+TEST(Split, ALargeFreeBlockServesSmallerOnesAndIsWholeAgain) {
+  OnePiece one(8, 1024 * kib);
+  Block *a = allocate(&one.d, 256 * kib), *b = allocate(&one.d, 256 * kib), *c = allocate(&one.d, 512 * kib);
+  EXPECT_EQ(a->buffer, b->buffer);
+  EXPECT_EQ(a->buffer, c->buffer);
+  EXPECT_EQ((std::set<std::uint64_t>{a->begin, b->begin, c->begin}), (std::set<std::uint64_t>{0, 256 * kib, 512 * kib}));
+  EXPECT_EQ(memory_stats(&one.d).in_use, 1024 * kib);
+  for (Block* each : {b, a, c}) release(each);  // neighbours to the right, to the left
+  EXPECT_EQ(memory_stats(&one.d).largest_free, 1024 * kib);
+  EXPECT_EQ(memory_stats(&one.d).fragmented, 0u);
+  Block* all = allocate(&one.d, 1024 * kib);
+  EXPECT_EQ(all->begin, 0u);
+  release(all);
+}
+
+TEST(Split, TheSmallestBlockThatFitsIsCut) {
+  Device& d = scarce_device(9);
+  Scarce::left = 3;
+  Block* held[3];
+  for (int i = 0; i < 3; ++i) held[i] = allocate(&d, (i == 1 ? 256u : 512u) * kib);
+  mu_buffer* const smallest = held[1]->buffer;
+  for (Block* b : held) release(b);
+  Block* b = allocate(&d, 64 * kib);
+  EXPECT_EQ(b->buffer, smallest);
+  release(b);
+  drain_cache(&d);
+  EXPECT_EQ(Scarce::left, 3);
+}
+
+TEST(Split, WhatIsMuchSmallerGetsMemoryOfItsOwn) {
+  OnePiece one(10, 1024 * kib);
+  Scarce::left = 2;
+  Block* small = allocate(&one.d, 16 * kib);  // never cut from a larger one while there is memory
+  EXPECT_EQ(memory_stats(&one.d).largest_free, 1024 * kib);
+  Block* much_smaller = allocate(&one.d, 20 * kib);
+  EXPECT_EQ(memory_stats(&one.d).largest_free, 1024 * kib);
+  release(small);
+  release(much_smaller);
+  drain_cache(&one.d);
+  EXPECT_EQ(Scarce::left, 3);
+  Scarce::left = 1;
+}
+
+TEST(Split, ARestThatNothingFitsInIsNotCutOff) {
+  OnePiece one(7, 24 * kib);
+  Block* b = allocate(&one.d, 20 * kib);
+  EXPECT_EQ(b->bytes, 24 * kib);
+  release(b);
+}
+
+TEST(Split, UnderPressureAnyFreeBlockServes) {
+  OnePiece one(11, 1024 * kib);
+  Block *small = allocate(&one.d, 100), *large = allocate(&one.d, 768 * kib);
+  EXPECT_EQ(small->buffer, large->buffer);
+  EXPECT_THROW(allocate(&one.d, 512 * kib), OutOfMemory);
+  release(small);
+  release(large);
+}
+
+TEST(Split, WhatIsBesideMemoryInUseStaysWhenTheCacheIsDrained) {
+  OnePiece one(12, 1024 * kib);
+  Block *a = allocate(&one.d, 512 * kib), *b = allocate(&one.d, 256 * kib);
+  release(a);
+  EXPECT_EQ(memory_stats(&one.d).fragmented, 768 * kib);
+  EXPECT_EQ(memory_stats(&one.d).largest_free, std::max(a->bytes, 512 * kib));
+  drain_cache(&one.d);
+  EXPECT_EQ(memory_stats(&one.d).cached, 768 * kib);
+  EXPECT_EQ(Scarce::left, 0);
+  release(b);
+  EXPECT_EQ(memory_stats(&one.d).fragmented, 0u);
+}
+
+TEST(Split, AMergedBlockWasUsedWhenTheLaterOfBothWas) {
+  OnePiece one(13, 1024 * kib);
+  Block *a = allocate(&one.d, 512 * kib), *b = allocate(&one.d, 512 * kib);
+  one.d.given = 7;
+  release(a);
+  one.d.given = 9;
+  release(b);
+  Block* all = allocate(&one.d, 1024 * kib);
+  EXPECT_EQ(all->last_use, 9u);
+  one.d.given = 0;
+  release(all);
+}
+
+TEST(Split, AnUploadGetsABlockThatIsDone) {
+  BlockCache cache;
+  Device& d = scarce_device(14);
+  const SizeClass wanted = SizeClass::above(64 * kib);
+  Block* made[3];
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    made[i] = new Block{1, wanted.index, nullptr, nullptr, wanted.bytes, &d, nullptr, "test", 0};
+    ASSERT_TRUE(cache.enter(made[i], SIZE_MAX));
+    made[i]->last_use = 10 * i;
+    cache.put(made[i]);
+  }
+  EXPECT_EQ(cache.take(wanted, 10, false), made[1]);
+  EXPECT_EQ(cache.take(wanted, UINT64_MAX, false), made[2]) << "else the one that was let go of last";
+  EXPECT_EQ(cache.take(wanted, 10, false), made[0]);
+  EXPECT_EQ(cache.take(wanted, UINT64_MAX, false), nullptr);
+  for (Block* b : made) {
+    cache.forget(b);
+    delete b;
+  }
+}
+
+// What is allocated and freed at random, against what must be true: nothing overlaps, and the sums are right.
+void churn(Device& d, unsigned seed, int turns, std::vector<Block*>& held) {
+  std::minstd_rand random(seed);
+  for (int i = 0; i < turns; ++i) {
+    if (held.size() < 40 && random() % 5 < 3) {
+      const std::size_t bytes = random() % (std::size_t{1} << (8 + random() % 14)) + 1;
+      Block* b = allocate(&d, bytes);
+      ASSERT_GE(b->bytes, bytes);
+      if (b->data) std::memset(b->data, static_cast<int>(b->number & 0x7F), bytes);
+      held.push_back(b);
+    } else if (!held.empty()) {
+      std::swap(held[random() % held.size()], held.back());
+      release(held.back());
+      held.pop_back();
+    }
+  }
+}
+
+void expect_apart(std::vector<Block*> held) {
+  const auto start = [](const Block* b) { return reinterpret_cast<std::uintptr_t>(b->buffer) + b->begin; };
+  std::sort(held.begin(), held.end(), [&](const Block* a, const Block* b) { return start(a) < start(b); });
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    EXPECT_EQ(held[i]->begin % 64, 0u);
+    if (i > 0) {
+      EXPECT_LE(start(held[i - 1]) + held[i - 1]->bytes, start(held[i]));
+    }
+  }
+}
+
+TEST(Stress, BlocksNeverOverlapAndTheSumsAreRight) {
+  Device& d = scarce_device(15);
+  Scarce::left = 1000;
+  std::vector<Block*> held;
+  for (unsigned round = 0; round < 60; ++round) {
+    churn(d, round, 200, held);
+    expect_apart(held);
+    std::size_t in_use = 0;
+    for (const Block* b : held) in_use += b->bytes;
+    EXPECT_EQ(memory_stats(&d).in_use, in_use);
+    EXPECT_LE(memory_stats(&d).fragmented, memory_stats(&d).cached);
+    if (round % 10 == 9) drain_cache(&d);
+  }
+  for (Block* b : held) release(b);
+  EXPECT_EQ(memory_stats(&d).fragmented, 0u) << "all that was cut is whole again";
+  drain_cache(&d);
+  EXPECT_EQ(Scarce::left, 1000);
+  EXPECT_EQ(memory_stats(&d).in_use + memory_stats(&d).cached, 0u);
+}
+
+TEST(Stress, ThreadsCutAndMergeInOneMemory) {
+  Device& d = host_device();
+  std::vector<std::vector<Block*>> held(4);
+  std::vector<std::thread> team;
+  for (unsigned t = 0; t < 4; ++t) team.emplace_back([&, t] { churn(d, t + 1, 2000, held[t]); });
+  for (std::thread& t : team) t.join();
+  std::vector<Block*> all;
+  for (const auto& each : held) all.insert(all.end(), each.begin(), each.end());
+  for (const Block* b : all) EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b->data) % 64, 0u);
+  std::sort(all.begin(), all.end(), [](const Block* a, const Block* b) { return a->data < b->data; });
+  for (std::size_t i = 1; i < all.size(); ++i) EXPECT_LE(all[i - 1]->data + all[i - 1]->bytes, all[i]->data);
+  for (Block* b : all) release(b);
 }
 
 TEST(ParseBytes, TakesPowersOf1024) {

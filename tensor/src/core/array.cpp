@@ -18,7 +18,7 @@ Array from_values(const Sizes& sizes, dtype type, const void* values) {
     capture::refuse("from_values",
                     "takes values from the host, which replays would not see change: make the tensor before, or give it as an input");
   const std::int64_t count = checked_count("from_values", sizes);
-  Array made = fresh_array(default_device(), type, sizes, count, "from_values");
+  Array made = array_to_fill(default_device(), type, sizes, count, "from_values");
   upload("from_values", node_of(made)->block, 0, values, static_cast<std::size_t>(count) * bytes_of(type));
   return made;
 }

@@ -81,7 +81,7 @@ bool copied(const Block* to, std::uint64_t offset, const void* from, std::size_t
   return true;
 }
 
-Extent extent(const Block* b, std::uint64_t offset, std::size_t bytes) { return {b->buffer, offset, offset + bytes}; }
+Extent extent(const Block* b, std::uint64_t offset, std::size_t bytes) { return {b->buffer, b->begin + offset, b->begin + offset + bytes}; }
 
 }  // namespace
 
@@ -120,7 +120,7 @@ void download(const char* op, void* to, const Block* from, std::uint64_t offset,
     if (code == MU_OK) return wait_for(op, d, end, computed);
   } else {
     const std::lock_guard lock(d->giving);
-    code = d->memory.download(d->handle, nullptr, to, from->buffer, offset, bytes, &err);
+    code = d->memory.download(d->handle, nullptr, to, from->buffer, from->begin + offset, bytes, &err);
   }
   settle(d);  // also after an error: `to` may be written until then
   if (code != MU_OK) fail_on(op, d, code, err);

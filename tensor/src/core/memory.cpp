@@ -5,18 +5,19 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/block_cache.hpp"
 #include "core/capture.hpp"
 #include "core/fail.hpp"
 #include "core/failure.hpp"
+#include "core/streams.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
@@ -35,65 +36,32 @@
 namespace mushin::core {
 namespace {
 
-constexpr std::size_t step_limit = 1024, step = 64;  // classes every 64 bytes up to 1 KiB, then four an octave
-constexpr std::uint32_t classes = 16 + 4 * 38;
-constexpr std::uint32_t own_classes = 16 + 4 * 4;  // up to 16 KiB a thread keeps blocks of its own
-constexpr std::size_t own_bytes = 16 << 10;        // of each class, at most
+constexpr std::size_t own_bytes = small_bytes;  // of each class, at most, a thread keeps for itself
+constexpr std::size_t most_bytes = std::size_t{1} << 46;
 constexpr std::size_t huge_page = 2 << 20, huge_from = 1 << 20;
 
-struct SizeClass {
-  std::uint32_t index;
-  std::size_t bytes;
-};
-SizeClass size_class(std::size_t bytes) {
-  if (bytes <= step_limit) {
-    const std::size_t k = bytes ? (bytes - 1) / step : 0;
-    return {static_cast<std::uint32_t>(k), (k + 1) * step};
-  }
-  const unsigned octave = static_cast<unsigned>(std::bit_width(bytes - 1)) - 1;
-  const std::size_t part = std::size_t{1} << (octave - 2), k = (bytes - 1 - (std::size_t{1} << octave)) / part;
-  return {static_cast<std::uint32_t>(16 + (octave - 10) * 4 + k), (std::size_t{1} << octave) + (k + 1) * part};
-}
-
 // All devices with host memory share one cache; each other device has its own.
-struct Cache {
-  std::mutex lock, draining;
-  std::array<Block*, classes> free{};
-  std::vector<Block*> all;  // in use and free
-  std::size_t from_system = 0, cached = 0, peak = 0;
-
-  void count_peak() {
-    if (from_system - cached > peak) peak = from_system - cached;
-  }
-};
 constexpr std::size_t most_devices = 64;
-Cache& cache_of(const Device* d) {
-  static Cache* const caches = new Cache[most_devices + 1];  // never destroyed: arrays may outlive static objects
+BlockCache& cache_of(const Device* d) {
+  static auto* const caches = new BlockCache[most_devices + 1];  // never destroyed: arrays may outlive static objects
   return caches[d->host_memory ? most_devices : d->index % most_devices];
 }
 
 // A thread's own free blocks of the small classes, host memory only: no lock between one small tensor and the next. What a
 // thread frees beyond `own_bytes` goes to the common cache, so memory made in one thread and freed in another comes around.
 struct Own {
-  std::array<Block*, own_classes> free{};
-  std::array<std::uint32_t, own_classes> count{};
+  std::array<Block*, small_classes> free{};
+  std::array<std::uint32_t, small_classes> count{};
 };
 [[gnu::tls_model("initial-exec")]] thread_local constinit Own own;
 [[gnu::tls_model("initial-exec")]] thread_local constinit bool own_usable = true;
-
-void put_back(Cache& cache, Block* b) noexcept {
-  const std::lock_guard locked(cache.lock);
-  b->next = cache.free[b->size_class];
-  cache.free[b->size_class] = b;
-  cache.cached += b->bytes;
-}
 
 // Hands a thread's blocks over when it ends.
 void hand_over_own() {
   for (Block*& list : own.free)
     while (Block* b = list) {
       list = b->next;
-      put_back(cache_of(b->device), b);
+      cache_of(b->device).put(b);
     }
   own.count = {};
 }
@@ -135,47 +103,18 @@ std::size_t memory_limit() {
   return limit;
 }
 
-// Counts a new block, or finds that it would be too much.
-bool enter(Cache& cache, Block* b, std::size_t limit) {
-  const std::lock_guard locked(cache.lock);
-  if (b->bytes > limit || cache.from_system > limit - b->bytes) return false;
-  b->number = cache.all.size();
-  cache.all.push_back(b);
-  cache.from_system += b->bytes;
-  cache.count_peak();
-  return true;
-}
-
-void strike(Cache& cache, Block* b) {
-  cache.all[b->number] = cache.all.back();
-  cache.all[b->number]->number = b->number;
-  cache.all.pop_back();
-  cache.from_system -= b->bytes;
-}
-
-void forget(Cache& cache, Block* b) {
-  {
-    const std::lock_guard locked(cache.lock);
-    strike(cache, b);
-  }
-  delete b;
-}
-
 Block* fresh(Device* device, SizeClass wanted, const char* op) {
   const std::size_t limit = memory_limit();
-  Block* b = new Block{1, wanted.index, nullptr, nullptr, wanted.bytes, device, nullptr, op, 0};
-  Cache& cache = cache_of(device);
-  if (!enter(cache, b, limit)) {
-    delete b;
-    return nullptr;
-  }
+  auto b = std::make_unique<Block>(Block{1, wanted.index, nullptr, nullptr, wanted.bytes, device, nullptr, op, 0});
+  BlockCache& cache = cache_of(device);
+  if (!cache.enter(b.get(), limit)) return nullptr;
   try {
-    if (device->host_memory ? from_host(*b) : from_device(*b)) return b;
+    if (device->host_memory ? from_host(*b) : from_device(*b)) return b.release();
   } catch (...) {
-    forget(cache, b);
+    cache.forget(b.get());
     throw;
   }
-  forget(cache, b);
+  cache.forget(b.get());
   return nullptr;
 }
 
@@ -189,25 +128,15 @@ void give_back(Block* b) {
   delete b;
 }
 
-Block* reuse(Cache& cache, std::uint32_t index) {
-  const std::lock_guard locked(cache.lock);
-  Block* b = cache.free[index];
-  if (!b) return nullptr;
-  cache.free[index] = b->next;
-  cache.cached -= b->bytes;
-  cache.count_peak();
-  return b;
-}
-
 // "relu 4096 bytes in 2 blocks, matmul 1024 bytes in 1"
-std::string largest_owners(Cache& cache) {
+std::string largest_owners(BlockCache& cache) {
   struct Owner {
     const char* op;
     std::size_t bytes, blocks;
   };
   std::vector<Owner> owners;
   const std::lock_guard locked(cache.lock);
-  for (const Block* b : cache.all) {
+  for (const Block* b : cache.all()) {
     if (__atomic_load_n(&b->refs, __ATOMIC_RELAXED) == 0) continue;
     const char* op = __atomic_load_n(&b->op, __ATOMIC_RELAXED);
     auto it = std::find_if(owners.begin(), owners.end(), [op](const Owner& o) { return std::strcmp(o.op, op) == 0; });
@@ -231,6 +160,17 @@ std::string largest_owners(Cache& cache) {
                     largest_owners(cache_of(device)));
 }
 
+// From the cache, else from the device, else whatever free block has room; once more when what is whole in the cache was given back.
+Block* find(Device* device, SizeClass wanted, const char* op) {
+  BlockCache& cache = cache_of(device);
+  for (const bool again : {false, true}) {
+    if (again) drain_cache(device);
+    Block* b = cache.take(wanted, UINT64_MAX, false);
+    if (b || (b = fresh(device, wanted, op)) || (b = cache.take(wanted, UINT64_MAX, true))) return b;
+  }
+  return nullptr;
+}
+
 struct ForeignBlock : Block {
   void (*let_go)(void*);
   void* owner;
@@ -239,22 +179,35 @@ struct ForeignBlock : Block {
 }  // namespace
 
 Block* allocate(Device* device, std::size_t bytes, const char* op) {
-  if (bytes > std::size_t{1} << 46) out_of_memory(device, bytes, op);
-  const SizeClass wanted = size_class(bytes);
+  if (bytes > most_bytes) out_of_memory(device, bytes, op);
+  const SizeClass wanted = SizeClass::above(bytes);
   Block* b = nullptr;
   const bool recorded = capturing();
   if (recorded && (b = capture::take(device, wanted.bytes))) {
-  } else if (device->host_memory && wanted.index < own_classes && (b = own.free[wanted.index])) {
+  } else if (device->host_memory && wanted.index < small_classes && (b = own.free[wanted.index])) {
     own.free[wanted.index] = b->next;
     --own.count[wanted.index];
-  } else if (!(b = reuse(cache_of(device), wanted.index)) && !(b = fresh(device, wanted, op))) {
-    drain_cache(device);
-    if (!(b = fresh(device, wanted, op))) out_of_memory(device, bytes, op);
+  } else if (!(b = find(device, wanted, op))) {
+    out_of_memory(device, bytes, op);
   }
   if (device->host_memory) MUSHIN_UNPOISON(b->data, b->bytes);
   __atomic_store_n(&b->refs, 1, __ATOMIC_RELAXED);
   __atomic_store_n(&b->op, op, __ATOMIC_RELAXED);
   if (recorded) capture::made(b);
+  return b;
+}
+
+Block* allocate_for_upload(Device* device, std::size_t bytes, const char* op) {
+  if (!device->streams || capturing() || bytes > most_bytes) return allocate(device, bytes, op);
+  std::uint64_t done;
+  {
+    const std::lock_guard turn(device->giving);
+    done = device->streams->done();
+  }
+  Block* const b = cache_of(device).take(SizeClass::above(bytes), done, false);
+  if (!b) return allocate(device, bytes, op);
+  __atomic_store_n(&b->refs, 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&b->op, op, __ATOMIC_RELAXED);
   return b;
 }
 
@@ -274,7 +227,7 @@ void release(Block* b) noexcept {
   if (capturing() && capture::returned(b)) return;
   if (b->device->host_memory) MUSHIN_POISON(b->data, b->bytes);
   const std::uint32_t k = b->size_class;
-  if (b->device->host_memory && k < own_classes && own_usable && own.count[k] * b->bytes < own_bytes) {
+  if (b->device->host_memory && k < small_classes && own_usable && own.count[k] * b->bytes < own_bytes) {
     if (own.count[k] == 0) hand_over_at_thread_end();
     b->next = own.free[k];
     own.free[k] = b;
@@ -282,33 +235,21 @@ void release(Block* b) noexcept {
     return;
   }
   b->last_use = b->device->given.load(std::memory_order_relaxed);
-  put_back(cache_of(b->device), b);
+  cache_of(b->device).put(b);
 }
 
-MemoryStats memory_stats(const Device* device) {
-  Cache& cache = cache_of(device);
-  const std::lock_guard locked(cache.lock);
-  return {cache.from_system - cache.cached, cache.cached, cache.peak};
-}
+MemoryStats memory_stats(const Device* device) { return cache_of(device).stats(); }
 
 void drain_cache(Device* device) {
-  Cache& cache = cache_of(device);
+  BlockCache& cache = cache_of(device);
   const std::lock_guard one(cache.draining);  // who comes next finds what the first one has given back
   hand_over_own();
-  std::array<Block*, classes> taken;
-  {
-    const std::lock_guard locked(cache.lock);
-    taken = std::exchange(cache.free, {});
-    for (Block* list : taken)
-      for (Block* b = list; b; b = b->next) strike(cache, b);
-    cache.cached = 0;
-  }
+  Block* taken = cache.take_whole();
   if (!device->host_memory) settle(device);  // queued work may still use what nobody holds any more
-  for (Block* list : taken)
-    while (Block* b = list) {
-      list = b->next;
-      give_back(b);
-    }
+  while (Block* b = taken) {
+    taken = b->next;
+    give_back(b);
+  }
 }
 
 }  // namespace mushin::core

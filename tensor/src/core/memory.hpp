@@ -1,4 +1,4 @@
-// Caching allocator: freed blocks keep their memory and wait in the list of their size class.
+// Caching allocator: freed blocks keep their memory and wait for the next who wants such a size.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,9 +8,10 @@
 
 namespace mushin::core {
 
-/// Memory on one device. On a device with host memory `data` is its address and `buffer` the same address, as the plugin boundary says.
+/// Memory on one device. On a device with host memory `data` is its address and `buffer` the same address, as the plugin boundary says;
+/// elsewhere it is a part of a buffer.
 struct Block {
-  std::uint32_t refs;  // 0: in the cache
+  std::uint32_t refs;  // 0: nobody's
   std::uint32_t size_class;
   std::byte* data;  // null where the host cannot reach it
   mu_buffer* buffer;
@@ -20,6 +21,11 @@ struct Block {
   const char* op;              // who asked for it last
   std::size_t number;          // its place in the list of all
   std::uint64_t last_use = 0;  // Device::given when it was let go of: nothing after that uses it
+  std::uint64_t begin = 0;     // bytes into the buffer; 0 in host memory
+  // Under the cache's lock:
+  Block* before = nullptr;                  // in a list of free ones
+  Block *left = nullptr, *right = nullptr;  // what it was cut from, and what was cut from it
+  bool cached = false;
 };
 
 /// A block of at least `bytes` for `op` (a text that stays), with one reference. When the device has no more, or more than
@@ -27,6 +33,8 @@ struct Block {
 /// is in use, and the largest owners. Host blocks are aligned to 64 bytes, from 1 MiB on to huge pages. What was queued on the device
 /// before comes before what the block is used for now.
 Block* allocate(Device*, std::size_t bytes, const char* op = "allocate");
+/// The same for values from the host. A block is preferred whose last use is known to be done, so that the upload waits for no computing.
+Block* allocate_for_upload(Device*, std::size_t bytes, const char* op);
 /// Puts a block without references back.
 void release(Block*) noexcept;
 

@@ -120,8 +120,9 @@ bool strides_are_contiguous(const Node* n) {
   return true;
 }
 
-Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t count, const char* op) {
-  Block* block = allocate(device, static_cast<std::size_t>(count) * bytes_of(type), op);
+namespace {
+
+[[gnu::always_inline]] inline Array array_over(Block* block, Device* device, dtype type, const Sizes& sizes, std::int64_t count) {
   Node* n = new_node();
   n->type = type;
   n->device = device;
@@ -133,6 +134,16 @@ Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t c
   set_contiguous(n);
   n->state.store(State::buffer, std::memory_order_relaxed);
   return Array(n);
+}
+
+}  // namespace
+
+Array fresh_array(Device* device, dtype type, const Sizes& sizes, std::int64_t count, const char* op) {
+  return array_over(allocate(device, static_cast<std::size_t>(count) * bytes_of(type), op), device, type, sizes, count);
+}
+
+Array array_to_fill(Device* device, dtype type, const Sizes& sizes, std::int64_t count, const char* op) {
+  return array_over(allocate_for_upload(device, static_cast<std::size_t>(count) * bytes_of(type), op), device, type, sizes, count);
 }
 
 namespace {

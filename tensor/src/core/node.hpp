@@ -96,6 +96,8 @@ inline Block* block_for(const Node* n, const char* op) {
 }
 /// A contiguous buffer with memory whose contents are unspecified, for `op` (a text that stays).
 Array fresh_array(Device*, dtype, const Sizes&, std::int64_t count, const char* op = "allocate");
+/// The same for values that are uploaded at once.
+Array array_to_fill(Device*, dtype, const Sizes&, std::int64_t count, const char* op);
 /// Another view of a buffer's block; its stride, offset, sizes and count are the source's until the caller changes them.
 Node* new_view(const Node*);
 /// After changing a view's sizes and strides.

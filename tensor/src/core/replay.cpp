@@ -80,6 +80,13 @@ namespace {
 
 using Contents = Recording::Contents;
 
+// Whether that is where the piece is. Its block may have been let go of, and be another part of the memory by now.
+bool lies_in(const Piece& p, const Node* n) {
+  mu_tensor at;
+  locate(at, n->block, n->offset);
+  return n->block == p.block && n->offset == p.offset && at.buffer == p.buffer && at.byte_offset == p.begin;
+}
+
 std::uint32_t refs_of_block(const Piece& p) { return __atomic_load_n(&p.block->refs, __ATOMIC_ACQUIRE); }
 
 mu_tensor bytes_of_piece(const Block* b, std::uint64_t offset, std::uint64_t bytes) {
@@ -113,7 +120,7 @@ void take_input(Contents& s, const Contents::Input& in, unsigned position, const
   const Array a = settled(given);
   const Node* n = node_of(a);
   const Piece& p = s.pieces[in.piece];
-  if (n->block != p.block || n->offset != p.offset) s.bind(in.piece, n->block, n->offset);
+  if (!lies_in(p, n)) s.bind(in.piece, n->block, n->offset);
 }
 
 // A value that the run begins with: wherever it is now, and seen by nobody else if the run changes it.
@@ -126,7 +133,7 @@ void prepare(Contents& s, Cell& c) {
   const Piece& p = s.pieces[c.piece];
   const auto seen = [&](const Node* n) { return refs_of(n) != 1 || refs_of_block(p) != 1u + p.held; };
   const Node* n = node_of(*c.place);
-  if (n != c.node || !is_buffer(n) || n->block != p.block || n->offset != p.offset) {
+  if (n != c.node || !is_buffer(n) || !lies_in(p, n)) {
     const Kind kind = kind_of(*c.place);
     if (!(kind.sizes == c.kind.sizes) || kind.type != c.kind.type || kind.device != c.kind.device)
       fail<GraphError>("[capture] a value is not what it was when the function was captured: {} and {}", text_of(c.kind.sizes),

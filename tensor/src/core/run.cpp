@@ -19,12 +19,13 @@ mu_error no_error() {
 
 // On a device with memory of its own. Out of line: it would cost those in host memory some registers.
 [[gnu::noinline]] mu_code queue(const Plan* p, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out,
-                                mu_buffer* workspace, mu_error& err) {
+                                const Block* workspace, mu_error& err) {
   const std::lock_guard lock(p->device->giving);
   Streams* s = p->device->streams;
+  const Extent at = workspace ? Extent{workspace->buffer, workspace->begin, workspace->begin + p->workspace} : Extent{};
   if (s)
-    if (const mu_code code = s->before_run({in, n_in}, {out, n_out}, {workspace, 0, p->workspace}, err); code != MU_OK) return code;
-  const mu_code code = p->run(p->plan, nullptr, n_in, in, n_out, out, workspace, 0, &err);
+    if (const mu_code code = s->before_run({in, n_in}, {out, n_out}, at, err); code != MU_OK) return code;
+  const mu_code code = p->run(p->plan, nullptr, n_in, in, n_out, out, at.buffer, at.begin, &err);
   if (s) s->gave();
   return code;
 }
@@ -34,7 +35,7 @@ mu_code run_once(const char* op, const Plan* p, std::uint32_t n_in, const mu_ten
   Block* workspace = p->workspace ? allocate(p->device, p->workspace, op) : nullptr;
   mu_buffer* at = workspace ? workspace->buffer : nullptr;
   const mu_code code =
-      p->device->host_memory ? p->run(p->plan, nullptr, n_in, in, n_out, out, at, 0, &err) : queue(p, n_in, in, n_out, out, at, err);
+      p->device->host_memory ? p->run(p->plan, nullptr, n_in, in, n_out, out, at, 0, &err) : queue(p, n_in, in, n_out, out, workspace, err);
   if (workspace) drop_ref(workspace);
   return code;
 }

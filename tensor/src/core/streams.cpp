@@ -158,6 +158,11 @@ mu_code Streams::before_download(const Extent& bytes, std::uint64_t& computed, m
   return order(down, m.event, error);
 }
 
+std::uint64_t Streams::done() noexcept {
+  poll();
+  return done_;
+}
+
 Streams::Point Streams::now() const noexcept { return {device_.given.load(std::memory_order_relaxed), uploads_given_}; }
 
 void Streams::known(const Point& p) noexcept {

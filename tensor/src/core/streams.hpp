@@ -55,6 +55,8 @@ class Streams {
   mu_code record(mu_stream*, Event*&, mu_error&);
   void put_back(Event*) noexcept;
 
+  /// How much of the computing is known to be done.
+  std::uint64_t done() noexcept;
   Point now() const noexcept;
   /// The host knows that so much is done.
   void known(const Point&) noexcept;

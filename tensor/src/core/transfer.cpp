@@ -25,7 +25,7 @@ Array to_device(const Array& a, Device* device) {
   if (!n->device->host_memory) download("to", node_of(made)->block->data, n->block, n->offset, bytes);
   if (device->host_memory) return made;
   const Array passed = made;
-  made = fresh_array(device, n->type, n->sizes, n->count, "to");
+  made = array_to_fill(device, n->type, n->sizes, n->count, "to");
   const Node* from = node_of(passed);
   upload("to", node_of(made)->block, 0, from->block->data + from->offset, bytes);
   return made;

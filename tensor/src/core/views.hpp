@@ -33,7 +33,7 @@ inline void view_head(mu_tensor& v, dtype type, unsigned rank) {
 /// Where `offset` bytes into the block are.
 inline void locate(mu_tensor& v, const Block* b, std::uint64_t offset) {
   v.buffer = b->buffer;
-  v.byte_offset = offset;
+  v.byte_offset = b->begin + offset;
   v.bytes = b->bytes - offset;
 }
 /// The same of a view that a plan is about to get.

@@ -8,7 +8,7 @@
 namespace mushin::io {
 
 Incoming::Incoming(const core::Sizes& sizes, dtype type)
-    : array_(core::fresh_array(core::default_device(), type, sizes, sizes.count())),
+    : array_(core::array_to_fill(core::default_device(), type, sizes, sizes.count(), "load")),
       bytes_(static_cast<std::size_t>(sizes.count()) * bytes_of(type)) {
   if (!array_.device()->host_memory) staged_ = std::make_unique_for_overwrite<std::byte[]>(bytes_);
   data_ = staged_ ? staged_.get() : core::node_of(array_)->block->data;

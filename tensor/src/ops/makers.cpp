@@ -44,7 +44,7 @@ Array ramp(std::int64_t n, dtype type, Number first, Number step) {
   const Sizes s{n};
   checked_count("arange", s);
   const NotRecorded quiet;  // replays find these values as they are now
-  Array made = fresh_array(default_device(), type, s, n, "arange");
+  Array made = array_to_fill(default_device(), type, s, n, "arange");
   const std::size_t bytes = bytes_of(type);
   std::vector<std::byte> values(static_cast<std::size_t>(n) * bytes);
   for (std::int64_t i = 0; i < n; ++i) {

@@ -61,6 +61,9 @@ struct MemoryStats {
   std::size_t in_use;  ///< by tensors; what a thread keeps for its own next small ones (at most 1 MiB) counts as well
   std::size_t cached;  ///< free, kept for tensors to come
   std::size_t peak;    ///< the most that was ever in use
+  /// Of `cached`: beside tensors in the same piece of memory, so it serves smaller ones but cannot be given back until they are gone.
+  std::size_t fragmented;
+  std::size_t largest_free;  ///< the largest tensor that fits into what is cached
 };
 MUSHIN_API MemoryStats memory_stats(Device);
 
