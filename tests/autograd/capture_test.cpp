@@ -88,6 +88,31 @@ TEST(Capture, TakesNoMemoryAndBuildsNoGraphWhenReplayed) {
   EXPECT_EQ(after.peak, before.peak);
 }
 
+// Its old memory is merged with what is beside it, and cut anew: node and block have the same names, and mean other bytes.
+TEST(Capture, FollowsAValueWhoseMemoryWasCutAnew) {
+  constexpr int n = 1 << 15;
+  const auto made = [](std::int64_t count, float value) {
+    const std::vector<float> values(static_cast<std::size_t>(count), value);
+    return mu::core::from_values({count}, mu::dtype::f32, values.data());
+  };
+  made(16 * n, 0);  // free memory to cut
+  mu::core::Array before = made(2 * n, -1), place = made(n, 0), behind = made(n, -1), small = made(4, -1);
+  auto step = mu::capture(
+      [&](const auto& x) {
+        mu::core::Array* const to[] = {&place};
+        const mu::core::Array next[] = {mu::core::add(place, mu::core::literal(1, mu::dtype::f32))};
+        mu::core::assign(to, next, 1);
+        return x + 1.0f;
+      },
+      mu::ones<4>());
+  for (mu::core::Array* each : {&before, &place, &small}) *each = mu::core::Array();
+  before = made(n, -1);
+  place = made(n, 5);
+  step(mu::ones<4>());
+  for (const auto& [array, value] : {std::pair{&place, 6.0f}, {&before, -1.0f}, {&behind, -1.0f}})
+    EXPECT_EQ((mu::Tensor<float, n>(*array).to_vector()), std::vector<float>(n, value));
+}
+
 TEST(Capture, DrawsTheNumbersThatTheFunctionWouldDraw) {
   const auto noise = [] { return std::tuple{mu::randn<3>(), mu::randu<5>() * 2.0f}; };
   mu::manual_seed(7);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -64,6 +65,30 @@ TEST_P(Async, MemoryIsReusedAfterItsLastUse) {
     sums.push_back(sum(b, 1, false));
   }
   for (int i = 0; i < 40; ++i) EXPECT_EQ(value(sums[static_cast<std::size_t>(i)]), 4096 * (i + 1));
+}
+
+TEST_P(Async, PartsOfOneBufferAreApart) {
+  { const Array whole = array({1 << 19}, Values(1 << 19, -1)); }  // its memory is cut from here on
+  std::vector<Array> parts;
+  std::set<std::uint64_t> places;
+  for (int i = 0; i < 24; ++i) {
+    const std::int64_t n = 16384 * (1 + i % 5);
+    const Array made = array({n}, Values(static_cast<std::size_t>(n), i)), sum = add(made, made);
+    evaluate(sum);
+    parts.push_back(i % 2 ? sum : made);
+    const Block* b = node_of(parts.back())->block;
+    places.insert(b->begin);
+    if (i % 3 == 2) parts[static_cast<std::size_t>(i) - 2] = array({1}, {static_cast<double>(i - 2)});
+  }
+  EXPECT_GT(*places.rbegin(), 0u) << "nothing was cut";
+  for (int i = 0; i < 24; ++i) {
+    const Array& part = parts[static_cast<std::size_t>(i)];
+    const double expected = i % 3 == 0 ? i : i % 2 ? 2 * i : i;
+    EXPECT_EQ(values(part), Values(static_cast<std::size_t>(part.sizes().count()), expected)) << i;
+    EXPECT_EQ(values(to_device(part, other)), values(part)) << i;
+  }
+  const Array matrix = reshape(parts[4], {128, 640});
+  EXPECT_EQ(value(slice(reshape(matmul(matrix, transpose(matrix)), {128 * 128}), 0, 128 * 128 - 1, 128 * 128)), 640 * 16);
 }
 
 TEST_P(Async, LiteralsAreWrittenOnce) {
