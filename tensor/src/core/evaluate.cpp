@@ -203,6 +203,14 @@ bool read_eager() {
 }
 void set_eager(bool on) { eager_mode.store(on, std::memory_order_relaxed); }
 
+namespace {
+// Once for all, because a small op feels it.
+[[gnu::noinline]] void tell_viewed(const Program& p) {
+  for (unsigned i = 0; i < p.n_in; ++i)
+    if (is_buffer(p.in[i])) capture::viewed(p.in[i]->block);
+}
+}  // namespace
+
 bool fill_flat(const Program& p, std::int64_t count, Device* device, mu_tensor* view) {
   for (unsigned i = 0; i < p.n_in; ++i) {
     Node* n = p.in[i];
@@ -211,13 +219,14 @@ bool fill_flat(const Program& p, std::int64_t count, Device* device, mu_tensor* 
     v.dim[0] = count;
     if (n->state.load(std::memory_order_relaxed) == State::buffer) {
       if (n->count != 1 && (!n->contiguous || n->count != count)) return false;
-      view_memory(v, n->block, n->offset);
+      locate(v, n->block, n->offset);
       v.stride[0] = n->count != 1 || count == 1;
     } else {
       view_literal(v, n, device);
       v.stride[0] = 0;
     }
   }
+  if (capturing()) tell_viewed(p);
   return true;
 }
 

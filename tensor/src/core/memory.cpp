@@ -161,7 +161,7 @@ std::string largest_owners(BlockCache& cache) {
 }
 
 // From the cache, else from the device, else whatever free block has room; once more when what is whole in the cache was given back.
-Block* find(Device* device, SizeClass wanted, const char* op) {
+[[gnu::noinline]] Block* find(Device* device, SizeClass wanted, const char* op) {
   BlockCache& cache = cache_of(device);
   for (const bool again : {false, true}) {
     if (again) drain_cache(device);
