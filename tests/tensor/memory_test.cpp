@@ -328,7 +328,7 @@ void churn(Device& d, unsigned seed, int turns, std::vector<Block*>& held) {
       const std::size_t bytes = random() % (std::size_t{1} << (8 + random() % 14)) + 1;
       Block* b = allocate(&d, bytes);
       ASSERT_GE(b->bytes, bytes);
-      if (b->data) std::memset(b->data, static_cast<int>(b->number & 0x7F), bytes);
+      if (b->data) std::memset(b->data, i, bytes);
       held.push_back(b);
     } else if (!held.empty()) {
       std::swap(held[random() % held.size()], held.back());
