@@ -43,9 +43,9 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
   const auto* operation = std::find_if(std::begin(operations), std::end(operations), [&](const Operation& o) { return o.id == op->id; });
   if (operation == std::end(operations)) return mu_fail(e, MU_UNSUPPORTED, 0, "[onednn] this backend has no such op");
   try {
-    auto made = operation->make({&device->engine, op, n_in, n_out, in, out});
+    auto made = operation->make({&device->engine, op, n_in, n_out, in, out, (flags & MU_PLAN_ORDERED) != 0});
     info->specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
-    info->flags = MU_PLAN_DETERMINISTIC;
+    info->flags = made->deterministic ? MU_PLAN_DETERMINISTIC : 0;
     if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = made.release();
     return MU_OK;
   } catch (const onednn::Refusal& refusal) {

@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t small_product = 48 * 48 * 48;
 // A part is worth its hand-over from about 50 us on: at 100 GFLOP/s these are so many multiplications.
 constexpr std::int64_t part_product = 2'500'000;
+// sgemm may sum in another order for parts of another size, so these are then cut for this many threads, whatever there are.
+constexpr std::int64_t ordered_threads = 16;
 // Parts end where the register blocks of oneDNN's kernels do.
 constexpr std::int64_t row_block = 8, column_block = 48;
 
@@ -84,7 +86,8 @@ class Matmul final : public mu_plan {
     require(side(m_, n_, c.stride[row], c.stride[column]).transposed == 'N', "[onednn matmul] the output's rows aren't contiguous");
     if (op.epilogue) epilogue_ = Epilogue(*op.epilogue, r.in, r.n_in, c);
     require(n_extra_ <= max_extra, "[onednn matmul] the epilogue has too many inputs");
-    split();
+    deterministic = r.ordered;
+    split(r.ordered ? ordered_threads : std::max<std::int64_t>(1, host->thread_count(host->ctx)));
   }
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* e) const noexcept override {
@@ -110,8 +113,8 @@ class Matmul final : public mu_plan {
   static constexpr unsigned max_extra = 14;
 
   /// Units of work are parts of one product of the batch; consecutive ones make a chunk of the host's parallel_for.
-  void split() {
-    const std::int64_t product = m_ * n_ * k_, threads = std::max<std::int64_t>(1, host->thread_count(host->ctx));
+  void split(std::int64_t threads) {
+    const std::int64_t product = m_ * n_ * k_;
     const std::int64_t all = product * batch_.count();
     const std::int64_t wanted = std::clamp(all / part_product, std::int64_t{1}, all > threads * 16 * part_product ? threads * 4 : threads);
     by_rows_ = m_ >= n_ / 2;

@@ -10,6 +10,8 @@
 /// Made by plan_create; runs from several threads at once, so `run` changes nothing in it.
 struct mu_plan {
   virtual ~mu_plan() = default;
+  /// Equal bits for any number of threads.
+  bool deterministic = true;
   virtual mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error*) const noexcept = 0;
 };
 
@@ -29,6 +31,7 @@ struct Request {
   std::uint32_t n_in, n_out;
   const mu_tensor* in;
   const mu_tensor* out;
+  bool ordered;  // MU_PLAN_ORDERED
 };
 
 /// Why there is no plan: MU_UNSUPPORTED (the host's builtin backend is better, or able) or MU_INVALID.

@@ -1,6 +1,7 @@
 #pragma once
 // The tensor layer: typed tensors (constants), their makers and ops.
 #include "mushin/tensor/capture.hpp"
+#include "mushin/tensor/deterministic.hpp"
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/io/dlpack.hpp"

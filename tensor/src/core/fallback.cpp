@@ -61,10 +61,11 @@ Fallback fallback_mode() {
 
 void count_fallback(const char* op, const Device* d) {
   const Fallback mode = fallback_mode();
+  const char* with = deterministic() ? " that promises equal bits, as deterministic_algorithms(true) demands" : "";
   if (mode == Fallback::error)
-    fail<DeviceError>("[{}] device {} has no such op; MUSHIN_FALLBACK=allow computes it on the host, with copies", op, d->name);
+    fail<DeviceError>("[{}] device {} has no such op{}; MUSHIN_FALLBACK=allow computes it on the host, with copies", op, d->name, with);
   if (count(op, d) == 1 && mode == Fallback::warn)
-    log(MU_LOG_WARNING, fmt::format("[{}] device {} has no such op: computed on the host, with copies", op, d->name));
+    log(MU_LOG_WARNING, fmt::format("[{}] device {} has no such op{}: computed on the host, with copies", op, d->name, with));
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "core/fail.hpp"
+#include "core/plans.hpp"
 #if __has_include(<lapacke.h>)
 #include <lapacke.h>
 #endif
@@ -18,7 +19,8 @@ namespace {
 struct Functions {
   LapackOf<float> f32{};
   LapackOf<double> f64{};
-  std::string wrong;  // empty: all are there
+  std::string wrong;           // empty: all are there
+  int (*threads)() = nullptr;  // null: it has none that it tells of
 };
 
 const char* library_name() {
@@ -53,6 +55,8 @@ Functions open() {
   }
   out.wrong = fill(library, out.f32, 's');
   if (out.wrong.empty()) out.wrong = fill(library, out.f64, 'd');
+  for (const char* name : {"openblas_get_num_threads", "MKL_Get_Max_Threads", "bli_thread_get_num_threads"})
+    if (void* const found = dlsym(library, name)) std::memcpy(&out.threads, &found, sizeof found);
   return out;
 }
 
@@ -72,6 +76,9 @@ static_assert(declared_alike<double, LAPACKE_dgetrf_work, LAPACKE_dgetrs_work, L
 const Functions& functions(const char* op) {
   static const Functions* const it = new Functions(open());
   if (!it->wrong.empty()) fail<Error>("[{}] needs LAPACK, which cannot be opened: {}", op, it->wrong);
+  if (const int threads = it->threads && deterministic() ? it->threads() : 1; threads > 1)
+    fail<Error>("[{}] deterministic algorithms need LAPACK to compute with one thread, its sums hang on how many there are: it has {}", op,
+                threads);
   return *it;
 }
 

@@ -133,14 +133,20 @@ bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, c
   mu_error err{};
   err.size = sizeof err;
   mu_plan* plan = nullptr;
-  const mu_code code = d->compute.plan_create(d->handle, desc, 0, static_cast<std::uint32_t>(in.count), in.view,
+  const bool ordered = deterministic();
+  const mu_code code = d->compute.plan_create(d->handle, desc, ordered ? MU_PLAN_ORDERED : 0, static_cast<std::uint32_t>(in.count), in.view,
                                               static_cast<std::uint32_t>(out.count), out.view, &plan, &info, &err);
   if (code == MU_UNSUPPORTED) return false;
   if (code != MU_OK) fail_with_code(op, d, code, err);
+  if (ordered && !(info.flags & MU_PLAN_DETERMINISTIC)) {
+    d->compute.plan_destroy(plan);
+    return false;
+  }
   made.plan = plan;
   made.run = d->compute.plan_run;
   made.workspace = info.workspace_bytes;
   made.device = d;
+  made.capture_safe = (info.flags & MU_PLAN_CAPTURE_SAFE) != 0;
   spec |= info.specialized;
   if (in.has(MU_LAYOUT_ANY) || out.has(MU_LAYOUT_ANY)) read_answers(op, made, info, in.views(), out.views());
   return true;

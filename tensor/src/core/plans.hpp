@@ -14,6 +14,12 @@ struct Answers {
   Layout of[most];
 };
 
+/// deterministic_algorithms(): plans are made, and kept, for each of the two.
+extern std::atomic<bool> deterministic_mode;
+inline bool deterministic() noexcept { return deterministic_mode.load(std::memory_order_relaxed); }
+/// The 16 bits of a key that tell whose plan it is, and for which mode.
+inline std::uint64_t device_bits(const Device* d) { return std::uint64_t{d->index} | std::uint64_t{deterministic()} << 15; }
+
 // Immutable once it is in the table, and there as long as the process.
 struct Plan {
   std::uint64_t hash;
@@ -24,6 +30,7 @@ struct Plan {
   std::uint64_t workspace;
   Device* device;          // who runs it; builtin in place of a refusing plugin in host memory
   const Answers* answers;  // null: all is strided
+  bool capture_safe;       // its runs may be launched as part of a graph
 
   Layout answer(std::size_t view) const { return answers ? answers->of[view] : Layout{}; }
 };
@@ -73,7 +80,8 @@ inline std::uint32_t known_spec(const Device* d, std::uint32_t request) {
 void learn_spec(const Device*, std::uint32_t request, std::uint32_t spec);
 
 /// A plan for an op, from the device or, in host memory and where `elsewhere`, from builtin (if no view is opaque). `plan` stays null when
-/// it is refused. `spec`: what it has baked in. Throws for every other error.
+/// it is refused, as it is too where deterministic() and the device doesn't promise it. `spec`: what it has baked in. Throws for every
+/// other error.
 Plan create_plan(const char* op, Device*, const mu_op*, std::span<const mu_tensor> in, std::span<const mu_tensor> out, std::uint32_t& spec,
                  bool elsewhere = true);
 

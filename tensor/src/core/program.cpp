@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/plans.hpp"
+
 namespace mushin::core {
 namespace {
 
@@ -131,7 +133,7 @@ std::uint64_t* append_layouts(std::uint64_t* to, std::span<const mu_tensor> view
 std::size_t Program::finish_key(const Device* device, std::uint32_t request, std::uint32_t extra, std::uint32_t spec,
                                 std::span<const mu_tensor> views) {
   // 16 bits, 8, 5, 5, 7, 5, 18: nothing overlaps.
-  key[0] = std::uint64_t{device->index} | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 24 | std::uint64_t{n_const} << 29 |
+  key[0] = device_bits(device) | std::uint64_t{request} << 16 | std::uint64_t{n_in} << 24 | std::uint64_t{n_const} << 29 |
            std::uint64_t{n_inst} << 34 | std::uint64_t{n_out} << 41 | std::uint64_t{extra} << 46;
   key[1] = in_types;
   std::uint64_t* tail = key + head_words + 2 * n_inst;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/capture.hpp"
+#include "core/launch.hpp"
 #include "core/node.hpp"
 #include "core/plans.hpp"
 #include "mushin/tensor/ops/random.hpp"
@@ -73,6 +74,7 @@ struct Recording::Contents {
   std::vector<Cell> cells;
   std::vector<Input> inputs;
   std::vector<Result> results;
+  Graph graph;
 
   Contents() = default;
   Contents(const Contents&) = delete;

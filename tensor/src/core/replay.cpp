@@ -67,6 +67,7 @@ void Recording::Contents::bind(std::uint32_t piece, Block* b, std::uint64_t offs
   for (const std::uint32_t index : p.views) {
     mu_tensor& v = views[index];
     const std::uint64_t at = v.byte_offset - p.begin;
+    graph.moved(index);
     v.buffer = whole.buffer;
     v.byte_offset = whole.byte_offset + at;
     v.bytes = whole.bytes - at;
@@ -188,7 +189,8 @@ void Recording::replay(const Array* inputs, Array* results) {
     make_room(s, results[i], r.node, r.piece, r.kind.device);
   }
   for (std::size_t i = 0; i < s.draws.size(); ++i) draw(s, i);
-  for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
+  if (!s.graph.launch(s))
+    for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
   for (Cell& c : s.cells) {
     if (c.reads || (!c.empty && *c.place)) continue;
     *c.place = c.empty ? Array() : s.over(c.piece, c.kind, c.begin);

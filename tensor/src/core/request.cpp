@@ -22,7 +22,7 @@ struct Key {
       ranks |= std::uint64_t{views[k].rank} << (4 * k);
     }
     const std::size_t payload = (op->size - sizeof *op) / 8;
-    word[0] = std::uint64_t{d->index} | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
+    word[0] = device_bits(d) | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
     word[1] = types;
     word[2] = ranks;
     for (std::size_t i = 0; i < payload; ++i) std::memcpy(word + 3 + i, reinterpret_cast<const char*>(op) + sizeof *op + 8 * i, 8);

@@ -24,6 +24,8 @@ constexpr Field memory_fields[] = {MUSHIN_FIELD(mu_memory_table, alloc), MUSHIN_
                                    MUSHIN_FIELD(mu_memory_table, upload), MUSHIN_FIELD(mu_memory_table, download)};
 constexpr Field compute_fields[] = {MUSHIN_FIELD(mu_compute_table, plan_create), MUSHIN_FIELD(mu_compute_table, plan_run),
                                     MUSHIN_FIELD(mu_compute_table, plan_destroy)};
+constexpr Field graph_fields[] = {MUSHIN_FIELD(mu_graph_table, capture_begin), MUSHIN_FIELD(mu_graph_table, capture_end),
+                                  MUSHIN_FIELD(mu_graph_table, launch), MUSHIN_FIELD(mu_graph_table, destroy)};
 #undef MUSHIN_FIELD
 
 // More than any table will ever be: a size beyond it is garbage.
@@ -90,10 +92,12 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
     void* to;
     std::uint32_t size;
     std::span<const Field> required;
-  } const tables[] = {{"device", p.device, &to.device, sizeof to.device, device_fields},
-                      {"compute", p.compute, &to.compute, sizeof to.compute, compute_fields},
-                      {"memory", p.memory, &to.memory, sizeof to.memory, {}},
-                      {"stream", p.stream, &to.stream, sizeof to.stream, {}}};
+  } const tables[] = {
+      {"device", p.device, &to.device, sizeof to.device, device_fields},
+      {"compute", p.compute, &to.compute, sizeof to.compute, compute_fields},
+      {"memory", p.memory, &to.memory, sizeof to.memory, {}},
+      {"stream", p.stream, &to.stream, sizeof to.stream, {}},
+      {MU_EXT_GRAPH, p.extension ? p.extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION) : nullptr, &to.graph, sizeof to.graph, graph_fields}};
   for (const auto& t : tables) {
     if (!t.from) continue;
     if (auto wrong = copy_table(t.what, t.from, t.to, t.size, t.required); !wrong.empty()) return wrong;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "mushin/plugin.h"
+#include "mushin/plugin_graph.h"
 
 namespace mushin::core {
 
@@ -14,6 +15,7 @@ struct Backend {
   mu_memory_table memory{};  // all NULL where the plugin has none
   mu_stream_table stream{};
   mu_compute_table compute{};
+  mu_graph_table graph{};  // of the extension; all NULL where the plugin has none
 };
 
 /// Returns what is wrong, naming the field; nothing when all that is required is there. `expected_name` is the note's.

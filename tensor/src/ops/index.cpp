@@ -2,6 +2,7 @@
 
 #include "core/fail.hpp"
 #include "core/literal.hpp"
+#include "core/plans.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/core/compositions.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
@@ -17,8 +18,8 @@ void check_indices(const char* op, const Sizes& data, unsigned axis, const Sizes
     fail<ShapeError>("[{}] the indices' sizes differ elsewhere than in axis {}: {} and {}", op, axis, text_of(data), text_of(indices));
 }
 
-void add_at(const char* name, const Array& to, unsigned axis, const Array& indices, const Array& updates, bool deterministic) {
-  const mu_op_scatter_add op{{sizeof op, MU_OP_SCATTER_ADD}, axis, deterministic};
+void add_at(const char* name, const Array& to, unsigned axis, const Array& indices, const Array& updates, bool ordered) {
+  const mu_op_scatter_add op{{sizeof op, MU_OP_SCATTER_ADD}, axis, ordered || deterministic()};
   mu_tensor view[3];
   view_of(view[0], node_of(indices));
   view_broadcast(view[1], node_of(updates), indices.sizes());

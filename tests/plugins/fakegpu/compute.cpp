@@ -4,25 +4,15 @@
 #include <memory>
 
 #include "device.hpp"
+#include "graph.hpp"
 #include "layout.hpp"
-
-namespace fakegpu {
-namespace {
-
-struct Kernel {
-  const mu_compute_table* table;
-  mu_plan* plan = nullptr;
-  ~Kernel() {
-    if (plan) table->plan_destroy(plan);
-  }
-};
-
-}  // namespace
-}  // namespace fakegpu
+#include "run.hpp"
 
 struct mu_plan {
   mu_device* device;
   std::uint32_t op;
+  bool capture_safe;
+  int shuffled;                        // the axis along which updates come in any order; -1: none
   std::vector<std::uint64_t> layouts;  // of the inputs and outputs that it was made for
   std::shared_ptr<fakegpu::Kernel> kernel;
 };
@@ -41,6 +31,13 @@ bool has_optional_opcode(const mu_pw_program& p) {
   for (unsigned i = 0; i < p.n_inst; ++i)
     if (p.inst[i].op >= MU_PW_CORE_END) return true;
   return false;
+}
+
+// The axis of a scatter_add that need not be done in order.
+int shuffled_axis(const mu_op* op) {
+  const void* d = op;
+  if (op->id != MU_OP_SCATTER_ADD || static_cast<const mu_op_scatter_add*>(d)->deterministic) return -1;
+  return static_cast<int>(static_cast<const mu_op_scatter_add*>(d)->axis);
 }
 
 // Those that the host may convert when it is told so.
@@ -89,7 +86,7 @@ bool choose_layouts(mu_device* d, std::uint32_t op, std::vector<mu_tensor>& view
 
 mu_code plan_create(mu_device* d, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
                     const mu_tensor* out, mu_plan** plan, mu_plan_info* info, mu_error* error) noexcept {
-  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  if (const Failure no = refusal(d); no.code != MU_OK) return tell(error, no);
   if (const mu_code code = judge(d, op, in, error); code != MU_OK) return code;
   std::vector<mu_tensor> views(in, in + n_in);
   views.insert(views.end(), out, out + n_out);
@@ -109,81 +106,13 @@ mu_code plan_create(mu_device* d, const mu_op* op, std::uint32_t flags, std::uin
   info->elementwise = chosen.elementwise;
   info->workspace_bytes = workspace_bytes;
   info->workspace_align = 64;
-  if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = new mu_plan{d, op->id, std::move(layouts), std::move(kernel)};
+  const int shuffled = shuffled_axis(op);
+  if (shuffled >= 0 || d->unordered == op->id) info->flags &= ~MU_PLAN_DETERMINISTIC;
+  const bool safe = d->unsafe != op->id;
+  if (!safe) info->flags &= ~MU_PLAN_CAPTURE_SAFE;
+  if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = new mu_plan{d, op->id, safe, shuffled, std::move(layouts), std::move(kernel)};
   return MU_OK;
 }
-
-// One run, with copies of all that the caller may forget after the call.
-struct Run {
-  mu_device* device;
-  std::shared_ptr<Kernel> kernel;
-  std::vector<std::uint64_t> layouts;
-  std::vector<mu_tensor> in, out;
-  mu_buffer* workspace;
-  std::uint64_t workspace_offset;
-  std::vector<std::shared_ptr<Bytes>> used;
-  std::vector<std::vector<std::byte>> rows;  // of what is opaque, by its place
-
-  static Access access(const mu_tensor& v, bool writes) {
-    if (v.layout == MU_LAYOUT_OPAQUE) return {v.buffer, v.byte_offset, v.byte_offset + v.bytes, writes};
-    std::uint64_t last = 0;
-    for (int i = 0; i < v.rank; ++i)
-      if (v.dim[i] > 0) last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
-    return {v.buffer, v.byte_offset, v.byte_offset + (last + 1) * mu_dtype_bytes(v.dtype), writes};
-  }
-  std::vector<Access> accesses() const {
-    std::vector<Access> all{{workspace, workspace_offset, workspace_offset + workspace_bytes, true}};
-    for (const mu_tensor& v : in) all.push_back(access(v, false));
-    for (const mu_tensor& v : out) all.push_back(access(v, true));
-    return all;
-  }
-
-  // From a handle to the bytes, and from a layout to rows. Empty: all is well.
-  std::string resolve(mu_tensor& v, std::size_t k) {
-    if ((v.layout == MU_LAYOUT_OPAQUE ? v.layout_id : v.layout) != layouts[k]) return "a view is not laid out as its plan was told";
-    auto bytes = device->memory.find(v.buffer);
-    if (!bytes) return "a run uses a buffer that was freed";
-    used.push_back(bytes);
-    if (access(v, false).end > bytes->size) return "a view ends outside its buffer";
-    if (layouts[k]) {
-      if (v.bytes != layout_bytes(layouts[k], v)) return "a layout has another size";
-      rows[k].resize(row_bytes(v));
-      if (k < in.size()) unpack(v, bytes->data + v.byte_offset, rows[k].data());
-      set_rows(v);
-      v.buffer = reinterpret_cast<mu_buffer*>(rows[k].data());
-      return {};
-    }
-    v.buffer = reinterpret_cast<mu_buffer*>(bytes->data);
-    return {};
-  }
-
-  void pack_outputs(const std::vector<mu_tensor>& given) {
-    for (std::size_t k = in.size(); k < rows.size(); ++k)
-      if (layouts[k]) pack(given[k - in.size()], rows[k].data(), used[k]->data + given[k - in.size()].byte_offset);
-  }
-
-  Failure operator()() {
-    const auto scratch = device->memory.find(workspace);
-    if (!scratch || workspace_offset + workspace_bytes > scratch->size) return {MU_INTERNAL, "the workspace was freed, or is too small"};
-    const std::vector<mu_tensor> given = out;
-    rows.resize(layouts.size());
-    for (std::size_t k = 0; k < layouts.size(); ++k)
-      if (std::string wrong = resolve(k < in.size() ? in[k] : out[k - in.size()], k); !wrong.empty())
-        return {MU_INTERNAL, std::move(wrong)};
-    used.push_back(scratch);
-    std::memset(scratch->data + workspace_offset, 0xEE, workspace_bytes);  // whoever shares this memory will notice
-    mu_error error{};
-    error.size = sizeof error;
-    const mu_code code = kernel->table->plan_run(kernel->plan, nullptr, static_cast<std::uint32_t>(in.size()), in.data(),
-                                                 static_cast<std::uint32_t>(out.size()), out.data(), nullptr, 0, &error);
-    std::memset(scratch->data + workspace_offset, 0xEE, workspace_bytes);
-    if (code != MU_OK) return {code, error.message};
-    pack_outputs(given);
-    for (const auto& b : used)
-      if (b->freed) return {MU_INTERNAL, "a buffer was freed while a run used it"};
-    return {};
-  }
-};
 
 // Tests count them by the number in the last message.
 void tell_reorder(const mu_plan& p) {
@@ -197,17 +126,19 @@ void tell_reorder(const mu_plan& p) {
 mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out,
                  mu_buffer* workspace, std::uint64_t offset, mu_error* error) noexcept {
   mu_device* d = plan->device;
-  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
-  if (d->due(d->no_memory_to_run)) return mu_fail(error, MU_OUT_OF_MEMORY, 0, "no room for this run");
   if (!stream) stream = d->queue.default_stream();
+  Run run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, plan->shuffled, {}, {}};
+  if (Capture* const capture = capture_on(stream); capture && capture->thread == std::this_thread::get_id()) {
+    if (!plan->capture_safe) return mu_fail(error, MU_UNSUPPORTED, 0, "this plan is not for captures");
+    capture->runs.push_back(std::move(run));
+    return MU_OK;
+  }
+  if (const Failure no = refusal(d, stream); no.code != MU_OK) return tell(error, no);
+  if (d->due(d->no_memory_to_run)) return mu_fail(error, MU_OUT_OF_MEMORY, 0, "no room for this run");
   if (plan->op == MU_OP_REORDER) tell_reorder(*plan);
-  const auto run =
-      std::make_shared<Run>(Run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, {}, {}});
-  const bool fails = d->due(d->failing_run), loses = d->due(d->lost);
-  return tell(error, d->queue.give(stream, run->accesses(), [=] {
-    if (fails) return Failure{MU_INTERNAL, "the run that was to fail"};
-    if (loses) return Failure{MU_DEVICE_LOST, "it fell off the bus"};
-    return (*run)();
+  std::vector<Access> used = run.accesses();
+  return tell(error, d->queue.give(stream, std::move(used), [run = std::move(run), fault = d->fault_of_run()]() mutable {
+    return fault.code != MU_OK ? fault : run();
   }));
 }
 

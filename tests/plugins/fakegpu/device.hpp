@@ -13,18 +13,27 @@ struct mu_device {
   const int index;
   const mu_plugin* kernels;
   mu_device* kernel_device;
-  const std::uint64_t total;    // bytes of memory: MUSHIN_FAKEGPU_MEMORY
-  const std::uint64_t refused;  // an op: MUSHIN_FAKEGPU_REFUSE
+  const std::uint64_t total;      // bytes of memory: MUSHIN_FAKEGPU_MEMORY
+  const std::uint64_t refused;    // an op: MUSHIN_FAKEGPU_REFUSE
+  const std::uint64_t unordered;  // an op without MU_PLAN_DETERMINISTIC: MUSHIN_FAKEGPU_UNORDERED
+  const std::uint64_t unsafe;     // an op without MU_PLAN_CAPTURE_SAFE: MUSHIN_FAKEGPU_UNSAFE
+  const bool updates;             // of graphs: MUSHIN_FAKEGPU_UPDATES
   const mu_host* host;
-  std::atomic<std::uint64_t> reorders{0};
+  std::atomic<std::uint64_t> reorders{0}, graphs{0}, launches{0}, graph_updates{0};
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;
-  fakegpu::Fault no_memory, no_memory_to_run, failing_run, failing_upload, lost, wrong_answer;
+  fakegpu::Fault no_memory, no_memory_to_run, failing_run, failing_upload, lost, wrong_answer, no_graph, failing_launch;
 
   bool due(fakegpu::Fault& f) {
     const std::lock_guard lock(fault_mutex);
     return f.due();
+  }
+  /// What a run that is given now is to fail with.
+  fakegpu::Failure fault_of_run() {
+    if (due(failing_run)) return {MU_INTERNAL, "the run that was to fail"};
+    if (due(lost)) return {MU_DEVICE_LOST, "it fell off the bus"};
+    return {};
   }
   /// Device 0 refuses all that is optional.
   bool plain() const { return index == 0; }

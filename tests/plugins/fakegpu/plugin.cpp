@@ -6,6 +6,7 @@
 
 #include "builtin.h"
 #include "device.hpp"
+#include "graph.hpp"
 
 MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
 
@@ -26,6 +27,9 @@ mu_device::mu_device(int i, const mu_host* given, const mu_plugin* with, mu_devi
       kernel_device(handle),
       total(fakegpu::number(given, "MEMORY", std::uint64_t{1} << 30)),
       refused(fakegpu::number(given, "REFUSE", 0)),
+      unordered(fakegpu::number(given, "UNORDERED", 0)),
+      unsafe(fakegpu::number(given, "UNSAFE", 0)),
+      updates(fakegpu::number(given, "UPDATES", 1) != 0),
       host(given),
       memory(total),
       queue(this, i == 0),
@@ -34,7 +38,9 @@ mu_device::mu_device(int i, const mu_host* given, const mu_plugin* with, mu_devi
       failing_run(given, "FAIL_RUN", i),
       failing_upload(given, "FAIL_UPLOAD", i),
       lost(given, "LOST", i),
-      wrong_answer(given, "WRONG_LAYOUT", i) {}
+      wrong_answer(given, "WRONG_LAYOUT", i),
+      no_graph(given, "FAIL_GRAPH", i),
+      failing_launch(given, "FAIL_LAUNCH", i) {}
 
 namespace fakegpu {
 
@@ -67,7 +73,10 @@ mu_code info(mu_device* d, mu_device_info* to, mu_error*) noexcept {
   return MU_OK;
 }
 
-mu_code synchronize(mu_device* d, mu_error* error) noexcept { return tell(error, d->queue.wait()); }
+mu_code synchronize(mu_device* d, mu_error* error) noexcept {
+  if (const Failure no = refusal(d); no.code == MU_INVALID) return tell(error, no);
+  return tell(error, d->queue.wait());
+}
 
 void close_device(mu_device*) noexcept {}
 
@@ -78,21 +87,21 @@ mu_code mem_info(mu_device* d, std::uint64_t* free_bytes, std::uint64_t* total, 
 }
 
 mu_code alloc(mu_device* d, std::uint32_t, std::uint64_t bytes, std::uint64_t, mu_buffer** buffer, mu_error* error) noexcept {
-  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  if (const Failure no = refusal(d); no.code != MU_OK) return tell(error, no);
   *buffer = d->due(d->no_memory) ? nullptr : d->memory.allocate(bytes);
   return *buffer ? MU_OK : mu_fail(error, MU_OUT_OF_MEMORY, 0, "the fake has no more memory");
 }
 
 void free_buffer(mu_device* d, mu_buffer* b) noexcept {
   d->queue.freed(b);
-  if (!d->memory.free(b)) std::abort();  // a test must see it
+  if (refusal(d).code == MU_INVALID || !d->memory.free(b)) std::abort();  // a test must see it
 }
 
 mu_stream* or_default(mu_device* d, mu_stream* s) { return s ? s : d->queue.default_stream(); }
 
 mu_code upload(mu_device* d, mu_stream* s, mu_buffer* to, std::uint64_t offset, const void* from, std::uint64_t bytes,
                mu_error* error) noexcept {
-  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  if (const Failure no = refusal(d, or_default(d, s)); no.code != MU_OK) return tell(error, no);
   const auto* first = static_cast<const std::byte*>(from);
   auto run = [d, to, offset, fails = d->due(d->failing_upload), staged = std::vector<std::byte>(first, first + bytes)] {
     if (fails) return Failure{MU_INTERNAL, "the upload that was to fail"};
@@ -107,7 +116,7 @@ mu_code upload(mu_device* d, mu_stream* s, mu_buffer* to, std::uint64_t offset, 
 
 mu_code download(mu_device* d, mu_stream* s, void* to, mu_buffer* from, std::uint64_t offset, std::uint64_t bytes,
                  mu_error* error) noexcept {
-  if (const Failure lost = d->queue.lost(); lost.code != MU_OK) return tell(error, lost);
+  if (const Failure no = refusal(d, or_default(d, s)); no.code != MU_OK) return tell(error, no);
   return tell(error, d->queue.give(or_default(d, s), {{from, offset, offset + bytes, false}}, [=] {
     const auto source = d->memory.find(from);
     if (!source) return Failure{MU_INTERNAL, "a download from a buffer that was freed"};
@@ -117,25 +126,39 @@ mu_code download(mu_device* d, mu_stream* s, void* to, mu_buffer* from, std::uin
   }));
 }
 
+// Events and waits go on when the device is lost.
+mu_code refused(mu_device* d, const mu_stream* s, mu_error* error) {
+  const Failure no = refusal(d, s);
+  return no.code == MU_INVALID ? tell(error, no) : MU_OK;
+}
+
 mu_code stream_create(mu_device* d, std::uint32_t, mu_stream** s, mu_error*) noexcept {
   *s = d->queue.add();
   return MU_OK;
 }
 void stream_destroy(mu_stream* s) noexcept { s->device->queue.finish(s); }
-mu_code stream_synchronize(mu_stream* s, mu_error* error) noexcept { return tell(error, s->device->queue.wait(s)); }
+mu_code stream_synchronize(mu_stream* s, mu_error* error) noexcept {
+  if (const mu_code no = refused(s->device, s, error); no != MU_OK) return no;
+  return tell(error, s->device->queue.wait(s));
+}
 
 mu_code event_create(mu_device* d, std::uint32_t, mu_event** e, mu_error*) noexcept {
   *e = new mu_event{d, {}};
   return MU_OK;
 }
 void event_destroy(mu_event* e) noexcept { delete e; }
-mu_code event_record(mu_event* e, mu_stream* s, mu_error*) noexcept {
+mu_code event_record(mu_event* e, mu_stream* s, mu_error* error) noexcept {
+  if (const mu_code no = refused(e->device, or_default(e->device, s), error); no != MU_OK) return no;
   e->device->queue.record(e, or_default(e->device, s));
   return MU_OK;
 }
 mu_code event_query(mu_event* e, mu_error*) noexcept { return e->device->queue.reached(e) ? MU_OK : MU_PENDING; }
-mu_code event_wait(mu_event* e, std::uint64_t, mu_error* error) noexcept { return tell(error, e->device->queue.wait(e)); }
-mu_code stream_wait_event(mu_stream* s, mu_event* e, mu_error*) noexcept {
+mu_code event_wait(mu_event* e, std::uint64_t, mu_error* error) noexcept {
+  if (const mu_code no = refused(e->device, nullptr, error); no != MU_OK) return no;
+  return tell(error, e->device->queue.wait(e));
+}
+mu_code stream_wait_event(mu_stream* s, mu_event* e, mu_error* error) noexcept {
+  if (const mu_code no = refused(e->device, or_default(e->device, s), error); no != MU_OK) return no;
   e->device->queue.hold(or_default(e->device, s), e);
   return MU_OK;
 }
@@ -153,8 +176,14 @@ constexpr mu_stream_table streams{sizeof(mu_stream_table),
                                   event_query,
                                   event_wait,
                                   stream_wait_event};
+// None under MUSHIN_FAKEGPU_GRAPHS=0.
+const void* extension(const char* name, std::uint32_t least) noexcept {
+  const bool graph = std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION;
+  return graph && number(host, "GRAPHS", 1) ? &graphs : nullptr;
+}
+
 constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "fakegpu", "0.1.0",  "mushin's tests", "MIT OR Apache-2.0",
-                           device_count,      device_open,  nullptr,   &devices, &memory,          &streams,
+                           device_count,      device_open,  extension, &devices, &memory,          &streams,
                            &compute};
 
 }  // namespace

@@ -10,16 +10,16 @@ namespace {
 constexpr std::size_t most_gathered = 64;
 constexpr unsigned most_queries = 3;
 
-bool overlap(const Access& a, const Access& b) {
-  return a.buffer == b.buffer && a.begin < b.end && b.begin < a.end && (a.writes || b.writes);
-}
-
 void merge(std::vector<std::uint64_t>& to, const std::vector<std::uint64_t>& from) {
   to.resize(std::max(to.size(), from.size()));
   for (std::size_t i = 0; i < from.size(); ++i) to[i] = std::max(to[i], from[i]);
 }
 
 }  // namespace
+
+bool overlap(const Access& a, const Access& b) {
+  return a.buffer == b.buffer && a.begin < b.end && b.begin < a.end && (a.writes || b.writes);
+}
 
 Queue::Queue(mu_device* device, bool last_first) : device_(device), last_first_(last_first) { add(); }
 

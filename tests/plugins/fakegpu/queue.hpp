@@ -1,5 +1,6 @@
 // What a device does, when: streams in order, events between them, one thread that works through all.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -17,12 +18,16 @@ struct Failure {
   std::string text;
 };
 
+struct Capture;
+
 // Bytes that a task reads or writes.
 struct Access {
   mu_buffer* buffer;
   std::uint64_t begin, end;
   bool writes;
 };
+/// Whether the order of the two matters.
+bool overlap(const Access&, const Access&);
 
 struct Task {
   std::function<Failure()> run;  // empty: it waits, until `after` has done `count` tasks
@@ -44,7 +49,8 @@ struct mu_stream {
   std::size_t number;
   std::deque<fakegpu::Task> tasks;                         // those that the host doesn't know to be done
   std::uint64_t given = 0, done = 0, known = 0, want = 0;  // tasks; `want`: what somebody waits for
-  std::vector<std::uint64_t> before;                       // of every stream: what comes before the next task given to this one
+  std::atomic<fakegpu::Capture*> capture{nullptr};
+  std::vector<std::uint64_t> before;  // of every stream: what comes before the next task given to this one
 };
 struct mu_event {
   mu_device* device;

@@ -109,7 +109,11 @@ typedef struct mu_tensor {
 
 #include "mushin/plugin_ops.h"
 
-#define MU_PLAN_QUERY_ONLY 1u /* flag of plan_create: answer, compile nothing, *plan stays NULL */
+/* Flags of plan_create. Unknown ones are as if not there.
+ * QUERY_ONLY: answer, compile nothing, *plan stays NULL.
+ * ORDERED: the host takes no plan but one with MU_PLAN_DETERMINISTIC in its info's flags. Make a slower one that may say so, or answer as ever. */
+#define MU_PLAN_QUERY_ONLY 1u
+#define MU_PLAN_ORDERED 2u
 
 /* What a plan has baked in, so what the host must key on besides the descriptor and the dtypes. A plan that names none of
  * a kind runs for views of any dims (strides) of the rank and dtypes that it was made for.
@@ -119,6 +123,8 @@ typedef struct mu_tensor {
 #define MU_SPEC_CLASS 4u  /* stride classes */
 #define MU_SPEC_RANK 8u   /* the rank of the views (else a pointwise or map-reduce plan runs for every rank) */
 
+/* DETERMINISTIC: equal operands give equal bits, from run to run and for any number of threads. CAPTURE_SAFE: law 6 holds for it to the letter, so
+ * that its runs may be captured (mushin/plugin_graph.h). */
 #define MU_PLAN_DETERMINISTIC 1u
 #define MU_PLAN_CAPTURE_SAFE 2u
 typedef struct mu_plan_info {
