@@ -5,14 +5,21 @@
 
 #include <cmath>
 
-#include "support/files.hpp"
 #include "mushin/nn.hpp"
+#include "support/files.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
 using namespace mushin::test;
+
+struct Block {
+  nn::Linear<64, 64> fc1, fc2;
+  nn::Dropout drop{0.1f};
+  auto operator()(const auto& x) const { return x + drop(fc2(nn::tanh(fc1(x)))); }
+  MUSHIN_MODULE(Block, fc1, fc2, drop)
+};
 
 namespace {
 
@@ -104,6 +111,59 @@ TEST(Sequential, IsMadeOfGivenLayers) {
   EXPECT_EQ(nn::parameters(s)[1].leaf.traced().value().sizes(), (mu::core::Sizes{2}));
   const auto copy = nn::clone(s);
   EXPECT_TRUE(equal(copy(mu::ones<3, 2>()), ref(s(mu::ones<3, 2>()))));
+}
+
+TEST(Budgeted, CutsAStackSoThatItsPeakFits) {
+  const auto all = nn::plan_checkpoints(10, 100, 10, 1000);
+  EXPECT_EQ(all.plain, 10) << "nothing is recomputed";
+  const auto some = nn::plan_checkpoints(10, 100, 10, 450);
+  EXPECT_EQ(some.plain, 4);
+  EXPECT_EQ(some.peak, 420);
+  const auto best = nn::plan_checkpoints(10, 100, 10, 50);
+  EXPECT_EQ(best.peak, 190) << "as near as may be";
+  EXPECT_TRUE(has(text_of_error<mu::Error>([] { nn::Budgeted none{{.budget = 0}}; }), {"[Budgeted]", "positive", ": 0"}));
+}
+
+TEST(Budgeted, KeepsLessAndGivesTheSameBits) {
+  mu::manual_seed(8);
+  const std::vector<Block> blocks(12);
+  const auto x = mu::randn<256, 64>();
+  struct Seen {
+    std::size_t kept;
+    std::vector<std::vector<float>> gradients;
+  };
+  const auto run = [&](auto&& apply) {
+    mu::manual_seed(9);
+    const auto device = mu::default_device();
+    mu::synchronize(device);
+    const auto before = mu::memory_stats(device).in_use;
+    const auto y = apply();
+    mu::core::evaluate(y.raw().value());
+    mu::synchronize(device);
+    Seen s{mu::memory_stats(device).in_use - before, {}};
+    y.backward();
+    for (const auto& b : blocks) {
+      s.gradients.push_back(b.fc1.weight.grad().to_vector());
+      s.gradients.push_back(b.fc2.bias.grad().to_vector());
+      for (const auto* w : {&b.fc1.weight, &b.fc2.weight}) const_cast<mu::Variable<float, 64, 64>*>(w)->zero_grad();
+      for (const auto* w : {&b.fc1.bias, &b.fc2.bias}) const_cast<mu::Variable<float, 64>*>(w)->zero_grad();
+    }
+    s.gradients.push_back(mu::randu<3>().to_vector());  // and the generator stands where it would
+    return s;
+  };
+  const Seen plain = run([&] {
+    mu::Traced y{x};
+    for (const Block& b : blocks) y = b(y);
+    return y;
+  });
+  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.kept / 3)}};
+  for (int i = 0; i < 2; ++i) {
+    const Seen less = run([&] { return stack(blocks, x); });
+    EXPECT_EQ(less.gradients, plain.gradients) << i;
+    EXPECT_LE(less.kept, plain.kept / 3) << "plain: " << plain.kept;
+  }
+  EXPECT_LT(stack.plan().plain, 12);
+  EXPECT_LE(stack.plan().peak, static_cast<std::int64_t>(plain.kept / 3));
 }
 
 TEST(Activations, AsFunctionsAndAsLayersAreTheSame) {
