@@ -1,6 +1,7 @@
 /* A LAPACK whose routines fail, each in a way of its own: getrf and potrf refuse an argument, gesdd and syevd do not converge; for matrices
  * of 3 columns these two want more workspace than there are addresses. */
 #define EXPORT __attribute__((visibility("default")))
+EXPORT int openblas_get_num_threads(void) { return 4; }
 #define FAILING(p, T)                                                                                                                     \
   EXPORT int LAPACKE_##p##getrf_work(void) { return -3; }                                                                                 \
   EXPORT int LAPACKE_##p##getrs_work(void) { return 0; }                                                                                  \

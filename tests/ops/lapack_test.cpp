@@ -34,6 +34,13 @@ TEST(Lapack, FailuresToFindWorkspaceAreOutOfMemory) {
   EXPECT_TRUE(throws<OutOfMemory>([&] { eigh(several); }, "[eigh] no memory left for the workspace of a matrix"));
 }
 
+TEST(Lapack, FailuresOfTheDeterministicModeNameTheThreads) {
+  const DeterministicGuard on;
+  EXPECT_TRUE(throws<Error>(
+      [&] { inv(eye<2, 2>()); },
+      "[inv] deterministic algorithms need LAPACK to compute with one thread, its sums hang on how many there are: it has 4"));
+}
+
 TEST(Lapack, OtherMemoryIsNotCopiedUnasked) {
   bool met = false;
   for (const Device& d : devices()) {

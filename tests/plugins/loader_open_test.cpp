@@ -123,6 +123,34 @@ TEST(LoaderTables, AcceptsWholeTables) {
   EXPECT_EQ(b.stream.create, nullptr);
 }
 
+// The graph extension's table is judged as the others are; `update` may be missing, and so may all of it.
+mu_graph_table graph_table;
+const void* give_graphs(const char* name, std::uint32_t least) noexcept {
+  return std::strcmp(name, "mushin.graph") == 0 && least == 1 ? &graph_table : nullptr;
+}
+TEST(LoaderTables, TakesTheGraphExtensionWhole) {
+  const mu_graph_table whole{sizeof(mu_graph_table),
+                             0,
+                             [](mu_device*, mu_stream*, mu_error*) noexcept -> mu_code { return MU_OK; },
+                             [](mu_device*, mu_stream*, mu_graph**, mu_error*) noexcept -> mu_code { return MU_OK; },
+                             [](mu_graph*, mu_stream*, mu_error*) noexcept -> mu_code { return MU_OK; },
+                             nullptr,
+                             [](mu_graph*) noexcept {}};
+  Tables t;
+  Backend b;
+  EXPECT_EQ(core::read_tables(&t.plugin, "t", b), "");
+  EXPECT_EQ(b.graph.launch, nullptr);
+  t.plugin.extension = give_graphs;
+  graph_table = whole;
+  EXPECT_EQ(core::read_tables(&t.plugin, "t", b), "");
+  EXPECT_EQ(b.graph.launch, whole.launch);
+  graph_table.launch = nullptr;
+  EXPECT_EQ(t.wrong(), "mushin.graph.launch is missing");
+  graph_table = whole;
+  graph_table.size = offsetof(mu_graph_table, destroy);
+  EXPECT_CONTAINS(t.wrong(), "mushin.graph ends before destroy");
+}
+
 template <class Table>
 std::string without(Table Tables::*table, std::size_t offset) {
   Tables t;
