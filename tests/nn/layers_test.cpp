@@ -7,6 +7,7 @@
 
 #include "mushin/nn.hpp"
 #include "support/files.hpp"
+#include "support/gradcheck.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"
 
@@ -176,6 +177,43 @@ TEST(Activations, AsFunctionsAndAsLayersAreTheSame) {
   EXPECT_TRUE(close(nn::Softmax<>{}(x), softmax(r, 1)));
   EXPECT_TRUE(close(nn::LogSoftmax<>{}(x), map(softmax(r, 1), [](double v) { return std::log(v); })));
   EXPECT_TRUE(equal(nn::softmax<1>(x), ref(nn::Softmax<1>{}(x))));
+}
+
+TEST(Activations, SpecialValues) {
+  const auto x = mu::variable(mu::tensor<4>({NAN, INFINITY, 500, -500}));
+  const auto check = [&x](auto f, double at_infinity, double slope_far_below) {
+    const auto y = f(x);
+    EXPECT_TRUE(std::isnan(y.value()(0)));
+    EXPECT_EQ(y.value()(1), at_infinity);
+    EXPECT_FLOAT_EQ(y.value()(2), f(mu::fill<1>(500.0f))(0));
+    const auto g = mu::grad(y, x);
+    EXPECT_NEAR(g(2) / y.value()(2), 1 / 500.0, 1e-8);
+    EXPECT_EQ(g(3), static_cast<float>(slope_far_below));
+  };
+  check(nn::LeakyRelu{}, INFINITY, 0.01);
+  check(nn::Elu{}, INFINITY, 0);
+  check(nn::Selu{}, INFINITY, 0);
+  check(nn::Gelu{}, INFINITY, 0);
+  check(nn::Silu{}, INFINITY, 0);
+  check(nn::Softplus{}, INFINITY, 0);
+  check(nn::Hardswish{}, INFINITY, 0);
+  check(nn::Mish{}, INFINITY, 0);
+  EXPECT_EQ(nn::softplus(mu::fill<mu::f16, 1>(mu::f16{15.0f})).to<float>()(0), 15.0f);
+}
+
+TEST(Activations, GradientsOfTheSecondOrder) {
+  const auto smooth = [](const auto& x) {
+    return nn::elu(x + 3.0) + nn::elu(x - 3.0, 0.5) + nn::selu(x - 4.0) + nn::gelu(x) + nn::gelu(x, nn::GeluForm::tanh) + nn::silu(x) +
+           nn::softplus(x, 2, 5) + nn::mish(x) + nn::hardswish(x * 0.5);
+  };
+  EXPECT_TRUE(gradcheck(smooth, mushin::test::data<2, 3>(8)));
+  EXPECT_TRUE(gradcheck([](const auto& x) { return nn::glu<0>(x); }, mushin::test::data<4, 2>(8)));
+}
+
+TEST(Activations, TheShapeOfGlu) {
+  const auto x = mu::zeros<batch, 6>(batch = 2);
+  static_assert(std::same_as<decltype(nn::glu(x)), mu::Tensor<float, batch, 3>>);
+  EXPECT_EQ(nn::glu(x).shape(), (mu::core::Sizes{2, 3}));
 }
 
 TEST(Dropout, KeepsTheMeanWhileTraining) {

@@ -5,8 +5,9 @@
 
 #include <cmath>
 
-#include "support/files.hpp"
 #include "mushin/nn.hpp"
+#include "support/files.hpp"
+#include "support/gradcheck.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"
 
@@ -115,4 +116,76 @@ TEST(CrossEntropy, SizesThatOnlyTheRunKnows) {
   const auto x = mu::zeros<batch, 4>(batch = 3);
   const auto y = mu::zeros<std::int64_t, batch>(batch = 2);
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, y); }), {"[cross_entropy]", "axis 0 has 3 and 2"}));
+}
+
+TEST(CrossEntropy, IgnoredRowsMayHoldAnything) {
+  const auto x = mu::variable(mu::tensor<3, 2>({1, 2, INFINITY, 0, 0, 5}));
+  const auto loss = nn::cross_entropy(x, mu::tensor<std::int64_t, 3>({0, 9, 1}), {.ignore_index = 9});
+  EXPECT_NEAR(loss.value().item(), (std::log1p(std::exp(1.0)) + std::log1p(std::exp(-5.0))) / 2, 1e-6);
+}
+
+TEST(CrossEntropy, OptionsThatMakeNoSense) {
+  const auto x = mu::zeros<2, 3>();
+  const auto y = mu::tensor<std::int64_t, 2>({0, -100});
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::cross_entropy(x, y, {.label_smoothing = 1.5}); }),
+                  {"[cross_entropy] label_smoothing must be in [0, 1]: 1.5"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::nll(x, y, {.ignore_index = 0}); }), {"[nll]", "label -100 at position 1"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::nll(x, mu::zeros<std::int64_t, 2>(), {.ignore_index = 0}); }),
+                  {"[nll] the mean needs a label that isn't ignored: all 2 are 0"}));
+}
+
+TEST(Losses, NoElementsHaveNoMean) {
+  const auto none = mu::zeros<batch, 3>(batch = 0);
+  const auto labels_of_none = mu::zeros<std::int64_t, batch>(batch = 0);
+  const auto text = [](auto f) { return text_of_error<mu::ShapeError>(f); };
+  EXPECT_TRUE(has(text([&] { (void)nn::mse(none, none); }), {"[mse] the mean needs at least one element", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce_with_logits(none, none); }), {"[bce_with_logits] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::cross_entropy(none, labels_of_none); }), {"[cross_entropy] the mean needs", "(0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::nll(none, labels_of_none, mu::ones<3>()); }), {"[nll] the mean needs", "(0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::triplet(none, none, none); }), {"[triplet] the mean needs", "(0)"}));
+  EXPECT_EQ(nn::mse<nn::Reduction::sum>(none, none).item(), 0.0f);
+  EXPECT_EQ(nn::cross_entropy<nn::Reduction::none>(none, labels_of_none).size(), 0);
+}
+
+TEST(Losses, ValuesThatMakeNoSenseAreNamed) {
+  const auto p = mu::tensor<2, 2>({0, 1, 0.5f, 0.25f}), high = mu::tensor<2, 2>({0, 1, 1.5f, 0}), nan = mu::tensor<2, 2>({0, NAN, 1, 1});
+  const auto text = [](auto f) { return text_of_error<mu::ShapeError>(f); };
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(high, p); }), {"[bce] a prediction must be in [0, 1]: 1.5 at (1, 0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(mu::variable(nan), p); }), {"[bce] a prediction must be in [0, 1]: nan at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(p, nan); }), {"[bce] a target must be in [0, 1]: nan at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce_with_logits(high, -high); }), {"[bce_with_logits] a target must be in [0, 1]: -1 at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::kl_div(p, nan); }), {"[kl_div] a target must not be negative: nan at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::hinge(p, p); }), {"[hinge] a target must be 1 or -1: 0 at (0, 0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::hinge_embedding(p, nan); }), {"[hinge_embedding] a target must be 1 or -1: 0 at (0, 0)"}));
+  const auto sides = mu::tensor<std::int64_t, 2>({-1, 2});
+  EXPECT_TRUE(has(text([&] { (void)nn::cosine_embedding(p, p, sides); }), {"[cosine_embedding] a target must be 1 or -1: 2 at (1)"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::huber(p, p, 0); }), {"[huber] delta must be positive: 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::smooth_l1(p, p, -1); }), {"[smooth_l1] beta must not be negative: -1"}));
+}
+
+TEST(Hinge, IsZeroBeyondTheMargin) {
+  const auto p = mu::tensor<4>({0.25f, 2, -0.5f, -3}), y = mu::tensor<4>({1, 1, -1, -1});
+  EXPECT_TRUE(close(nn::hinge<nn::Reduction::none>(p, y), Ref{{4}, {0.75, 0, 0.5, 0}}));
+  EXPECT_TRUE(close(nn::hinge(p, y, 3), Ref{{}, {(2.75 + 1 + 2.5 + 0) / 4}}));
+}
+
+TEST(BceWithLogits, KeepsTheDigitsOfItsType) {
+  const auto loss = [](double x) { return nn::bce_with_logits(mu::fill<double, 1>(x), mu::ones<double, 1>()).item(); };
+  EXPECT_NEAR(loss(-30), 30 + std::log1p(std::exp(-30.0)), 1e-14);
+  EXPECT_NEAR(loss(30) / std::exp(-30.0), 1, 1e-12);
+  EXPECT_EQ(nn::bce_with_logits(mu::fill<mu::f16, 1>(mu::f16{-200.0f}), mu::ones<mu::f16, 1>()).to<float>().item(), 200.0f);
+}
+
+TEST(Losses, GradientsOfTheSecondOrder) {
+  const auto smooth = [](const auto& x, const auto& y) {
+    return nn::bce<nn::Reduction::none>(mu::sigmoid(x), mu::sigmoid(y)) + nn::bce_with_logits<nn::Reduction::none>(x, mu::sigmoid(y)) +
+           nn::kl_div<nn::Reduction::none>(mu::log_softmax<1>(x), mu::softmax<1>(y));
+  };
+  EXPECT_TRUE(gradcheck(smooth, data<2, 3>(7), data<2, 3>(8)));
+  const auto rows = [](const auto& x, const auto& y) {
+    const auto side = mu::tensor<std::int64_t, 2>({1, -1});
+    return nn::cosine_embedding<nn::Reduction::none>(x, y, side, -1) + nn::triplet<nn::Reduction::none>(x, y, y * y, {.margin = 9}) +
+           nn::cross_entropy<nn::Reduction::none>(x, mu::tensor<std::int64_t, 2>({2, 0}), {.label_smoothing = 0.3});
+  };
+  EXPECT_TRUE(gradcheck(rows, data<2, 3>(7), data<2, 3>(8)));
 }

@@ -1,7 +1,7 @@
 #pragma once
 #include "mushin/autograd.hpp"
 
-// Activations as functions, and as layers for Sequential.
+// Activations as functions, and as layers for Sequential. Shape and element type of x; float types.
 namespace mushin::nn {
 
 using mushin::log_softmax;
@@ -10,8 +10,140 @@ using mushin::sigmoid;
 using mushin::softmax;
 using mushin::tanh;
 
+/// How gelu weighs its input: by the normal distribution's function, or by its approximation with tanh.
+enum class GeluForm : unsigned char { exact, tanh };
+
+// What a compile error shows below its sentence.
+template <text X>
+inline constexpr bool axis_has_two_halves = false;
+
+namespace detail {
+MUSHIN_API core::Array leaky_relu(const core::Array&, double slope);
+MUSHIN_API core::Traced leaky_relu(const core::Traced&, double slope);
+MUSHIN_API core::Array elu(const core::Array&, double alpha, double scale);
+MUSHIN_API core::Traced elu(const core::Traced&, double alpha, double scale);
+MUSHIN_API core::Array gelu(const core::Array&, GeluForm);
+MUSHIN_API core::Traced gelu(const core::Traced&, GeluForm);
+MUSHIN_API core::Array silu(const core::Array&);
+MUSHIN_API core::Traced silu(const core::Traced&);
+MUSHIN_API core::Array softplus(const core::Array&, double beta, double threshold);
+MUSHIN_API core::Traced softplus(const core::Traced&, double beta, double threshold);
+MUSHIN_API core::Array hardswish(const core::Array&);
+MUSHIN_API core::Traced hardswish(const core::Traced&);
+MUSHIN_API core::Array mish(const core::Array&);
+MUSHIN_API core::Traced mish(const core::Traced&);
+MUSHIN_API core::Array glu(const core::Array&, unsigned axis);
+MUSHIN_API core::Traced glu(const core::Traced&, unsigned axis);
+}  // namespace detail
+
+#define MUSHIN_NN_FLOAT(op, X) static_assert(float_elements<X>, "[" op "] needs a float element type: cast with .to<float>()")
+
+/// x where x > 0, else slope * x. Gradient: the cotangent, times `slope` where x <= 0.
+template <TensorLike X>
+auto leaky_relu(const X& x, double slope = 0.01) {
+  MUSHIN_NN_FLOAT("leaky_relu", X);
+  return mushin::detail::like<X>(detail::leaky_relu(x.raw(), slope));
+}
+
+/// x where x > 0, else alpha (e^x - 1). Gradient: the cotangent, times alpha e^x where x <= 0. https://arxiv.org/abs/1511.07289
+template <TensorLike X>
+auto elu(const X& x, double alpha = 1) {
+  MUSHIN_NN_FLOAT("elu", X);
+  return mushin::detail::like<X>(detail::elu(x.raw(), alpha, 1));
+}
+
+/// elu times the scale, and of the alpha, that keep mean 0 and variance 1. https://arxiv.org/abs/1706.02515
+template <TensorLike X>
+auto selu(const X& x) {
+  MUSHIN_NN_FLOAT("selu", X);
+  return mushin::detail::like<X>(detail::elu(x.raw(), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946));
+}
+
+/// x Φ(x), with the normal distribution's Φ = (1 + erf(x / √2)) / 2, or GeluForm::tanh: (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
+/// https://arxiv.org/abs/1606.08415
+template <TensorLike X>
+auto gelu(const X& x, GeluForm form = GeluForm::exact) {
+  MUSHIN_NN_FLOAT("gelu", X);
+  return mushin::detail::like<X>(detail::gelu(x.raw(), form));
+}
+
+/// x sigmoid(x), also called swish.
+template <TensorLike X>
+auto silu(const X& x) {
+  MUSHIN_NN_FLOAT("silu", X);
+  return mushin::detail::like<X>(detail::silu(x.raw()));
+}
+
+/// log(1 + e^(beta x)) / beta; x itself where beta x > threshold. Gradient: the cotangent times sigmoid(beta x), or itself.
+template <TensorLike X>
+auto softplus(const X& x, double beta = 1, double threshold = 20) {
+  MUSHIN_NN_FLOAT("softplus", X);
+  return mushin::detail::like<X>(detail::softplus(x.raw(), beta, threshold));
+}
+
+/// x min(max(x + 3, 0), 6) / 6. https://arxiv.org/abs/1905.02244
+template <TensorLike X>
+auto hardswish(const X& x) {
+  MUSHIN_NN_FLOAT("hardswish", X);
+  return mushin::detail::like<X>(detail::hardswish(x.raw()));
+}
+
+/// x tanh(softplus(x)). https://arxiv.org/abs/1908.08681
+template <TensorLike X>
+auto mish(const X& x) {
+  MUSHIN_NN_FLOAT("mish", X);
+  return mushin::detail::like<X>(detail::mish(x.raw()));
+}
+
+/// a sigmoid(b), with a and b the halves of x along `Axis` (-1 is the last), whose extent is an even number. Result: x with half that
+/// extent. https://arxiv.org/abs/1612.08083
+template <int Axis = -1, TensorLike X>
+auto glu(const X& x) {
+  MUSHIN_NN_FLOAT("glu", X);
+  constexpr unsigned axis = rules::axis(X::extents, Axis);
+  if constexpr (!rules::axis_in_range(X::extents, Axis)) {
+    static_assert(axes_within<spell(X::extents), spell(rules::Axes{Axis})>, "[glu] the axis is out of range");
+  } else {
+    constexpr extent whole = X::extents[axis];
+    if constexpr (!whole.is_static() || whole.size % 2 != 0)
+      static_assert(axis_has_two_halves<spell(X::extents)>, "[glu] the axis must have two halves: its extent is to be an even number");
+    constexpr Shape halved = rules::with_extent(X::extents, axis, extent{whole.size / 2});
+    return mushin::detail::made<typename X::element, halved>(detail::glu(x.raw(), axis));
+  }
+}
+
+#undef MUSHIN_NN_FLOAT
+
 struct Relu {
   auto operator()(const auto& x) const { return mushin::relu(x); }
+};
+struct LeakyRelu {
+  double slope = 0.01;
+  auto operator()(const auto& x) const { return nn::leaky_relu(x, slope); }
+};
+struct Elu {
+  double alpha = 1;
+  auto operator()(const auto& x) const { return nn::elu(x, alpha); }
+};
+struct Selu {
+  auto operator()(const auto& x) const { return nn::selu(x); }
+};
+struct Gelu {
+  GeluForm form = GeluForm::exact;
+  auto operator()(const auto& x) const { return nn::gelu(x, form); }
+};
+struct Silu {
+  auto operator()(const auto& x) const { return nn::silu(x); }
+};
+struct Softplus {
+  double beta = 1, threshold = 20;
+  auto operator()(const auto& x) const { return nn::softplus(x, beta, threshold); }
+};
+struct Hardswish {
+  auto operator()(const auto& x) const { return nn::hardswish(x); }
+};
+struct Mish {
+  auto operator()(const auto& x) const { return nn::mish(x); }
 };
 struct Tanh {
   auto operator()(const auto& x) const { return mushin::tanh(x); }
@@ -27,6 +159,10 @@ struct Softmax {
 template <int Axis = -1>
 struct LogSoftmax {
   auto operator()(const auto& x) const { return mushin::log_softmax<Axis>(x); }
+};
+template <int Axis = -1>
+struct Glu {
+  auto operator()(const auto& x) const { return nn::glu<Axis>(x); }
 };
 
 }  // namespace mushin::nn

@@ -1,0 +1,213 @@
+"""generate.py: writes reference.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder.
+
+Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
+tests only read it.
+
+    python3 tests/parity/generate.py
+
+Names are `case/what`. `d…` is the gradient of sum(g * output), where g is the case's or the group's cotangent, or of the mean of a loss.
+"""
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+out = {}
+
+
+def keep(name, value):
+    assert name not in out, name
+    out[name] = value.detach().clone().contiguous()
+
+
+def activations():
+    x = torch.randn(4, 6) * 3
+    x[0, :4] = torch.tensor([0.0, 30.0, -30.0, 100.0])
+    g = torch.randn(4, 6)
+    keep("activations/x", x)
+    keep("activations/g", g)
+    cases = {
+        "relu": F.relu, "leaky_relu": F.leaky_relu, "leaky_relu_2": lambda v: F.leaky_relu(v, 0.2),
+        "elu": F.elu, "elu_2": lambda v: F.elu(v, 1.5), "selu": F.selu,
+        "gelu": F.gelu, "gelu_tanh": lambda v: F.gelu(v, approximate="tanh"), "silu": F.silu,
+        "softplus": F.softplus, "softplus_2": lambda v: F.softplus(v, 2, 5), "hardswish": F.hardswish, "mish": F.mish,
+        "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+        "softmax_0": lambda v: F.softmax(v, 0), "softmax_1": lambda v: F.softmax(v, 1),
+        "log_softmax_0": lambda v: F.log_softmax(v, 0), "log_softmax_1": lambda v: F.log_softmax(v, 1),
+        "glu_0": lambda v: F.glu(v, 0), "glu_1": lambda v: F.glu(v, 1),
+    }
+    for name, f in cases.items():
+        leaf = x.clone().requires_grad_()
+        y = f(leaf)
+        y.backward(g[: y.shape[0], : y.shape[1]])
+        keep(f"{name}/y", y)
+        keep(f"{name}/dx", leaf.grad)
+
+
+def loss(name, f, *inputs):
+    """All reductions, and the gradients of the mean; of those with several rows also of each, times their number."""
+    leaves = [v.clone().requires_grad_() for v in inputs]
+    mean = f(*leaves, reduction="mean")
+    mean.backward()
+    keep(f"{name}/mean", mean)
+    keep(f"{name}/sum", f(*inputs, reduction="sum"))
+    keep(f"{name}/none", f(*inputs, reduction="none"))
+    for i, leaf in enumerate(leaves):
+        if leaf.grad is not None:
+            keep(f"{name}/d{i}", leaf.grad)
+
+
+def losses():
+    p, y = torch.randn(5, 4) * 2, torch.randn(5, 4)
+    y[0, 0] = p[0, 0]
+    keep("losses/p", p)
+    keep("losses/y", y)
+    loss("mse", F.mse_loss, p, y)
+    loss("l1", F.l1_loss, p, y)
+    loss("smooth_l1", F.smooth_l1_loss, p, y)
+    loss("smooth_l1_2", lambda a, b, reduction: F.smooth_l1_loss(a, b, beta=0.5, reduction=reduction), p, y)
+    loss("huber", F.huber_loss, p, y)
+    loss("huber_2", lambda a, b, reduction: F.huber_loss(a, b, delta=0.7, reduction=reduction), p, y)
+
+    q, t = torch.rand(5, 4), torch.rand(5, 4)
+    q[0, 0], t[0, 0], q[0, 1], t[0, 1] = 0.0, 0.0, 1.0, 0.5
+    keep("losses/q", q)
+    keep("losses/t", t)
+    loss("bce", lambda a, reduction: F.binary_cross_entropy(a, t, reduction=reduction), q)
+    keep("losses/pos_weight", torch.rand(4) * 3)
+    logits = p.clone()
+    logits[0, :3] = torch.tensor([0.0, 90.0, -90.0])
+    keep("losses/logits", logits)
+    loss("bce_with_logits", F.binary_cross_entropy_with_logits, logits, t)
+    loss("bce_with_logits_2", lambda a, b, reduction: F.binary_cross_entropy_with_logits(
+        a, b, pos_weight=out["losses/pos_weight"], reduction=reduction), logits, t)
+    loss("kl_div", lambda a, reduction: F.kl_div(a, t, reduction=reduction), F.log_softmax(p, 1))
+    loss("kl_div_2", lambda a, b, reduction: F.kl_div(a, b, log_target=True, reduction=reduction), F.log_softmax(p, 1), F.log_softmax(y, 1))
+
+    signs = torch.where(torch.rand(5, 4) < 0.5, -1.0, 1.0)
+    keep("losses/signs", signs)
+    loss("hinge_embedding", lambda a, reduction: F.hinge_embedding_loss(a, signs, margin=1.2, reduction=reduction), p)
+    rows = torch.tensor([1, -1, -1, 1, -1])
+    keep("losses/rows", rows)
+    loss("cosine_embedding", lambda a, b, reduction: F.cosine_embedding_loss(a, b, rows, margin=0.1, reduction=reduction), p, y)
+    n = torch.randn(5, 4)
+    keep("losses/n", n)
+    loss("triplet", lambda a, b, c, reduction: F.triplet_margin_loss(a, b, c, margin=0.8, reduction=reduction), p, y, n)
+    loss("triplet_2", lambda a, b, c, reduction: F.triplet_margin_loss(a, b, c, margin=1.5, swap=True, reduction=reduction), p, y, n)
+
+    labels, some = torch.tensor([3, 0, 1, 1, 2]), torch.tensor([3, 7, 1, 7, 2])
+    weight = torch.rand(4) + 0.2
+    keep("losses/labels", labels)
+    keep("losses/some", some)
+    keep("losses/weight", weight)
+    for name, target, extra in [
+        ("cross_entropy", labels, {}), ("cross_entropy_weights", labels, {"weight": weight}),
+        ("cross_entropy_smooth", labels, {"label_smoothing": 0.2}),
+        ("cross_entropy_smooth_weights", labels, {"label_smoothing": 0.2, "weight": weight}),
+        ("cross_entropy_ignore", some, {"ignore_index": 7}),
+        ("cross_entropy_all", some, {"ignore_index": 7, "label_smoothing": 0.1, "weight": weight}),
+    ]:
+        loss(name, lambda a, reduction, target=target, extra=extra: F.cross_entropy(a, target, reduction=reduction, **extra), p)
+    loss("nll", lambda a, reduction: F.nll_loss(a, some, weight=weight, ignore_index=7, reduction=reduction), F.log_softmax(p, 1))
+
+
+class Lion(torch.optim.Optimizer):
+    """As in https://arxiv.org/abs/2302.06675, which PyTorch lacks."""
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            b1, b2 = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.sub_(torch.sign(m * b1 + p.grad * (1 - b1)) * group["lr"])
+                m.mul_(b2).add_(p.grad, alpha=1 - b2)
+
+
+def optimizers():
+    a, b = torch.randn(2, 3), torch.randn(4)
+    ga, gb = torch.randn(10, 2, 3), torch.randn(10, 4)
+    ga[:, 0, 0] = 0  # an element that is never pulled
+    for name, value in [("a", a), ("b", b), ("ga", ga), ("gb", gb)]:
+        keep(f"optimizers/{name}", value)
+    o = torch.optim
+    cases = {
+        "sgd": (o.SGD, {"lr": 0.1}),
+        "sgd_momentum": (o.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.05}),
+        "sgd_dampening": (o.SGD, {"lr": 0.1, "momentum": 0.8, "dampening": 0.3}),
+        "sgd_nesterov": (o.SGD, {"lr": 0.1, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+        "adam": (o.Adam, {"lr": 0.05}),
+        "adam_amsgrad": (o.Adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.05, "amsgrad": True}),
+        "adamw": (o.AdamW, {"lr": 0.05}),
+        "adamw_amsgrad": (o.AdamW, {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
+        "rmsprop": (o.RMSprop, {"lr": 0.02}),
+        "rmsprop_all": (o.RMSprop, {"lr": 0.02, "alpha": 0.9, "momentum": 0.7, "centered": True, "weight_decay": 0.05}),
+        "adagrad": (o.Adagrad, {"lr": 0.1}),
+        "adagrad_all": (o.Adagrad, {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.05, "initial_accumulator_value": 0.2}),
+        "lion": (Lion, {"lr": 0.02, "weight_decay": 0.1}),
+    }
+    for name, (make, options) in cases.items():
+        pa, pb = a.clone().requires_grad_(), b.clone().requires_grad_()
+        # b is a group of its own, with another rate.
+        opt = make([{"params": [pa]}, {"params": [pb], "lr": options["lr"] * 0.5}], **options)
+        steps_a, steps_b = [], []
+        for t in range(10):
+            pa.grad, pb.grad = ga[t].clone(), gb[t].clone()
+            opt.step()
+            steps_a.append(pa.detach().clone())
+            steps_b.append(pb.detach().clone())
+        keep(f"{name}/a", torch.stack(steps_a))
+        keep(f"{name}/b", torch.stack(steps_b))
+
+    pa, pb = a.clone().requires_grad_(), b.clone().requires_grad_()
+    pa.grad, pb.grad = ga[0].clone(), gb[0].clone()
+    keep("clip/norm", torch.nn.utils.clip_grad_norm_([pa, pb], 1.5))
+    keep("clip/norm_a", pa.grad)
+    keep("clip/norm_b", pb.grad)
+    pa.grad, pb.grad = ga[0].clone(), gb[0].clone()
+    torch.nn.utils.clip_grad_value_([pa, pb], 0.5)
+    keep("clip/value_a", pa.grad)
+    keep("clip/value_b", pb.grad)
+
+
+def schedules():
+    s = torch.optim.lr_scheduler
+    measured = [3.0, 2.0, 2.0, 2.0, 2.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    keep("plateau/measured", torch.tensor(measured, dtype=torch.float64))
+    cases = {
+        "step_lr": lambda o: s.StepLR(o, 3, 0.5), "exponential_lr": lambda o: s.ExponentialLR(o, 0.8),
+        "cosine_lr": lambda o: s.CosineAnnealingLR(o, 8, eta_min=0.01),
+        "one_cycle_lr": lambda o: s.OneCycleLR(o, 0.9, total_steps=14, cycle_momentum=False),
+        "one_cycle_lr_linear": lambda o: s.OneCycleLR(o, 0.9, total_steps=13, pct_start=0.4, anneal_strategy="linear", div_factor=10,
+                                                      final_div_factor=100, cycle_momentum=False),
+        "warmup_lr": lambda o: s.LinearLR(o, start_factor=0.25, total_iters=5),
+        "plateau": lambda o: s.ReduceLROnPlateau(o, factor=0.5, patience=2),
+        "plateau_2": lambda o: s.ReduceLROnPlateau(o, mode="max", factor=0.1, patience=1, cooldown=2, threshold=0.1, threshold_mode="abs",
+                                                   min_lr=0.004),
+    }
+    for name, make in cases.items():
+        opt = torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)]}, {"params": [torch.zeros(1, requires_grad=True)], "lr": 0.2}],
+                              lr=0.5)
+        schedule, rates = make(opt), []
+        rates.append([group["lr"] for group in opt.param_groups])
+        for t in range(12):
+            opt.step()
+            schedule.step(measured[t]) if name.startswith("plateau") else schedule.step()
+            rates.append([group["lr"] for group in opt.param_groups])
+        keep(f"{name}/rates", torch.tensor(rates, dtype=torch.float64))
+
+
+activations()
+losses()
+optimizers()
+schedules()
+path = Path(__file__).with_name("reference.safetensors")
+save_file(out, path, metadata={"torch": torch.__version__})
+print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")
