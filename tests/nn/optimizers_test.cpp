@@ -199,6 +199,21 @@ TEST(Optimizers, AStepIsOnePassAndItsScalarsMakeNoNewPlans) {
     adam.lr(0.0123 / t);
     EXPECT_EQ(plans_of_a_step(adam, fc.weight), 0u) << "step " << t;
   }
+  const auto weight_alone = [&fc] {
+    auto parameters = nn::parameters(fc);
+    parameters.pop_back();
+    return parameters;
+  };
+  nn::RMSprop rmsprop{weight_alone(), {.momentum = 0.5, .centered = true}};
+  nn::AdamW adamw{weight_alone(), {.amsgrad = true}};
+  nn::Adagrad adagrad{weight_alone()};
+  nn::Lion lion{weight_alone(), {.weight_decay = 0.1}};
+  const auto steps = [&fc](auto& optimizer) {
+    EXPECT_EQ(plans_of_a_step(optimizer, fc.weight), 1u);
+    EXPECT_EQ(plans_of_a_step(optimizer, fc.weight), 1u);
+    EXPECT_EQ(plans_of_a_step(optimizer, fc.weight), 0u);
+  };
+  steps(rmsprop), steps(adamw), steps(adagrad), steps(lion);
 }
 
 TEST(Optimizers, OptionsThatMakeNoSense) {
@@ -210,6 +225,15 @@ TEST(Optimizers, OptionsThatMakeNoSense) {
   EXPECT_TRUE(has(sgd({.nesterov = true}), {"[SGD] nesterov"}));
   EXPECT_TRUE(has(adam({.beta1 = 1}), {"[Adam] beta1", "1"}));
   EXPECT_TRUE(has(adam({.eps = NAN}), {"[Adam] eps", "nan"}));
+  EXPECT_TRUE(has(sgd({.momentum = 0.9, .nesterov = true, .dampening = 0.5}), {"[SGD] nesterov goes without dampening", "0.5"}));
+  const auto text = [&net](auto make) { return text_of_error<mu::Error>([&] { make(nn::parameters(net)); }); };
+  EXPECT_TRUE(has(text([](auto p) { nn::AdamW opt(std::move(p), {.beta2 = 1}); }), {"[AdamW] beta2", "1"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::RMSprop opt(std::move(p), {.alpha = -1}); }), {"[RMSprop] alpha", "-1"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::Adagrad opt(std::move(p), {.lr_decay = -1}); }), {"[Adagrad] lr_decay", "-1"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::Lion opt(std::move(p), {.beta1 = 2}); }), {"[Lion] beta1", "2"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::clip_grad_norm(p, 0); }), {"[clip_grad_norm] max_norm must be positive: 0"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::clip_grad_value(p, -2); }), {"[clip_grad_value] the limit must be positive: -2"}));
+  EXPECT_TRUE(has(text([](auto p) { nn::SGD opt(std::move(p)); nn::StepLR schedule(opt, {.step_size = 0}); }), {"[StepLR] step_size", "0"}));
 }
 
 TEST(Optimizers, FloatParametersFollowTheDoubleOnes) {
@@ -233,4 +257,118 @@ TEST(Optimizers, CapturedStepsAreTheSame) {
   compare_captured([](Pair& net) { return nn::Adam{nn::parameters(net), {.lr = 0.1, .weight_decay = 0.01}}; });
   compare_captured([](Pair& net) { return nn::SGD{nn::parameters(net), {.lr = 0.05, .momentum = 0.9, .nesterov = true}}; });
   compare_captured([](Pair& net) { return nn::SGD{nn::parameters(net), {.lr = 0.05}}; });
+  compare_captured([](Pair& net) { return nn::AdamW{nn::parameters(net), {.lr = 0.1, .amsgrad = true}}; });
+  compare_captured([](Pair& net) { return nn::Adagrad{nn::parameters(net), {.lr = 0.1, .lr_decay = 0.2}}; });
+  compare_captured([](Pair& net) { return nn::RMSprop{nn::parameters(net), {.lr = 0.01, .momentum = 0.5, .centered = true}}; });
+  compare_captured([](Pair& net) { return nn::Lion{nn::parameters(net), {.lr = 0.01}}; });
+}
+
+TEST(Optimizers, CapturedStepsClipTheirGradients) {
+  Pair eager, captured;
+  nn::SGD one{nn::parameters(eager), {.lr = 0.05}}, other{nn::parameters(captured), {.lr = 0.05}};
+  const auto step = [](Pair& net, nn::SGD& optimizer) {
+    backward(net);
+    const auto norm = nn::clip_grad_norm(nn::parameters(net), 0.8);
+    nn::clip_grad_value(nn::parameters(net), 0.4);
+    optimizer.step();
+    optimizer.zero_grad();
+    return norm;
+  };
+  auto again = mu::capture([&] { return step(captured, other); });
+  step(eager, one);
+  for (int t = 2; t <= 6; ++t) {
+    const auto norm = step(eager, one);
+    ASSERT_EQ(again().item(), norm.item()) << "step " << t;
+    ASSERT_EQ(values(captured), values(eager)) << "step " << t;
+  }
+}
+
+namespace {
+/// Five steps, saved, and five more are those of another optimiser that is given the state after five.
+template <class Optimizer>
+void compare_resumed(Optimizer make, bool captured) {
+  const Folder folder;
+  Pair net, other;
+  auto optimizer = make(net), resumed = make(other);
+  const auto step = [](Pair& p, auto& o) {
+    backward(p);
+    o.step();
+    o.zero_grad();
+  };
+  for (int t = 0; t < 5; ++t) step(net, optimizer);
+  if (captured) mu::capture([&] { step(net, optimizer); })();
+  optimizer.lr(optimizer.lr() / 2);
+  nn::save(net, folder / "net");
+  nn::save(optimizer, folder / "optimizer");
+  if (captured) {  // the other one counts on the device, too, and elsewhere
+    step(other, resumed);
+    mu::capture([&] { step(other, resumed); });
+  }
+  nn::load(other, folder / "net");
+  nn::load(resumed, folder / "optimizer");
+  EXPECT_EQ(resumed.lr(), optimizer.lr());
+  for (int t = 0; t < 5; ++t) {
+    step(net, optimizer), step(other, resumed);
+    ASSERT_EQ(values(net), values(other)) << "step " << t;
+  }
+}
+}  // namespace
+
+TEST(Optimizers, ASavedStateGoesOnBitForBit) {
+  for (bool captured : {false, true}) {
+    SCOPED_TRACE(captured);
+    compare_resumed([](Pair& net) { return nn::SGD{nn::parameters(net), {.lr = 0.01, .momentum = 0.9}}; }, captured);
+    compare_resumed([](Pair& net) { return nn::AdamW{nn::parameters(net), {.lr = 0.1, .amsgrad = true}}; }, captured);
+    compare_resumed([](Pair& net) { return nn::Adagrad{nn::parameters(net), {.lr = 0.1, .lr_decay = 0.2}}; }, captured);
+  }
+}
+
+TEST(Optimizers, AStateThatDoesNotFitChangesNothing) {
+  const Pair net, other;
+  nn::Adam adam{nn::parameters(net), {.lr = 0.5}};
+  nn::SGD sgd{nn::parameters(other), {.lr = 0.25, .momentum = 0.5}};
+  backward(other);
+  sgd.step();
+  auto state = sgd.state_dict();
+  ASSERT_EQ(state.size(), 3u);
+  EXPECT_EQ(state[0].name, "param_groups.0.lr");
+  EXPECT_EQ(state[1].name, "state.0.momentum_buffer");
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { adam.load_state_dict(state); }),
+                  {"[load_state_dict]", "missing param_groups.0.beta1_power F64 ()", "extra state.0.momentum_buffer F64 (2, 3)"}));
+  EXPECT_EQ(adam.lr(), 0.5);
+  state[1].value = state[2].value;
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { sgd.load_state_dict(state); }),
+                  {"[load_state_dict]", "state.0.momentum_buffer is F64 (4), wanted F64 (2, 3)"}));
+}
+
+TEST(Optimizers, GroupsHaveRatesOfTheirOwn) {
+  const Pair net;
+  auto all = nn::parameters(net);
+  nn::Parameters first, second;
+  first.push_back(std::move(all[0])), second.push_back(std::move(all[1]));
+  const auto before = values(net);
+  nn::SGD opt{std::move(first), {.lr = 0.5}};
+  opt.add(std::move(second), {.lr = 0.25});
+  EXPECT_EQ(opt.groups(), 2u);
+  EXPECT_EQ(opt.group_lr(1), 0.25);
+  opt.group_lr(1, 0.125);
+  backward(net);
+  opt.step();
+  const auto g = gradient(before);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(values(net)[i], before[i] - (i < 6 ? 0.5 : 0.125) * g[i], 1e-12);
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.add(nn::parameters(net)); }), {"[SGD] a parameter can be in one group only"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)opt.group_lr(2); }), {"[SGD] there must be such a group of parameters: 2 of 2"}));
+}
+
+TEST(Schedules, GoOnWhereARunWasCutOff) {
+  const Pair net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.5}};
+  nn::StepLR schedule{opt, {.step_size = 2, .gamma = 0.5}};
+  schedule.resume(4);
+  EXPECT_EQ(schedule.steps(), 4);
+  EXPECT_EQ(opt.lr(), 0.125);
+  nn::OneCycleLR cycle{opt, {.max_lr = 1, .total_steps = 3}};
+  cycle.resume(3);
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { cycle.step(); }), {"[OneCycleLR]", "4 of 3"}));
+  EXPECT_EQ(cycle.steps(), 3);
 }

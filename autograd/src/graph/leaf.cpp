@@ -30,6 +30,12 @@ void LeafNode::add_gradient(const Array& g) {
   gradient = std::move(sum);
 }
 
+void LeafNode::set_gradient(Array g) {
+  std::lock_guard lock(gate);
+  if (capturing()) capture_replace(&gradient, g);
+  gradient = std::move(g);
+}
+
 void LeafNode::clear_gradient() noexcept {
   std::lock_guard lock(gate);
   if (capturing()) capture_clear(&gradient);
@@ -67,6 +73,11 @@ Array Leaf::grad() const {
   std::lock_guard lock(leaf.gate);
   if (capturing()) capture_read(&leaf.gradient);
   return leaf.gradient ? leaf.gradient : filled(leaf.handle.value(), 0);
+}
+void Leaf::set_grad(Array gradient) {
+  LeafNode& leaf = of(node_);
+  check_same_sizes("set_grad", "the gradient has the variable's shape", leaf.handle.value().sizes(), gradient.sizes());
+  leaf.set_gradient(std::move(gradient));
 }
 void Leaf::zero_grad() noexcept { of(node_).clear_gradient(); }
 

@@ -23,6 +23,7 @@ struct LeafNode : GraphNode {
   explicit LeafNode(Array value);
   ~LeafNode();
   void add_gradient(const Array&);
+  void set_gradient(Array);
   void clear_gradient() noexcept;
 
   Traced handle;

@@ -1,66 +1,78 @@
 #include <cmath>
 
 #include "mushin/nn/optimizers.hpp"
-#include "mushin/tensor/core/capture.hpp"
 #include "optimizers/support.hpp"
 
 namespace mushin::nn {
-namespace {
 
-/// old * beta + fresh * (1 - beta); `old` may be empty, as zero.
-core::Array blend(const core::Array& old, double beta, const core::Array& fresh) {
-  core::Array part = scaled(fresh, 1 - beta);
-  return old ? core::add(scaled(old, beta), part) : part;
+Adam::Adam(const char* name, bool decoupled)
+    : Optimizer(name, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, {"beta1_power", "beta2_power"}), decoupled_(decoupled) {}
+Adam::Adam(Parameters parameters, AdamOptions options) : Adam("Adam", false) { add(std::move(parameters), options); }
+
+void Adam::add(Parameters parameters, AdamOptions options) {
+  check_option(options.lr >= 0, op(), "lr must not be negative", options.lr);
+  check_option(options.beta1 >= 0 && options.beta1 < 1, op(), "beta1 must be in [0, 1)", options.beta1);
+  check_option(options.beta2 >= 0 && options.beta2 < 1, op(), "beta2 must be in [0, 1)", options.beta2);
+  check_option(options.eps >= 0, op(), "eps must not be negative", options.eps);
+  check_option(options.weight_decay >= 0, op(), "weight_decay must not be negative", options.weight_decay);
+  add_group(std::move(parameters), options.lr, {1, 1});  // running products: beta2^t in float32 is too coarse
+  options_.push_back(options);
 }
 
-}  // namespace
-
-Adam::Adam(Parameters parameters, AdamOptions options) : options_(options) {
-  check_option(options.lr >= 0, "Adam", "lr must not be negative", options.lr);
-  check_option(options.beta1 >= 0 && options.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options.beta1);
-  check_option(options.beta2 >= 0 && options.beta2 < 1, "Adam", "beta2 must be in [0, 1)", options.beta2);
-  check_option(options.eps >= 0, "Adam", "eps must not be negative", options.eps);
-  check_option(options.weight_decay >= 0, "Adam", "weight_decay must not be negative", options.weight_decay);
-  for (auto& leaf : distinct(std::move(parameters))) slots_.push_back({std::move(leaf), {}, {}});
+AdamW::AdamW(Parameters parameters, AdamWOptions options) : Adam("AdamW", true) { add(std::move(parameters), options); }
+void AdamW::add(Parameters parameters, AdamWOptions o) {
+  Adam::add(std::move(parameters), {o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.amsgrad});
 }
 
 void Adam::step() {
-  if (!powers_.empty() || core::capturing()) return step_on_device();
-  beta1_power_ *= options_.beta1;
-  beta2_power_ *= options_.beta2;
-  const double rate = options_.lr / (1 - beta1_power_), root = 1 / std::sqrt(1 - beta2_power_);
-  for (auto& slot : slots_) update(slot, core::literal(rate, slot.leaf.value().type()), core::literal(root, slot.leaf.value().type()));
+  for (std::size_t g = 0; g < groups(); ++g) {
+    Group& group = all()[g];
+    const AdamOptions& o = options_[g];
+    if (counts_on_device(group)) {
+      step_on_device(group, o);
+      continue;
+    }
+    group.numbers[0] *= o.beta1;
+    group.numbers[1] *= o.beta2;
+    const double rate = group.lr / (1 - group.numbers[0]), root = 1 / std::sqrt(1 - group.numbers[1]);
+    for (auto& slot : group.slots) {
+      const dtype type = slot.leaf.value().type();
+      update(group, slot, o, core::literal(rate, type), core::literal(root, type));
+    }
+  }
 }
 
 // The same numbers, computed where the parameters are.
-void Adam::step_on_device() {
+void Adam::step_on_device(Group& group, const AdamOptions& o) {
   const auto number = [](double x) { return core::literal(x, dtype::f64); };
-  if (powers_.empty()) {
-    const core::NotRecorded quiet;
-    for (double power : {beta1_power_, beta2_power_}) core::evaluate(powers_.emplace_back(core::full({}, dtype::f64, power)));
-  }
-  store({&powers_[0], &powers_[1]}, {core::mul(powers_[0], number(options_.beta1)), core::mul(powers_[1], number(options_.beta2))});
-  const core::Array rate = core::div(number(options_.lr), core::sub(number(1), powers_[0]));
-  const core::Array root = core::div(number(1), core::sqrt(core::sub(number(1), powers_[1])));
-  for (auto& slot : slots_) {
+  auto& powers = group.on_device;
+  store({&powers[0], &powers[1]}, {core::mul(powers[0], number(o.beta1)), core::mul(powers[1], number(o.beta2))});
+  const core::Array rate = core::div(number(group.lr), core::sub(number(1), powers[0]));
+  const core::Array root = core::div(number(1), core::sqrt(core::sub(number(1), powers[1])));
+  for (auto& slot : group.slots) {
     const dtype type = slot.leaf.value().type();
     const core::Array both[] = {core::cast(rate, type), core::cast(root, type)};
     core::evaluate(both, 2);
-    update(slot, both[0], both[1]);
+    update(group, slot, o, both[0], both[1]);
   }
 }
 
-void Adam::update(Slot& slot, const core::Array& rate, const core::Array& root) const {
+void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Array& rate, const core::Array& root) const {
   core::Array& p = slot.leaf.value();
-  const core::Array g = decayed_gradient(slot.leaf, options_.weight_decay);
-  const core::Array m = blend(slot.m, options_.beta1, g), v = blend(slot.v, options_.beta2, core::mul(g, g));
-  const core::Array divisor = core::add(core::mul(core::sqrt(v), root), core::literal(options_.eps, p.type()));
+  auto& [m_place, v_place, greatest_place] = slot.state;
+  const core::Array g = decayed_gradient(slot.leaf, decoupled_ ? 0 : o.weight_decay);
+  const core::Array kept = decoupled_ && o.weight_decay != 0 ? scaled(p, 1 - group.lr * o.weight_decay) : p;
+  const core::Array m = blend(m_place, o.beta1, g), v = blend(v_place, o.beta2, core::mul(g, g));
+  // At first a value of its own, though equal to v: a captured step changes both.
+  const core::Array before = greatest_place ? greatest_place : core::literal(0, p.type());
+  const core::Array greatest = o.amsgrad ? core::maximum(before, v) : v;
+  const core::Array divisor = core::add(core::mul(core::sqrt(greatest), root), core::literal(o.eps, p.type()));
   // In this order, as PyTorch rounds.
-  store({&slot.m, &slot.v, &p}, {m, v, core::sub(p, core::mul(core::div(m, divisor), rate))});
-}
-
-void Adam::zero_grad() {
-  for (auto& slot : slots_) slot.leaf.zero_grad();
+  const core::Array next = core::sub(kept, core::mul(core::div(m, divisor), rate));
+  if (o.amsgrad)
+    store({&m_place, &v_place, &greatest_place, &p}, {m, v, greatest, next});
+  else
+    store({&m_place, &v_place, &p}, {m, v, next});
 }
 
 }  // namespace mushin::nn

@@ -3,30 +3,36 @@
 
 namespace mushin::nn {
 
-SGD::SGD(Parameters parameters, SGDOptions options) : options_(options) {
+SGD::SGD(Parameters parameters, SGDOptions options) : Optimizer("SGD", {"momentum_buffer"}) { add(std::move(parameters), options); }
+
+void SGD::add(Parameters parameters, SGDOptions options) {
   check_option(options.lr >= 0, "SGD", "lr must not be negative", options.lr);
   check_option(options.momentum >= 0, "SGD", "momentum must not be negative", options.momentum);
   check_option(options.weight_decay >= 0, "SGD", "weight_decay must not be negative", options.weight_decay);
   check_option(!options.nesterov || options.momentum > 0, "SGD", "nesterov needs a momentum", options.momentum);
-  for (auto& leaf : distinct(std::move(parameters))) slots_.push_back({std::move(leaf), {}});
+  check_option(!options.nesterov || options.dampening == 0, "SGD", "nesterov goes without dampening", options.dampening);
+  add_group(std::move(parameters), options.lr);
+  options_.push_back(options);
 }
 
 void SGD::step() {
-  for (auto& [leaf, buffer] : slots_) {
-    const core::Array& p = leaf.value();
-    core::Array g = decayed_gradient(leaf, options_.weight_decay);
-    if (options_.momentum == 0) {
-      store({&leaf.value()}, {core::sub(p, scaled(g, options_.lr))});
-      continue;
+  for (std::size_t g = 0; g < groups(); ++g) {
+    const SGDOptions& o = options_[g];
+    const double lr = all()[g].lr;
+    for (auto& [leaf, state] : all()[g].slots) {
+      const core::Array& p = leaf.value();
+      const core::Array grad = decayed_gradient(leaf, o.weight_decay);
+      if (o.momentum == 0) {
+        store({&leaf.value()}, {core::sub(p, scaled(grad, lr))});
+        continue;
+      }
+      core::Array& buffer = state[0];
+      const core::Array fresh = o.dampening == 0 ? grad : scaled(grad, 1 - o.dampening);
+      const core::Array next = buffer ? core::add(scaled(buffer, o.momentum), fresh) : grad;
+      const core::Array direction = o.nesterov ? core::add(grad, scaled(next, o.momentum)) : next;
+      store({&buffer, &leaf.value()}, {next, core::sub(p, scaled(direction, lr))});
     }
-    const core::Array next = buffer ? core::add(scaled(buffer, options_.momentum), g) : g;
-    const core::Array direction = options_.nesterov ? core::add(g, scaled(next, options_.momentum)) : next;
-    store({&buffer, &leaf.value()}, {next, core::sub(p, scaled(direction, options_.lr))});
   }
-}
-
-void SGD::zero_grad() {
-  for (auto& slot : slots_) slot.leaf.zero_grad();
 }
 
 }  // namespace mushin::nn

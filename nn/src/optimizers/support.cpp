@@ -13,6 +13,11 @@ std::vector<core::Leaf> distinct(Parameters parameters) {
   return out;
 }
 
+core::Array blend(const core::Array& old, double beta, const core::Array& fresh) {
+  core::Array part = scaled(fresh, 1 - beta);
+  return old ? core::add(scaled(old, beta), part) : part;
+}
+
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from) {
   core::assign(to.begin(), from.begin(), static_cast<unsigned>(to.size()));
 }

@@ -24,6 +24,9 @@ inline core::Array decayed_gradient(core::Leaf& leaf, double weight_decay) {
   return weight_decay == 0 ? g : core::add(g, scaled(leaf.value(), weight_decay));
 }
 
+/// old * beta + fresh * (1 - beta); `old` may be empty, as zero.
+core::Array blend(const core::Array& old, double beta, const core::Array& fresh);
+
 /// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty.
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
 

@@ -30,6 +30,8 @@ class MUSHIN_API Leaf {
   Array& value();
   /// Zeros of the value's shape before the first backward pass.
   Array grad() const;
+  /// Another gradient: for those who clip or scale it. ShapeError unless its sizes are those of the value.
+  void set_grad(Array gradient);
   void zero_grad() noexcept;
 
  private:
