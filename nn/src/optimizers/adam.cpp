@@ -62,7 +62,7 @@ void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Ar
   auto& [m_place, v_place, greatest_place] = slot.state;
   const core::Array g = decayed_gradient(slot.leaf, decoupled_ ? 0 : o.weight_decay);
   const core::Array kept = decoupled_ && o.weight_decay != 0 ? scaled(p, 1 - group.lr * o.weight_decay) : p;
-  const core::Array m = blend(m_place, o.beta1, g), v = blend(v_place, o.beta2, core::mul(g, g));
+  const core::Array m = towards(m_place, 1 - o.beta1, g), v = blend(v_place, o.beta2, core::mul(g, g));
   // At first a value of its own, though equal to v: a captured step changes both.
   const core::Array before = greatest_place ? greatest_place : core::literal(0, p.type());
   const core::Array greatest = o.amsgrad ? core::maximum(before, v) : v;

@@ -28,7 +28,7 @@ void RMSprop::step() {
       std::vector<core::Array> from{square};
       core::Array variance = square;
       if (o.centered) {
-        const core::Array mean = blend(state[1], o.alpha, g);
+        const core::Array mean = towards(state[1], 1 - o.alpha, g);
         variance = core::sub(square, core::mul(mean, mean));
         to.push_back(&state[1]), from.push_back(mean);
       }

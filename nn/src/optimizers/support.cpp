@@ -18,6 +18,10 @@ core::Array blend(const core::Array& old, double beta, const core::Array& fresh)
   return old ? core::add(scaled(old, beta), part) : part;
 }
 
+core::Array towards(const core::Array& old, double part, const core::Array& fresh) {
+  return old ? core::add(old, scaled(core::sub(fresh, old), part)) : scaled(fresh, part);
+}
+
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from) {
   core::assign(to.begin(), from.begin(), static_cast<unsigned>(to.size()));
 }

@@ -27,6 +27,9 @@ inline core::Array decayed_gradient(core::Leaf& leaf, double weight_decay) {
 /// old * beta + fresh * (1 - beta); `old` may be empty, as zero.
 core::Array blend(const core::Array& old, double beta, const core::Array& fresh);
 
+/// old + part * (fresh - old): the same with one scalar, so that a program of many has place for it; rounds as PyTorch's lerp.
+core::Array towards(const core::Array& old, double part, const core::Array& fresh);
+
 /// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty.
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
 
