@@ -286,6 +286,17 @@ TEST(Optimizers, CapturedStepsClipTheirGradients) {
   }
 }
 
+TEST(Optimizers, ACapturedClipChangesGradientsOfAnyPass) {
+  Pair net;
+  backward(net);
+  auto clip = mu::capture([&] { nn::clip_grad_value(nn::parameters(net), 0.4); });
+  net.b.set(mu::tensor<double, 4>({1.1, 3, -2, 0.9}));
+  net.a.zero_grad(), net.b.zero_grad();
+  backward(net);
+  clip();
+  EXPECT_TRUE(close(net.b.grad(), Ref{{4}, {0.2, 0.4, -0.4, -0.2}}));
+}
+
 namespace {
 /// Five steps, saved, and five more are those of another optimiser that is given the state after five.
 template <class Optimizer>
