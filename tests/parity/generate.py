@@ -1,4 +1,5 @@
-"""generate.py: writes reference.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder.
+"""generate.py: writes reference.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder, and
+network.safetensors, the state_dict of a network as PyTorch's users save it.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
 tests only read it.
@@ -204,10 +205,63 @@ def schedules():
         keep(f"{name}/rates", torch.tensor(rates, dtype=torch.float64))
 
 
+def layer(name, module, *inputs):
+    """Output, gradients of sum(g * output) to inputs and parameters, and the state before and after."""
+    for key, v in module.state_dict().items():
+        keep(f"{name}/{key}", v)
+    leaves = [v.clone().requires_grad_() if v.is_floating_point() else v for v in inputs]
+    y = module(*leaves)
+    g = torch.randn(y.shape)
+    y.backward(g)
+    keep(f"{name}/y", y)
+    keep(f"{name}/g", g)
+    for i, (leaf, given) in enumerate(zip(leaves, inputs)):
+        keep(f"{name}/x{i}", given)
+        if leaf.requires_grad:
+            keep(f"{name}/dx{i}", leaf.grad)
+    for key, v in module.named_parameters():
+        keep(f"{name}/d_{key}", v.grad)
+    for key, v in module.named_buffers():
+        keep(f"{name}/after_{key}", v)
+
+
+def layers():
+    nn = torch.nn
+
+    def stirred(module):
+        """Parameters away from their first values, where ones and zeros hide errors."""
+        with torch.no_grad():
+            for v in module.parameters():
+                v.add_(torch.randn(v.shape) * 0.3)
+        return module
+
+    image = torch.randn(3, 4, 2, 5) * 2 + 1
+    layer("layer_norm", stirred(nn.LayerNorm([2, 5])), image)
+    layer("rms_norm", stirred(nn.RMSNorm(5)), image)
+    layer("group_norm", stirred(nn.GroupNorm(2, 4)), image)
+    layer("instance_norm", nn.InstanceNorm2d(4), image)
+    layer("batch_norm_1d", stirred(nn.BatchNorm1d(4)), image[:, :, 0, 0])
+    layer("batch_norm_1d_long", stirred(nn.BatchNorm1d(4, momentum=0.3)), image[:, :, 0])
+    layer("batch_norm_2d", stirred(nn.BatchNorm2d(4)), image)
+    layer("bilinear", nn.Bilinear(3, 4, 2), torch.randn(5, 3), torch.randn(5, 4))
+    layer("embedding", nn.Embedding(7, 3), torch.tensor([[1, 0, 6], [1, 1, 2]]))
+    layer("embedding_padding", nn.Embedding(7, 3, padding_idx=1), torch.tensor([[1, 0, 6], [1, 1, 2]]))
+
+    net = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 3))
+    for _ in range(3):
+        net(torch.randn(10, 6) * 2 + 1)
+    net.eval()
+    x = torch.randn(4, 6)
+    keep("network/x", x)
+    keep("network/y", net(x))
+    save_file(net.state_dict(), Path(__file__).with_name("network.safetensors"))
+
+
 activations()
 losses()
 optimizers()
 schedules()
+layers()
 path = Path(__file__).with_name("reference.safetensors")
 save_file(out, path, metadata={"torch": torch.__version__})
 print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")

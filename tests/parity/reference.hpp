@@ -7,7 +7,7 @@
 namespace mushin::test {
 
 inline const Safetensors& torch_file() {
-  static const Safetensors file = load_safetensors(MUSHIN_PARITY_FILE);
+  static const Safetensors file = load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors");
   return file;
 }
 inline Ref torch_says(const std::string& name) { return ref(torch_file().read(name.c_str())); }

@@ -1,4 +1,6 @@
 #pragma once
+#include "mushin/nn/layers/embedding.hpp"
+#include "mushin/nn/layers/normalization.hpp"
 #include "mushin/nn/module.hpp"
 
 namespace mushin::nn {
@@ -35,6 +37,46 @@ struct Linear {
     return matmul(x, transpose(weight)) + bias;
   }
   MUSHIN_MODULE(Linear, weight, bias)
+};
+
+/// y[o] = x W[o] z + b[o], for each output o. x: (…, Left), z: (…, Right), with equal leading axes; result: (…, Out).
+/// weight: (Out, Left, Right), bias: (Out), both uniform in ±1/sqrt(Left) as PyTorch begins.
+template <extent Left, extent Right, extent Out, class T = float>
+struct Bilinear {
+  static_assert(Left.is_static() && Right.is_static() && Out.is_static(), "[Bilinear] Left, Right and Out must be numbers");
+
+  Variable<T, Out, Left, Right> weight{
+      Tensor<T, Out, Left, Right>{detail::uniform({Out.size, Left.size, Right.size}, dtype_of<T>, detail::kaiming_bound(Left.size))}};
+  Variable<T, Out> bias{Tensor<T, Out>{detail::uniform({Out.size}, dtype_of<T>, detail::kaiming_bound(Left.size))}};
+
+  template <TensorLike X, TensorLike Z>
+  auto operator()(const X& x, const Z& z) const {
+    if constexpr (X::extents.rank == 0 || !may_equal(X::extents.from_end(0), Left))
+      static_assert(last_extent_matches<spell(Shape{Left, Right, Out}), spell(X::extents)>,
+                    "[Bilinear] the last extent of x must be the layer's Left");
+    if constexpr (Z::extents.rank == 0 || !may_equal(Z::extents.from_end(0), Right))
+      static_assert(last_extent_matches<spell(Shape{Left, Right, Out}), spell(Z::extents)>,
+                    "[Bilinear] the last extent of z must be the layer's Right");
+    static_assert(std::same_as<typename X::element, T> && std::same_as<typename Z::element, T>,
+                  "[Bilinear] x and z must have the layer's element type: cast with .to<T>()");
+    // (…, Left) times (Left, Out Right), and the products with z summed over Right.
+    const auto by_row = reshape<Left, Out * Right>(permute<1, 0, 2>(weight));
+    const auto half = matmul(x, by_row);
+    using Half = std::remove_cvref_t<decltype(half)>;
+    core::Sizes split = half.shape();
+    split.at[split.rank - 1] = Out.size;
+    split.push(Right.size);
+    using core::reshape;
+    constexpr Shape apart = rules::append(rules::with_extent(Half::extents, Half::extents.rank - 1, Out), Right);
+    const auto rows = mushin::detail::made<T, apart>(reshape(half.raw(), split));
+    return sum<-1>(rows * unsqueeze<-2>(z)) + bias;
+  }
+  MUSHIN_MODULE(Bilinear, weight, bias)
+};
+
+/// All axes but the first become one.
+struct Flatten {
+  auto operator()(const auto& x) const { return mushin::flatten(x); }
 };
 
 /// While training, each element is 0 with probability `p`, and else x / (1 - p); after nn::eval(net): x. Random numbers come from the

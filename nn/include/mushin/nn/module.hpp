@@ -88,6 +88,21 @@ inline constexpr bool has_no_c_array = decltype(std::declval<M&>().mushin_member
 template <class M>
 inline constexpr bool lists_every_member = decltype(std::declval<M&>().mushin_members(detail::TakesJust<M>{}))::value;
 
+/// A value of a module that is saved, loaded and moved to devices with its parameters, but not trained: a running mean. Its layer may
+/// replace it in a const call, as `running.set(next)`.
+template <class T, extent... E>
+class Buffer : public Shaped<core::Leaf, T, E...> {
+  using Base = Shaped<core::Leaf, T, E...>;
+
+ public:
+  explicit Buffer(const Tensor<T, E...>& value) : Base(core::Leaf{value.raw()}) {}
+  const core::Array& raw() const { return this->raw_.traced().value(); }
+  const core::Leaf& leaf() const { return this->raw_; }
+  Tensor<T, E...> value() const { return Tensor<T, E...>{raw()}; }
+  void set(const Tensor<T, E...>& value) const { this->raw_.alias().set(value.raw()); }
+  Buffer clone() const { return Buffer{value()}; }
+};
+
 /// A variable of a module: where it is ("fc1.weight", "blocks.0.bias"), and a second handle to it.
 struct Parameter {
   std::string name;
@@ -131,9 +146,10 @@ void walk(Visitor& visitor, M& m) {
   }
 }
 
-/// Gathers the variables under their dotted names. Compiled once; the walk alone is a template.
+/// Gathers the variables, and the buffers if they are asked for, under their dotted names. Compiled once; the walk alone is a template.
 class MUSHIN_API FindParameters {
  public:
+  explicit FindParameters(bool buffers) : buffers_(buffers) {}
   void enter(MemberName);
   void enter(std::size_t index);
   void leave();
@@ -143,10 +159,15 @@ class MUSHIN_API FindParameters {
   void operator()(const Variable<T, E...>& v) {
     found(v.leaf());
   }
+  template <class T, extent... E>
+  void operator()(const Buffer<T, E...>& b) {
+    if (buffers_) found(b.leaf());
+  }
   Parameters take() { return std::move(parameters_); }
 
  private:
   void found(const core::Leaf&);
+  bool buffers_;
   Parameters parameters_;
   std::string name_;
   std::vector<std::size_t> lengths_;
@@ -170,7 +191,16 @@ struct SetTraining {
 template <Module M>
 Parameters parameters(const M& net) {
   M::mushin_check_members();
-  detail::FindParameters find;
+  detail::FindParameters find{false};
+  detail::walk(find, net);
+  return find.take();
+}
+
+/// The parameters and the buffers, alike: what nn::save writes.
+template <Module M>
+Parameters state(const M& net) {
+  M::mushin_check_members();
+  detail::FindParameters find{true};
   detail::walk(find, net);
   return find.take();
 }
@@ -191,14 +221,14 @@ namespace detail {
 MUSHIN_API void to(Parameters, Device);
 }  // namespace detail
 
-/// Moves the parameters to another device, before an optimiser is made of them; their gradients are zero then. DeviceError when a copy
-/// fails.
+/// Moves the parameters and buffers to another device, before an optimiser is made of them; their gradients are zero then. DeviceError when
+/// a copy fails.
 template <Module M>
 void to(M& net, Device device) {
-  detail::to(parameters(net), device);
+  detail::to(state(net), device);
 }
 
-/// An independent copy: variables are cloned (without gradients), other members copied.
+/// An independent copy: variables and buffers are cloned (without gradients), other members copied.
 template <class M>
 M clone(const M& m) {
   return m;
@@ -206,6 +236,10 @@ M clone(const M& m) {
 template <class T, extent... E>
 Variable<T, E...> clone(const Variable<T, E...>& v) {
   return v.clone();
+}
+template <class T, extent... E>
+Buffer<T, E...> clone(const Buffer<T, E...>& b) {
+  return b.clone();
 }
 template <class M>
 std::vector<M> clone(const std::vector<M>& list);

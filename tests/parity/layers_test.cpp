@@ -1,0 +1,103 @@
+// Layers, their gradients and their states, against PyTorch.
+#include <gtest/gtest.h>
+
+#include "reference.hpp"
+#include "support/files.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+struct Network {
+  nn::Sequential<nn::Linear<6, 8>, nn::BatchNorm1d<8>, nn::Relu, nn::LayerNorm<8>, nn::Gelu, nn::Linear<8, 3>> net;
+  MUSHIN_MODULE(Network, net)
+};
+
+namespace {
+
+/// Values of the file under the names of the layer's own state.
+void load(const std::string& name, const auto& layer) {
+  for (auto& entry : nn::state(layer)) entry.leaf.set(torch_file().read((name + "/" + entry.name).c_str()));
+}
+
+/// `x`: constants; those of float are made variables.
+template <class T, mu::extent... E>
+auto leaf(const mu::Tensor<T, E...>& x) {
+  if constexpr (std::same_as<T, float>)
+    return mu::variable(x);
+  else
+    return x;
+}
+
+template <class Layer, class... X>
+void layer(const std::string& name, const Layer& l, const X&... inputs) {
+  SCOPED_TRACE(name);
+  const auto run = [&](const auto&... x) {
+    const auto y = l(x...);
+    y.backward(mu::value_of<decltype(y)>{torch_file().read((name + "/g").c_str())});
+    EXPECT_TRUE(as_torch(y, name + "/y"));
+    int i = 0;
+    const auto gradient = [&](const auto& v) {
+      const std::string at = name + "/dx" + std::to_string(i++);
+      if constexpr (mu::Differentiable<std::remove_cvref_t<decltype(v)>>) {
+        EXPECT_TRUE(as_torch(v.grad(), at, 1e-4, 1e-5));
+      }
+    };
+    (gradient(x), ...);
+  };
+  run(leaf(inputs)...);
+  if constexpr (nn::Module<Layer>) {
+    const auto parameters = nn::parameters(l);
+    for (const auto& p : parameters) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 1e-5));
+    const auto state = nn::state(l);
+    for (const auto& s : state)
+      if (torch_file().contains((name + "/after_" + s.name).c_str())) {
+        EXPECT_TRUE(as_torch(s.leaf.traced().value(), name + "/after_" + s.name)) << s.name;
+      }
+  }
+}
+template <class Layer, class... X>
+void with_state(const std::string& name, Layer l, const X&... inputs) {
+  load(name, l);
+  layer(name, l, inputs...);
+}
+
+}  // namespace
+
+TEST(Parity, Normalization) {
+  with_state("layer_norm", nn::LayerNorm<2, 5>{}, given<3, 4, 2, 5>("layer_norm/x0"));
+  with_state("rms_norm", nn::RMSNorm<5>{}, given<3, 4, 2, 5>("rms_norm/x0"));
+  with_state("group_norm", nn::GroupNorm<2, 4>{}, given<3, 4, 2, 5>("group_norm/x0"));
+  layer("instance_norm", nn::InstanceNorm2d<4>{}, given<3, 4, 2, 5>("instance_norm/x0"));
+}
+
+TEST(Parity, BatchNormalization) {
+  with_state("batch_norm_1d", nn::BatchNorm1d<4>{}, given<3, 4>("batch_norm_1d/x0"));
+  nn::BatchNorm1d<4> quick;
+  quick.momentum = 0.3;
+  with_state("batch_norm_1d_long", std::move(quick), given<3, 4, 5>("batch_norm_1d_long/x0"));
+  with_state("batch_norm_2d", nn::BatchNorm2d<4>{}, given<3, 4, 2, 5>("batch_norm_2d/x0"));
+}
+
+TEST(Parity, Tables) {
+  with_state("bilinear", nn::Bilinear<3, 4, 2>{}, given<5, 3>("bilinear/x0"), given<5, 4>("bilinear/x1"));
+  with_state("embedding", nn::Embedding<7, 3>{}, given_labels<2, 3>("embedding/x0"));
+  with_state("embedding_padding", nn::Embedding<7, 3, 1>{}, given_labels<2, 3>("embedding_padding/x0"));
+}
+
+TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {
+  const Folder folder;
+  Network network;
+  nn::load(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
+  nn::eval(network);
+  EXPECT_TRUE(as_torch(network.net(given<4, 6>("network/x")), "network/y"));
+  nn::save(network.net, folder / "saved");
+  const auto theirs = mu::load_safetensors(MUSHIN_PARITY_FOLDER "/network.safetensors"), ours = mu::load_safetensors(folder / "saved");
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    const char* name = theirs[i].name;
+    ASSERT_TRUE(ours.contains(name)) << name;
+    EXPECT_EQ(ours.read(name).type(), theirs.read(name).type()) << name;
+    EXPECT_TRUE(equal(ours.read(name), ref(theirs.read(name)))) << name;
+  }
+}
