@@ -244,3 +244,139 @@ TEST(Dropout, TheProbabilityIsAProbability) {
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::Dropout{1.0f}(x); }), {"[Dropout]", "[0, 1)", ": 1"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::Dropout{-0.5f}(x); }), {"[Dropout]", "-0.5"}));
 }
+
+TEST(BatchNorm, RunningStatisticsServeWhenItIsNotTraining) {
+  nn::BatchNorm1d<2> norm;
+  const auto x = mu::tensor<2, 2>({1, 10, 3, 30});
+  (void)norm(x);
+  EXPECT_TRUE(close(norm.running_mean.value(), Ref{{2}, {0.2, 2}}));
+  EXPECT_TRUE(close(norm.running_var.value(), Ref{{2}, {0.9 + 0.2, 0.9 + 20}}));
+  EXPECT_EQ(norm.num_batches_tracked.value().item(), 1);
+  nn::eval(norm);
+  EXPECT_FALSE(norm.training);
+  const auto y = norm(x);
+  EXPECT_TRUE(
+      close(y, map(Ref{{2, 2}, {0.8, 8, 2.8, 28}}, Ref{{2}, {1.1, 20.9}}, [](double d, double v) { return d / std::sqrt(v + 1e-5); })));
+  EXPECT_EQ(norm.num_batches_tracked.value().item(), 1);
+  EXPECT_EQ(nn::parameters(norm).size(), 2u);
+  EXPECT_EQ(nn::state(norm).size(), 5u);
+}
+
+TEST(BatchNorm, ACopyHasStatisticsOfItsOwn) {
+  const nn::BatchNorm1d<2> norm;
+  const auto copy = nn::clone(norm);
+  (void)norm(mu::tensor<2, 2>({1, 10, 3, 30}));
+  EXPECT_TRUE(equal(copy.running_mean.value(), full({2}, 0)));
+  EXPECT_EQ(copy.num_batches_tracked.value().item(), 0);
+}
+
+TEST(BatchNorm, CapturedStepsFollowTheirBatches) {
+  const nn::BatchNorm1d<3> eager, captured;
+  const auto batch_at = [](int t) { return data<float, 5, 3>(static_cast<std::uint64_t>(20 + t)); };
+  (void)eager(batch_at(0)), (void)captured(batch_at(0));
+  auto again = mu::capture([&](const mu::Tensor<float, 5, 3>& x) { return captured(x).value(); }, batch_at(1));
+  (void)eager(batch_at(1));
+  for (int t = 2; t < 5; ++t) {
+    EXPECT_TRUE(equal(again(batch_at(t)), ref(eager(batch_at(t))))) << "step " << t;
+    EXPECT_TRUE(equal(captured.running_var.value(), ref(eager.running_var.value()))) << "step " << t;
+    EXPECT_EQ(captured.num_batches_tracked.value().item(), t + 1);
+  }
+}
+
+TEST(BatchNorm, OneValueForEachChannelHasNoVariance) {
+  const nn::BatchNorm1d<2> norm;
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)norm(mu::ones<1, 2>()); }),
+                  {"[BatchNorm] training needs more than one value for each channel: 1 of 2 channels"}));
+  EXPECT_TRUE(equal(norm.running_mean.value(), full({2}, 0)));
+}
+
+TEST(Embedding, LooksUpRows) {
+  const nn::Embedding<5, 3, 2> table;
+  const auto weight = ref(table.weight);
+  for (std::int64_t i = 0; i < 5; ++i) EXPECT_EQ(weight.at({i, 0}) == 0, i == 2) << "row " << i;
+  const auto ids = mu::from<batch, 2>(std::vector<std::int64_t>{4, 2, 0, 4}, batch = 2);
+  static_assert(std::same_as<decltype(table(ids)), mu::Traced<float, batch, 2, 3>>);
+  EXPECT_EQ(table(ids).value()(1, 1, 2), table.weight.value()(4, 2));
+  const auto beyond = [&table] {
+    (void)table(mu::fill<std::int64_t, 1>(5));
+    mu::synchronize(table.weight.value().device());
+  };
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>(beyond), {"index out of range: 5 in an axis of extent 5"}));
+}
+
+TEST(Bilinear, TakesAnyLeadingAxes) {
+  const nn::Bilinear<3, 4, 2> layer;
+  const auto x = data<float, batch, 6, 3>(30, batch = 2);
+  const auto z = data<float, batch, 6, 4>(31, batch = 2);
+  static_assert(std::same_as<decltype(layer(x, z)), mu::Traced<float, batch, 6, 2>>);
+  const Ref w = ref(layer.weight), b = ref(layer.bias), rx = ref(x), rz = ref(z);
+  EXPECT_TRUE(close(layer(x, z), generate({2, 6, 2}, [&](const Index& i) {
+                      double y = b.at({i[2]});
+                      for (std::int64_t l = 0; l < 3; ++l)
+                        for (std::int64_t r = 0; r < 4; ++r) y += rx.at({i[0], i[1], l}) * w.at({i[2], l, r}) * rz.at({i[0], i[1], r});
+                      return y;
+                    })));
+}
+
+TEST(Normalization, ChainsAcceptTheirShapes) {
+  const nn::Sequential<nn::GroupNorm<2, 4>, nn::Flatten, nn::LayerNorm<24>, nn::RMSNorm<24>> chain;
+  const auto x = data<float, batch, 4, 6>(32, batch = 3);
+  static_assert(std::same_as<decltype(chain(x)), mu::Traced<float, batch, 24>>);
+  const auto y = ref(chain(x));
+  double squares = 0;
+  for (std::int64_t k = 0; k < 24; ++k) squares += y.at({1, k}) * y.at({1, k});
+  EXPECT_NEAR(squares / 24, 1, 1e-3);
+}
+
+namespace {
+struct Moments {
+  double mean, deviation, least, greatest;
+};
+Moments moments(const Ref& values) {
+  const auto n = static_cast<double>(values.values.size());
+  Moments m{0, 0, values.values[0], values.values[0]};
+  for (double v : values.values) m.mean += v / n, m.least = std::min(m.least, v), m.greatest = std::max(m.greatest, v);
+  for (double v : values.values) m.deviation += (v - m.mean) * (v - m.mean) / n;
+  m.deviation = std::sqrt(m.deviation);
+  return m;
+}
+}  // namespace
+
+TEST(Init, DistributionsHaveTheirWidths) {
+  mu::manual_seed(8);
+  const auto v = mu::variable(mu::zeros<50, 10, 4>());  // fans: in 40, out 200
+  const auto uniform_within = [&v](double bound) {
+    const Moments m = moments(ref(v));
+    EXPECT_NEAR(m.greatest, bound, 0.02 * bound);
+    EXPECT_NEAR(m.least, -bound, 0.02 * bound);
+    EXPECT_NEAR(m.deviation, bound / std::sqrt(3.0), 0.05 * bound);
+  };
+  const auto normal_of = [&v](double mean, double deviation) {
+    const Moments m = moments(ref(v));
+    EXPECT_NEAR(m.mean, mean, 0.1 * deviation);
+    EXPECT_NEAR(m.deviation, deviation, 0.06 * deviation);
+    EXPECT_GT(m.greatest, mean + 2.5 * deviation);
+  };
+  nn::init::xavier_uniform(v, 2), uniform_within(2 * std::sqrt(6.0 / 240));
+  nn::init::xavier_normal(v), normal_of(0, std::sqrt(2.0 / 240));
+  nn::init::kaiming_uniform(v), uniform_within(std::sqrt(6.0 / 40));
+  nn::init::kaiming_normal(v, nn::init::Fan::out, 1), normal_of(0, 1 / std::sqrt(200.0));
+  nn::init::normal(v, 3, 0.5), normal_of(3, 0.5);
+  nn::init::uniform(v, -2, 2), uniform_within(2);
+  nn::init::constant(v, 1.5);
+  EXPECT_TRUE(equal(v, full({50, 10, 4}, 1.5)));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::init::normal(v, 0, -1); }), {"[normal] the deviation must not be negative: -1"}));
+}
+
+TEST(Init, OrthogonalRowsOrColumns) {
+  const auto check = [](const auto& v, const Ref& flat) {
+    nn::init::orthogonal(v, 3);
+    Ref a{flat.shape, ref(v).values};
+    const bool wide = a.shape[0] < a.shape[1];
+    const Ref t = permute(a, {1, 0});
+    const Ref square = wide ? matmul(a, t) : matmul(t, a);
+    EXPECT_TRUE(close(square, generate(square.shape, [](const Index& i) { return i[0] == i[1] ? 9.0 : 0.0; }), 1e-5, 1e-5));
+  };
+  check(mu::variable(mu::zeros<5, 3>()), full({5, 3}, 0));
+  check(mu::variable(mu::zeros<3, 2, 4>()), full({3, 8}, 0));
+}

@@ -6,6 +6,7 @@
 #include "mushin/nn/data/idx.hpp"
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
+#include "mushin/nn/init.hpp"
 #include "mushin/nn/layers.hpp"
 #include "mushin/nn/losses.hpp"
 #include "mushin/nn/module.hpp"
