@@ -256,6 +256,18 @@ def layers():
     keep("network/y", net(x))
     save_file(net.state_dict(), Path(__file__).with_name("network.safetensors"))
 
+    class Attention(nn.MultiheadAttention):
+        def __init__(self, mask):
+            super().__init__(8, 2, batch_first=True)
+            self.mask = mask
+
+        def forward(self, q, k, v):
+            return super().forward(q, k, v, need_weights=False, attn_mask=self.mask)[0]
+
+    layer("attention", stirred(Attention(None)), torch.randn(2, 3, 8), torch.randn(2, 5, 8), torch.randn(2, 5, 8))
+    later = torch.triu(torch.ones(4, 4, dtype=torch.bool), 1)
+    layer("attention_causal", stirred(Attention(later)), torch.randn(2, 4, 8), torch.randn(2, 4, 8), torch.randn(2, 4, 8))
+
 
 activations()
 losses()

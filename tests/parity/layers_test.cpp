@@ -8,6 +8,11 @@ namespace mu = mushin;
 namespace nn = mu::nn;
 using namespace mushin::test;
 
+struct CausalAttention {
+  nn::MultiheadAttention<8, 2> attention;
+  auto operator()(const auto& q, const auto& k, const auto& v) const { return attention(q, k, v, nn::causal); }
+};
+
 struct Network {
   nn::Sequential<nn::Linear<6, 8>, nn::BatchNorm1d<8>, nn::Relu, nn::LayerNorm<8>, nn::Gelu, nn::Linear<8, 3>> net;
   MUSHIN_MODULE(Network, net)
@@ -83,6 +88,16 @@ TEST(Parity, Tables) {
   with_state("bilinear", nn::Bilinear<3, 4, 2>{}, given<5, 3>("bilinear/x0"), given<5, 4>("bilinear/x1"));
   with_state("embedding", nn::Embedding<7, 3>{}, given_labels<2, 3>("embedding/x0"));
   with_state("embedding_padding", nn::Embedding<7, 3, 1>{}, given_labels<2, 3>("embedding_padding/x0"));
+}
+
+TEST(Parity, Attention) {
+  const auto x = [](const char* name) { return std::string("attention") + name; };
+  with_state("attention", nn::MultiheadAttention<8, 2>{}, given<2, 3, 8>(x("/x0")), given<2, 5, 8>(x("/x1")), given<2, 5, 8>(x("/x2")));
+  CausalAttention causal;
+  load("attention_causal", causal.attention);
+  layer("attention_causal", causal, given<2, 4, 8>(x("_causal/x0")), given<2, 4, 8>(x("_causal/x1")), given<2, 4, 8>(x("_causal/x2")));
+  for (const auto& p : nn::parameters(causal.attention))
+    EXPECT_TRUE(as_torch(p.leaf.grad(), "attention_causal/d_" + p.name, 1e-4, 1e-5)) << p.name;
 }
 
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {

@@ -2,6 +2,7 @@
 // Modules, layers, losses, optimisers, data.
 #include "mushin/nn/activations.hpp"
 #include "mushin/nn/budget.hpp"
+#include "mushin/nn/attention.hpp"
 #include "mushin/nn/checkpoint.hpp"
 #include "mushin/nn/data/idx.hpp"
 #include "mushin/nn/data/loader.hpp"
