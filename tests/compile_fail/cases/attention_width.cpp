@@ -1,5 +1,5 @@
 // layer: nn
-// expect: [MultiheadAttention] queries, keys and values must be (batch, time, width) with the layer's Width
+// expect: [MultiheadAttention] values must be (batch, time, width) with the layer's Width
 // note-gcc: "(2, 5, 6)"
 #include "mushin/nn.hpp"
 

@@ -45,7 +45,17 @@ struct MultiheadAttention {
 
   template <TensorLike Q, TensorLike K, TensorLike V, std::same_as<Causal>... C>
   auto operator()(const Q& queries, const K& keys, const V& values, C...) const {
-    check<Q>(), check<K>(), check<V>();
+    static_assert(same_element_type<Q, in_layer> && same_element_type<K, in_layer> && same_element_type<V, in_layer>,
+                  "[MultiheadAttention] queries, keys and values must have the layer's element type: cast with .to<T>()");
+    if constexpr (!is_sequence<Q>)
+      static_assert(takes_sequences<spell(Shape{Width}), spell(Q::extents)>,
+                    "[MultiheadAttention] queries must be (batch, time, width) with the layer's Width");
+    if constexpr (!is_sequence<K>)
+      static_assert(takes_sequences<spell(Shape{Width}), spell(K::extents)>,
+                    "[MultiheadAttention] keys must be (batch, time, width) with the layer's Width");
+    if constexpr (!is_sequence<V>)
+      static_assert(takes_sequences<spell(Shape{Width}), spell(V::extents)>,
+                    "[MultiheadAttention] values must be (batch, time, width) with the layer's Width");
     if constexpr (!may_equal(K::extents[0], V::extents[0]) || !may_equal(K::extents[1], V::extents[1]))
       static_assert(one_value_for_each_key<spell(K::extents), spell(V::extents)>,
                     "[MultiheadAttention] there must be one value for each key");
@@ -62,14 +72,9 @@ struct MultiheadAttention {
   MUSHIN_MODULE(MultiheadAttention, in_proj_weight, in_proj_bias, out_proj)
 
  private:
+  using in_layer = Tensor<T>;
   template <class X>
-  static constexpr void check() {
-    if constexpr (X::extents.rank != 3 || !may_equal(X::extents.from_end(0), Width))
-      static_assert(takes_sequences<spell(Shape{Width}), spell(X::extents)>,
-                    "[MultiheadAttention] queries, keys and values must be (batch, time, width) with the layer's Width");
-    static_assert(std::same_as<typename X::element, T>,
-                  "[MultiheadAttention] queries, keys and values must have the layer's element type: cast with .to<T>()");
-  }
+  static constexpr bool is_sequence = X::extents.rank == 3 && may_equal(X::extents.from_end(0), Width);
   /// (batch, heads, time, head).
   template <int Part, class X>
   auto projected(const X& x) const {
