@@ -182,10 +182,10 @@ TEST(Losses, GradientsOfTheSecondOrder) {
            nn::kl_div<nn::Reduction::none>(mu::log_softmax<1>(x), mu::softmax<1>(y));
   };
   EXPECT_TRUE(gradcheck(smooth, data<2, 3>(7), data<2, 3>(8)));
-  const auto rows = [](const auto& x, const auto& y) {
+  const auto of_rows = [](const auto& x, const auto& y) {
     const auto side = mu::tensor<std::int64_t, 2>({1, -1});
     return nn::cosine_embedding<nn::Reduction::none>(x, y, side, -1) + nn::triplet<nn::Reduction::none>(x, y, y * y, {.margin = 9}) +
            nn::cross_entropy<nn::Reduction::none>(x, mu::tensor<std::int64_t, 2>({2, 0}), {.label_smoothing = 0.3});
   };
-  EXPECT_TRUE(gradcheck(rows, data<2, 3>(7), data<2, 3>(8)));
+  EXPECT_TRUE(gradcheck(of_rows, data<2, 3>(7), data<2, 3>(8)));
 }
