@@ -94,6 +94,6 @@ struct typed_handle<core::Array> {
 
 /// The constant with the element type and extents of `A`.
 template <TensorLike A>
-using value_of = typed<core::Array, typename A::element, A::extents>;
+using value_of = typed<typename detail::constant_handle<detail::raw_of<A>>::type, typename A::element, A::extents>;
 
 }  // namespace mushin

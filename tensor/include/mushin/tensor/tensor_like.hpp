@@ -90,11 +90,23 @@ template <class T>
 using sum_of = std::conditional_t<is_integer_type<T>, std::int64_t, T>;
 }  // namespace detail
 
-/// A value that gradients can be taken of: one whose handle isn't core::Array.
+namespace detail {
+/// Does the handle hold a value alone? Layers specialise it for handles of their own.
+template <class Raw>
+inline constexpr bool is_constant = std::same_as<Raw, core::Array>;
+/// The handle of a value of the same kind that is constant, around an array.
+template <class Raw>
+struct constant_handle {
+  using type = core::Array;
+  static core::Array around(core::Array whole) { return whole; }
+};
+}  // namespace detail
+
+/// A value that gradients can be taken of: one whose handle isn't that of a constant.
 template <class A>
-concept Differentiable = TensorLike<A> && !std::same_as<detail::raw_of<A>, core::Array>;
+concept Differentiable = TensorLike<A> && !detail::is_constant<detail::raw_of<A>>;
 template <class A>
-concept Constant = TensorLike<A> && std::same_as<detail::raw_of<A>, core::Array>;
+concept Constant = TensorLike<A> && detail::is_constant<detail::raw_of<A>>;
 
 template <class A, class B>
 inline constexpr bool same_element_type = std::same_as<typename A::element, typename B::element>;

@@ -183,14 +183,16 @@ auto clamp(const A& a, L low, H high) {
 template <TensorLike A>
 auto isnan(const A& a) {
   MUSHIN_RULE_FLOAT("isnan", A);
-  return detail::made<bool, A::extents>(core::isnan(detail::constant(a.raw())));
+  using core::isnan;
+  return detail::made<bool, A::extents>(isnan(detail::constant(a.raw())));
 }
 
 /// Is the element neither NaN nor infinite? Float types.
 template <TensorLike A>
 auto isfinite(const A& a) {
   MUSHIN_RULE_FLOAT("isfinite", A);
-  return detail::made<bool, A::extents>(core::isfinite(detail::constant(a.raw())));
+  using core::isfinite;
+  return detail::made<bool, A::extents>(isfinite(detail::constant(a.raw())));
 }
 
 }  // namespace mushin

@@ -83,7 +83,8 @@ auto one_hot(const I& indices) {
   static_assert(is_element_type<T>, "[one_hot] not an element type: use float, double, f16, bf16, bool or an integer of 8, 32 or 64 bits");
   static_assert(I::extents.rank < max_rank, "[one_hot] at most 8 axes");
   static_assert(N >= 0, "[one_hot] the number of classes must not be negative");
-  return detail::made<T, rules::append(I::extents, extent{N})>(core::one_hot(detail::constant(indices.raw()), N, dtype_of<T>));
+  using core::one_hot;
+  return detail::made<T, rules::append(I::extents, extent{N})>(one_hot(detail::constant(indices.raw()), N, dtype_of<T>));
 }
 
 }  // namespace mushin

@@ -87,9 +87,9 @@ auto operator/(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("div", A, B);
   MUSHIN_RULE_NUMBERS("div", MushinLeft);
   detail::check_operands("div", a, b);
-  using core::div;
+  using core::cast, core::div;
   if constexpr (integer_elements<MushinLeft>)
-    return detail::broadcasted<double, A, B>(div(core::cast(detail::raw<B>(a), dtype::f64), core::cast(detail::raw<A>(b), dtype::f64)));
+    return detail::broadcasted<double, A, B>(div(cast(detail::raw<B>(a), dtype::f64), cast(detail::raw<A>(b), dtype::f64)));
   else
     return detail::broadcasted<typename MushinLeft::element, A, B>(div(detail::raw<B>(a), detail::raw<A>(b)));
 }
@@ -101,7 +101,8 @@ auto floor_divide(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("floor_divide", A, B);
   static_assert(integer_elements<MushinLeft>, "[floor_divide] needs integers: of floats take floor(a / b)");
   detail::check_operands("floor_divide", a, b);
-  return detail::broadcasted<typename MushinLeft::element, A, B>(core::floor_divide(detail::raw<B>(a), detail::raw<A>(b)));
+  using core::floor_divide;
+  return detail::broadcasted<typename MushinLeft::element, A, B>(floor_divide(detail::raw<B>(a), detail::raw<A>(b)));
 }
 
 /// What floor_divide leaves, a - floor_divide(a, b) * b: of b's sign; 0 where b is 0. Integers.
@@ -111,7 +112,8 @@ auto remainder(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("remainder", A, B);
   static_assert(integer_elements<MushinLeft>, "[remainder] needs integers");
   detail::check_operands("remainder", a, b);
-  return detail::broadcasted<typename MushinLeft::element, A, B>(core::remainder(detail::raw<B>(a), detail::raw<A>(b)));
+  using core::remainder;
+  return detail::broadcasted<typename MushinLeft::element, A, B>(remainder(detail::raw<B>(a), detail::raw<A>(b)));
 }
 
 /// The greater of each pair; NaN if either is. Gradient: the cotangent, to the greater; half to each of equals.
@@ -216,7 +218,8 @@ requires Operands<A, B>
 auto operator==(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("equal", A, B);
   detail::check_operands("equal", a, b);
-  return detail::broadcasted<bool, A, B>(core::equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::equal;
+  return detail::broadcasted<bool, A, B>(equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise `a != b`; true where either is NaN.
@@ -225,7 +228,8 @@ requires Operands<A, B>
 auto operator!=(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("not_equal", A, B);
   detail::check_operands("not_equal", a, b);
-  return detail::broadcasted<bool, A, B>(core::not_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::not_equal;
+  return detail::broadcasted<bool, A, B>(not_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise `a < b`; false where either is NaN.
@@ -234,7 +238,8 @@ requires Operands<A, B>
 auto operator<(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("less", A, B);
   detail::check_operands("less", a, b);
-  return detail::broadcasted<bool, A, B>(core::less(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::less;
+  return detail::broadcasted<bool, A, B>(less(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise `a <= b`; false where either is NaN.
@@ -243,7 +248,8 @@ requires Operands<A, B>
 auto operator<=(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("less_equal", A, B);
   detail::check_operands("less_equal", a, b);
-  return detail::broadcasted<bool, A, B>(core::less_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::less_equal;
+  return detail::broadcasted<bool, A, B>(less_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise `a > b`; false where either is NaN.
@@ -252,7 +258,8 @@ requires Operands<A, B>
 auto operator>(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("greater", A, B);
   detail::check_operands("greater", a, b);
-  return detail::broadcasted<bool, A, B>(core::greater(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::greater;
+  return detail::broadcasted<bool, A, B>(greater(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise `a >= b`; false where either is NaN.
@@ -261,7 +268,8 @@ requires Operands<A, B>
 auto operator>=(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("greater_equal", A, B);
   detail::check_operands("greater_equal", a, b);
-  return detail::broadcasted<bool, A, B>(core::greater_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::greater_equal;
+  return detail::broadcasted<bool, A, B>(greater_equal(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise and; bool only. Both operands are evaluated.
@@ -271,7 +279,8 @@ auto operator&&(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("logical_and", A, B);
   MUSHIN_RULE_BOOL("logical_and", MushinLeft);
   detail::check_operands("logical_and", a, b);
-  return detail::broadcasted<bool, A, B>(core::logical_and(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::logical_and;
+  return detail::broadcasted<bool, A, B>(logical_and(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise or; bool only. Both operands are evaluated.
@@ -281,14 +290,16 @@ auto operator||(const A& a, const B& b) {
   MUSHIN_RULE_OPERANDS("logical_or", A, B);
   MUSHIN_RULE_BOOL("logical_or", MushinLeft);
   detail::check_operands("logical_or", a, b);
-  return detail::broadcasted<bool, A, B>(core::logical_or(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
+  using core::logical_or;
+  return detail::broadcasted<bool, A, B>(logical_or(detail::constant(detail::raw<B>(a)), detail::constant(detail::raw<A>(b))));
 }
 
 /// Elementwise not; bool only.
 template <TensorLike A>
 auto operator!(const A& a) {
   MUSHIN_RULE_BOOL("logical_not", A);
-  return detail::like<A>(core::logical_not(a.raw()));
+  using core::logical_not;
+  return detail::like<A>(logical_not(a.raw()));
 }
 
 /// `a` where `condition` is true, else `b`. condition: bool; a, b: tensors of one element type, or a tensor and a number; all three

@@ -100,7 +100,8 @@ auto argmax(const A& a, K...) {
   if constexpr (Differentiable<A>)
     static_assert(has_gradient_rule<A>, "[argmax] has no gradient: take the argmax of the value, mu::argmax<Axis>(x.value())");
   constexpr bool kept = sizeof...(K) != 0;
-  return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(core::argmax(detail::constant(a.raw()), mask, kept));
+  using core::argmax;
+  return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(argmax(detail::constant(a.raw()), mask, kept));
 }
 
 /// Where the least element is: as argmax.
@@ -112,7 +113,8 @@ auto argmin(const A& a, K...) {
   if constexpr (Differentiable<A>)
     static_assert(has_gradient_rule<A>, "[argmin] has no gradient: take the argmin of the value, mu::argmin<Axis>(x.value())");
   constexpr bool kept = sizeof...(K) != 0;
-  return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(core::argmin(detail::constant(a.raw()), mask, kept));
+  using core::argmin;
+  return detail::made<std::int64_t, rules::reduce(A::extents, mask, kept)>(argmin(detail::constant(a.raw()), mask, kept));
 }
 
 /// Is any element true? bool only; false over none.
@@ -121,7 +123,8 @@ auto any(const A& a, K...) {
   MUSHIN_RULE_AXES("any", A, Axes...);
   static_assert(bool_elements<A>, "[any] needs bool elements: compare first, as in a != 0");
   constexpr bool kept = sizeof...(K) != 0;
-  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(core::any(a.raw(), mask, kept));
+  using core::any;
+  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(any(a.raw(), mask, kept));
 }
 
 /// Are all elements true? bool only; true over none.
@@ -130,7 +133,8 @@ auto all(const A& a, K...) {
   MUSHIN_RULE_AXES("all", A, Axes...);
   static_assert(bool_elements<A>, "[all] needs bool elements: compare first, as in a != 0");
   constexpr bool kept = sizeof...(K) != 0;
-  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(core::all(a.raw(), mask, kept));
+  using core::all;
+  return detail::made<bool, rules::reduce(A::extents, mask, kept)>(all(a.raw(), mask, kept));
 }
 
 }  // namespace mushin

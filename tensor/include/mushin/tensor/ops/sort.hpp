@@ -5,10 +5,10 @@
 
 namespace mushin::core {
 /// Values in order, and where each was.
-template <class Handle>
+template <class Handle, class Indices = Array>
 struct SortedOf {
   Handle values;
-  Array indices;  // i64
+  Indices indices;  // i64
 };
 using Sorted = SortedOf<Array>;
 // Stable in both directions. NaN is greater than all else, -0 equals 0.
@@ -53,7 +53,8 @@ auto argsort(const A& a, D...) {
   MUSHIN_RULE_AXIS("argsort", A, Axis);
   if constexpr (Differentiable<A>)
     static_assert(has_gradient_rule<A>, "[argsort] has no gradient: take the argsort of the value, mu::argsort<Axis>(x.value())");
-  return detail::made<std::int64_t, A::extents>(core::argsort(detail::constant(a.raw()), rules::axis(A::extents, Axis), sizeof...(D) != 0));
+  using core::argsort;
+  return detail::made<std::int64_t, A::extents>(argsort(detail::constant(a.raw()), rules::axis(A::extents, Axis), sizeof...(D) != 0));
 }
 
 /// The `K` greatest elements along `Axis` (-1 is the last), greatest first, and their indices: `auto [values, indices] = topk<Axis, K>(a)`.
@@ -70,7 +71,7 @@ auto topk(const A& a) {
   using core::topk;
   auto sorted = topk(a.raw(), axis, K);
   using Values = typed<decltype(sorted.values), typename A::element, to>;
-  using Indices = typed<core::Array, std::int64_t, to>;
+  using Indices = typed<decltype(sorted.indices), std::int64_t, to>;
   return TopK<Values, Indices>{Values{std::move(sorted.values)}, Indices{std::move(sorted.indices)}};
 }
 
