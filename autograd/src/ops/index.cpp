@@ -31,4 +31,43 @@ Traced scatter_add(const Traced& base, unsigned axis, const Array& indices, cons
 
 Traced take(const Traced& a, const Array& indices) { return compositions::take(a, indices); }
 
+namespace {
+
+/// With the axes in between flattened, one gather.
+template <class H>
+H taken_each(const H& a, const Array& indices, unsigned maps) {
+  Sizes rows, column, to = indices.sizes();
+  std::int64_t many = 1, count = 1;
+  for (unsigned i = 0; i < maps; ++i) many *= a.sizes()[i];
+  for (unsigned i = maps; i < indices.rank(); ++i) count *= indices.sizes()[i];
+  for (const std::int64_t size : {many, count}) column.push(size);
+  for (const std::int64_t size : {many, a.sizes()[maps]}) rows.push(size);
+  for (unsigned i = maps + 1; i < a.rank(); ++i) column.push(1), rows.push(a.sizes()[i]), to.push(a.sizes()[i]);
+  Sizes all = rows;
+  all.at[1] = count;
+  return reshape(gather(reshape(a, rows), 1u, broadcast_to(reshape(indices, column), all)), to);
+}
+
+/// The rows to the front and, taken, behind the mapped axes again.
+template <class H>
+H taken_same(const H& a, const Array& indices, unsigned maps) {
+  unsigned order[max_rank], back[max_rank];
+  for (unsigned i = 0; i < a.rank(); ++i) order[i] = i == 0 ? maps : i <= maps ? i - 1 : i;
+  const H rows = take(permute(a, order), indices);
+  const unsigned taken = indices.rank();
+  for (unsigned i = 0; i < rows.rank(); ++i) back[i] = i < maps ? taken + i : i < maps + taken ? i - maps : i;
+  return permute(rows, back);
+}
+
+}  // namespace
+
+namespace mapped {
+
+Array take_each(const Array& a, const Array& indices, unsigned maps) { return taken_each(a, indices, maps); }
+Traced take_each(const Traced& a, const Array& indices, unsigned maps) { return taken_each(a, indices, maps); }
+Array take_same(const Array& a, const Array& indices, unsigned maps) { return taken_same(a, indices, maps); }
+Traced take_same(const Traced& a, const Array& indices, unsigned maps) { return taken_same(a, indices, maps); }
+
+}  // namespace mapped
+
 }  // namespace mushin::core

@@ -1,5 +1,6 @@
 #include "mushin/autograd/ops/linalg.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "graph/pullback.hpp"
@@ -11,6 +12,7 @@
 #include "mushin/autograd/ops/shape.hpp"
 #include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/error.hpp"
+#include "mushin/tensor/ops/einsum.hpp"
 #include "mushin/tensor/ops/transfer.hpp"
 
 namespace mushin::core {
@@ -155,5 +157,39 @@ EighOf<Traced> eigh(const Traced& a) {
   Traced values = record(rule_values, std::move(f.values), vectors, symmetric_part(a));
   return {std::move(values), std::move(vectors)};
 }
+
+namespace {
+
+template <class H>
+H solved_each(const H& a, unsigned rank_a, const H& b, unsigned rank_b, unsigned maps) {
+  const bool vector = rank_b == 1, same_b = b.rank() == rank_b;
+  const unsigned rank = std::max(rank_a, vector ? 2 : rank_b);
+  check_rank("solve", maps + rank);
+  mapped::Places in_order{{}, maps};
+  for (unsigned i = 0; i < maps; ++i) in_order.at[i] = static_cast<int>(i);
+  const H left = a.rank() == rank_a ? a : mapped::aligned(a, rank_a, in_order, rank);
+  if (vector && same_b) return solve(left, b);
+  Sizes column = b.sizes();
+  if (vector) column.push(1);
+  const H right = vector ? reshape(b, column) : b;
+  const H x = solve(left, same_b ? right : mapped::aligned(right, vector ? 2 : rank_b, in_order, rank));
+  if (!vector) return x;
+  Sizes to = x.sizes();
+  --to.rank;
+  return reshape(x, to);
+}
+
+}  // namespace
+
+namespace mapped {
+
+Array solve_each(const Array& a, unsigned rank_a, const Array& b, unsigned rank_b, unsigned maps) {
+  return solved_each(a, rank_a, b, rank_b, maps);
+}
+Traced solve_each(const Traced& a, unsigned rank_a, const Traced& b, unsigned rank_b, unsigned maps) {
+  return solved_each(a, rank_a, b, rank_b, maps);
+}
+
+}  // namespace mapped
 
 }  // namespace mushin::core

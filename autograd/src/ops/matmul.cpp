@@ -1,8 +1,11 @@
 #include "mushin/autograd/ops/matmul.hpp"
 
+#include <algorithm>
+
 #include "graph/pullback.hpp"
 #include "graph/record.hpp"
 #include "mushin/autograd/ops/shape.hpp"
+#include "mushin/tensor/ops/einsum.hpp"
 
 namespace mushin::core {
 namespace {
@@ -75,5 +78,53 @@ Traced matmul(const Traced& a, const Traced& b) {
   const Rule& rule = flat ? vectors : matrices[lies_transposed(a.value())][lies_transposed(b.value())];
   return record(rule, matmul(a.value(), b.value()), a, b);
 }
+
+namespace {
+
+enum class As { matrices, row, column };
+
+/// Behind the mapped axes 1s up to `rank`; a vector as a matrix.
+template <class H>
+H seen_as(const H& whole, unsigned own, As as, unsigned rank) {
+  if (whole.rank() == own) return whole;  // the product broadcasts it
+  const unsigned maps = whole.rank() - own, vector = as == As::matrices ? 0 : 1;
+  Sizes to;
+  for (unsigned i = 0; i < maps; ++i) to.push(whole.sizes()[i]);
+  for (unsigned i = own + vector; i < rank; ++i) to.push(1);
+  if (as == As::row) to.push(1);
+  for (unsigned i = maps; i < whole.rank(); ++i) to.push(whole.sizes()[i]);
+  if (as == As::column) to.push(1);
+  return to == whole.sizes() ? whole : reshape(whole, to);
+}
+
+template <class H>
+H product_each(const H& a, unsigned rank_a, const H& b, unsigned rank_b, unsigned maps) {
+  const bool same_a = a.rank() == rank_a, same_b = b.rank() == rank_b;
+  if (same_b && rank_a == 1 && rank_b <= 2) return matmul(a, b);
+  if (same_a && rank_b == 1 && rank_a <= 2) return matmul(b, rank_a == 2 ? transpose(a) : a);
+  const unsigned rank = std::max({rank_a, rank_b, 2u});
+  check_rank("matmul", maps + rank);
+  const bool row = rank_a == 1 && !same_a, column = rank_b == 1 && !same_b;
+  const H c = matmul(seen_as(a, rank_a, row ? As::row : As::matrices, rank), seen_as(b, rank_b, column ? As::column : As::matrices, rank));
+  if (!row && !column) return c;
+  Sizes to = c.sizes();
+  const std::int64_t last = to[to.rank - 1];
+  to.rank -= row && column ? 2 : 1;
+  if (!column) to.at[to.rank - 1] = last;
+  return reshape(c, to);
+}
+
+}  // namespace
+
+namespace mapped {
+
+Array matmul_each(const Array& a, unsigned rank_a, const Array& b, unsigned rank_b, unsigned maps) {
+  return product_each(a, rank_a, b, rank_b, maps);
+}
+Traced matmul_each(const Traced& a, unsigned rank_a, const Traced& b, unsigned rank_b, unsigned maps) {
+  return product_each(a, rank_a, b, rank_b, maps);
+}
+
+}  // namespace mapped
 
 }  // namespace mushin::core

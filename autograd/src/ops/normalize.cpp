@@ -43,4 +43,29 @@ Traced layer_norm(const Traced& x, const Traced& gain, const Traced& bias, doubl
   return record(rule, layer_norm(x.value(), gain.value(), bias.value(), eps), x, gain, bias, {std::bit_cast<std::int64_t>(eps)});
 }
 
+namespace {
+
+template <class H>
+H normalized_each(const H& x, const H& gain, const H& bias, double eps, unsigned axes) {
+  if (x.type() == dtype::f16 || x.type() == dtype::bf16)
+    return cast(normalized_each(cast(x, dtype::f32), cast(gain, dtype::f32), cast(bias, dtype::f32), eps, axes), x.type());
+  Sizes last;
+  for (unsigned i = x.rank() - axes; i < x.rank(); ++i) last.push(x.sizes()[i]);
+  const H one(broadcast_to(literal(1, x.type()), last)), nothing(broadcast_to(literal(0, x.type()), last));
+  return add(mul(layer_norm(x, one, nothing, eps), gain), bias);
+}
+
+}  // namespace
+
+namespace mapped {
+
+Array layer_norm_each(const Array& x, const Array& gain, const Array& bias, double eps, unsigned axes) {
+  return normalized_each(x, gain, bias, eps, axes);
+}
+Traced layer_norm_each(const Traced& x, const Traced& gain, const Traced& bias, double eps, unsigned axes) {
+  return normalized_each(x, gain, bias, eps, axes);
+}
+
+}  // namespace mapped
+
 }  // namespace mushin::core

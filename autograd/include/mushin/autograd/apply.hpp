@@ -298,6 +298,8 @@ using gradients_of = decltype(Call::call(std::declval<const F&>(), std::declval<
 template <class F, TensorLike... X>
 auto apply(F f, const X&... x) {
   static_assert(sizeof...(X) > 0, "[apply] give the operands: apply<F>(x)");
+  static_assert(!(core::mapped::is_mapped<detail::raw_of<X>> || ...) || (Constant<X> && ...),
+                "[apply] has no batched form for variables: under vmap write the function with ops");
   static_assert(detail::has_forward<F, X...>, "[apply] forward(ctx, x...) must take the context and a constant for each operand");
   if constexpr (sizeof...(X) > 0 && detail::has_forward<F, X...>) {
     const std::tuple<value_of<X>...> values{value_of<X>{detail::constant(x.raw())}...};

@@ -52,6 +52,7 @@ class RecomputedCall final : public core::Recomputed {
 /// GraphError from the backward pass when f used other variables than at first, or one of them was set in between.
 template <class F, TensorLike... X>
 auto checkpoint(F f, const X&... x) {
+  static_assert(!(core::mapped::is_mapped<detail::raw_of<X>> || ...), "[checkpoint] has no batched form: call vmap inside of the function");
   static_assert(std::invocable<F&, detail::checkpoint_operand<X>...>,
                 "[checkpoint] f must take a Traced value for each operand that is no constant: write it for any const auto& x");
   if constexpr (std::invocable<F&, detail::checkpoint_operand<X>...>) {

@@ -72,8 +72,17 @@ struct typed_handle<core::Traced> {
   using of = Traced<T, E...>;
 };
 
+namespace detail {
+/// The handle of a differentiable value of the same kind.
+template <class Raw>
+struct traced_handle {
+  using type = core::Traced;
+  static core::Traced around(core::Traced whole) { return whole; }
+};
+}  // namespace detail
+
 /// The differentiable value with the element type and extents of `A`.
 template <TensorLike A>
-using traced_of = typed<core::Traced, typename A::element, A::extents>;
+using traced_of = typed<typename detail::traced_handle<detail::raw_of<A>>::type, typename A::element, A::extents>;
 
 }  // namespace mushin

@@ -14,12 +14,6 @@ struct Vjp {
 };
 
 namespace detail {
-/// A fresh variable's value: what a transform hands to its function.
-template <class X>
-traced_of<X> fresh(const X& x) {
-  return traced_of<X>{core::Leaf{constant(x.raw())}.traced()};
-}
-
 template <TensorLike A>
 auto arguments_of(const A& a) {
   if constexpr (requires { a.leaf(); })
@@ -32,28 +26,63 @@ const std::tuple<A...>& arguments_of(const std::tuple<A...>& t) {
   return t;
 }
 
+/// Of one shape and element type, mapped or not.
+template <class A, class B>
+inline constexpr bool same_kind = same_element_type<A, B>&& A::extents == B::extents;
+template <class A, class B>
+inline constexpr bool same_kinds = false;
+template <class... A, class... B>
+requires(sizeof...(A) == sizeof...(B)) inline constexpr bool same_kinds<std::tuple<A...>, std::tuple<B...>> = (same_kind<A, B> && ...);
+
+/// vjp's function, for cotangents with a mapped axis that its value lacks: it is run again, on variables that have it.
+template <class F>
+struct Again {
+  F f;
+
+  template <bool Linked, class C, class... X>
+  auto gradients(const C& cotangent, const X&... x) const {
+    const auto pull = [&](const auto&... w) { return detail::gradients<Linked>(sum(f(w...) * cotangent), w...); };
+    return pull(fresh<C, X...>(x)...);
+  }
+};
+template <class F>
+requires(!std::copy_constructible<F>) struct Again<F> {
+  explicit Again(const F&) {}
+
+  template <bool Linked, class C, class... X>
+  auto gradients(const C&, const X&...) const {
+    static_assert(std::copy_constructible<F>,
+                  "[vjp] under vmap f is run again for the cotangents: it must be copyable, as a lambda that refers to it is");
+  }
+};
+
 template <class A>
 inline constexpr unsigned every_axis = (1u << A::rank()) - 1;
 }  // namespace detail
 
 /// `auto [value, pull] = vjp(f, x...)`: the value of `f` at `x...`, and the function `pull(cotangent)`: the gradients of
 /// sum(cotangent * f) with respect to `x...`, the tensor itself for one, a tuple for several. `pull` may be called many times.
-/// x: constants or variables, of which the value is taken. `f` takes and gives Traced: a generic lambda. The cotangent: a constant of the
-/// type of f's value; ShapeError where sizes of named extents differ.
+/// x: constants, variables (of which the value is taken) or results. `f` takes and gives Traced: a generic lambda. The cotangent: a
+/// constant of the type of f's value; ShapeError where sizes of named extents differ. vmap(pull) runs a copy of f again, once for all
+/// cotangents. Of results the value and the gradients are results.
 template <class F, TensorLike... X>
 auto vjp(F&& f, const X&... x) {
   static_assert(sizeof...(X) > 0, "[vjp] say at what: vjp(f, x)");
-  static_assert((!std::same_as<X, traced_of<X>> && ...), "[vjp] takes constants or variables: pass the value of a result, x.value()");
-  std::tuple<traced_of<X>...> with{detail::fresh(x)...};
+  constexpr bool linked = (detail::is_result<X> || ...);
+  using Like = detail::result_at<F, X...>;
+  std::tuple with{detail::fresh<Like>(x)...};
   auto z = std::apply(f, std::as_const(with));
   using Z = decltype(z);
   static_assert(Differentiable<Z>, "[vjp] f has no gradient: what it returns was not made from its arguments");
-  auto value = detail::values(z);
-  auto pull = [z = std::move(z), with = std::move(with)]<TensorLike C>(const C& cotangent) {
+  auto value = detail::values<linked>(z);
+  auto pull = [z = std::move(z), with = std::move(with), again = detail::Again<std::decay_t<F>>{f}]<TensorLike C>(const C& cotangent) {
     static_assert(Constant<C>, "[vjp] the cotangent must be a constant: pass its value, g.value()");
-    static_assert(same_type<value_of<C>, value_of<Z>>, "[vjp] the cotangent must have the shape and element type of f's value");
+    static_assert(detail::same_kind<C, Z>, "[vjp] the cotangent must have the shape and element type of f's value");
     core::check_equal("vjp", z.shape(), cotangent.shape(), detail::every_axis<C>);
-    return std::apply([&](const auto&... w) { return grad(sum(z * cotangent), w...); }, with);
+    if constexpr (detail::sees_each<detail::raw_of<Z>, detail::raw_of<C>>)
+      return std::apply([&](const auto&... w) { return detail::gradients<linked>(sum(z * cotangent), w...); }, with);
+    else
+      return std::apply([&](const auto&... w) { return again.template gradients<linked>(cotangent, detail::values<linked>(w)...); }, with);
   };
   return Vjp<decltype(value), decltype(pull)>{std::move(value), std::move(pull)};
 }
@@ -72,23 +101,24 @@ class Jvp {
   template <TensorLike... X, TensorLike... D>
   auto derivative(const std::tuple<X...>& x, const std::tuple<D...>& tangents) const {
     static_assert(sizeof...(X) == sizeof...(D), "[jvp] takes one tangent for each argument");
-    static_assert((!std::same_as<X, traced_of<X>> && ...), "[jvp] takes constants or variables: pass the value of a result, x.value()");
-    static_assert((Constant<D> && ...), "[jvp] the tangent must be a constant: pass its value, t.value()");
-    static_assert(same_type<std::tuple<value_of<X>...>, std::tuple<value_of<D>...>>,
+    constexpr bool linked = (detail::is_result<X> || ...) || (detail::is_result<D> || ...);
+    static_assert(((Constant<D> || detail::is_result<D>)&&...), "[jvp] the tangent must be a constant: pass its value, t.value()");
+    static_assert(detail::same_kinds<std::tuple<X...>, std::tuple<D...>>,
                   "[jvp] the tangent must have the shape and element type of the argument");
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (core::check_equal("jvp", std::get<I>(x).shape(), std::get<I>(tangents).shape(), detail::every_axis<X>), ...);
     }
     (std::index_sequence_for<X...>{});
-    const auto with = std::apply([](const auto&... a) { return std::tuple<traced_of<X>...>{detail::fresh(a)...}; }, x);
+    using Like = detail::result_at<const F, X...>;
+    const auto with = std::apply([](const auto&... a) { return std::tuple{detail::fresh<Like, X..., D...>(a)...}; }, x);
     const auto z = std::apply(f_, with);
     using Z = std::remove_const_t<decltype(z)>;
     static_assert(Differentiable<Z>, "[jvp] f has no gradient: what it returns was not made from its arguments");
     // The gradients are linear in the cotangent u; the derivative of sum(gradients * tangents) by u is what's asked for.
-    const auto u = detail::fresh(detail::values(z));
+    const auto u = detail::fresh<Like, X..., D...>(detail::values(z));
     const auto pulled = std::apply([&](const auto&... w) { return detail::arguments_of(grad<create_graph>(sum(z * u), w...)); }, with);
     auto along = [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return grad((to<typename Z::element>(sum(std::get<I>(pulled) * std::get<I>(tangents))) + ...), u);
+      return detail::gradients<linked>((to<typename Z::element>(sum(std::get<I>(pulled) * std::get<I>(tangents))) + ...), u);
     };
     return along(std::make_index_sequence<sizeof...(X)>{});
   }
@@ -98,7 +128,8 @@ class Jvp {
 
 /// `jvp(f)(x, tangent)`: the derivative of `f` at `x` along `tangent`, of the type of f's value; for several arguments
 /// `jvp(f)(std::tuple{x, y}, std::tuple{tx, ty})`. By two backward passes, the second through the first: any op whose
-/// gradient is differentiable has it. x: constants or variables; tangents: constants of x's types.
+/// gradient is differentiable has it. x: constants, variables or results; tangents: constants or results of x's types. The derivative is a
+/// result where one of these is.
 template <class F>
 auto jvp(F f) {
   return Jvp<F>{std::move(f)};

@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd/core/traced.hpp"
+#include "mushin/autograd/core/mapped.hpp"
 #include "mushin/tensor/ops/elementary.hpp"
 
 // Each op's contract is that of its core op; the gradient is in the comment. g: the result's cotangent, y: the result.
@@ -24,3 +24,30 @@ MUSHIN_API Traced round(const Traced&);                      // 0
 /// g where low <= x <= high, else 0.
 MUSHIN_API Traced clamp(const Traced&, const Array& low, const Array& high);
 }  // namespace mushin::core
+
+// Batched forms, for mu::vmap.
+namespace mushin::core::mapped {
+MUSHIN_MAPPED_POINTWISE(pow)
+MUSHIN_MAPPED_POINTWISE(log1p)
+MUSHIN_MAPPED_POINTWISE(expm1)
+MUSHIN_MAPPED_POINTWISE(rsqrt)
+MUSHIN_MAPPED_POINTWISE(sign)
+MUSHIN_MAPPED_POINTWISE(sin)
+MUSHIN_MAPPED_POINTWISE(cos)
+MUSHIN_MAPPED_POINTWISE(tan)
+MUSHIN_MAPPED_POINTWISE(asin)
+MUSHIN_MAPPED_POINTWISE(acos)
+MUSHIN_MAPPED_POINTWISE(atan)
+MUSHIN_MAPPED_POINTWISE(sinh)
+MUSHIN_MAPPED_POINTWISE(cosh)
+MUSHIN_MAPPED_POINTWISE(floor)
+MUSHIN_MAPPED_POINTWISE(ceil)
+MUSHIN_MAPPED_POINTWISE(round)
+MUSHIN_MAPPED_POINTWISE(clamp)
+MUSHIN_MAPPED_POINTWISE(isnan)
+MUSHIN_MAPPED_POINTWISE(isfinite)
+template <class H, class... M>
+auto pow(const Mapped<H, M...>& base, double exponent) {
+  return base.with(core::pow(base.whole(), exponent));
+}
+}  // namespace mushin::core::mapped

@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd/core/traced.hpp"
+#include "mushin/autograd/core/mapped.hpp"
 #include "mushin/tensor/ops/linalg.hpp"
 
 // Each op's contract is that of its core op; the gradient is in the comment. g: the result's cotangent, ^T: the last two axes swapped.
@@ -17,3 +17,44 @@ MUSHIN_API SvdOf<Traced> svd(const Traced&);
 /// To the vectors: infinite or NaN where eigenvalues are equal. To the values: v diag(g) v^T. Symmetric.
 MUSHIN_API EighOf<Traced> eigh(const Traced&);
 }  // namespace mushin::core
+
+// Batched forms, for mu::vmap.
+namespace mushin::core::mapped {
+/// As matmul_each.
+MUSHIN_API Array solve_each(const Array& a, unsigned rank_a, const Array& b, unsigned rank_b, unsigned maps);
+MUSHIN_API Traced solve_each(const Traced& a, unsigned rank_a, const Traced& b, unsigned rank_b, unsigned maps);
+
+template <class A, class B>
+auto solve(const A& a, const B& b) {
+  using H = common<A, B>;
+  using To = all_maps<A, B>;
+  return result<A, B>(solve_each(H(broadcastable<To>(a, a.rank())), a.rank(), H(broadcastable<To>(b, b.rank())), b.rank(), To::count));
+}
+template <class A>
+auto inv(const A& a) {
+  return a.with(core::inv(a.whole()));
+}
+template <class A>
+auto det(const A& a) {
+  return a.with(core::det(a.whole()));
+}
+template <class A>
+auto cholesky(const A& a) {
+  return a.with(core::cholesky(a.whole()));
+}
+template <class A>
+auto qr(const A& a) {
+  auto f = core::qr(a.whole());
+  return QrOf<decltype(a.with(f.q))>{a.with(f.q), a.with(f.r)};
+}
+template <class A>
+auto svd(const A& a) {
+  auto f = core::svd(a.whole());
+  return SvdOf<decltype(a.with(f.u))>{a.with(f.u), a.with(f.s), a.with(f.vt)};
+}
+template <class A>
+auto eigh(const A& a) {
+  auto f = core::eigh(a.whole());
+  return EighOf<decltype(a.with(f.values))>{a.with(f.values), a.with(f.vectors)};
+}
+}  // namespace mushin::core::mapped

@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd/core/traced.hpp"
+#include "mushin/autograd/core/mapped.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 // Each op's contract is that of its core op; the gradient is in the comment. g: the result's cotangent, y: the result.
@@ -27,3 +27,38 @@ MUSHIN_API Traced where(const Array& condition, const Traced& a, const Traced& b
 /// Gradient: cast back. A cast to a type that isn't a float is a constant.
 MUSHIN_API Traced cast(const Traced&, mushin::dtype);
 }  // namespace mushin::core
+
+// Batched forms, for mu::vmap.
+namespace mushin::core::mapped {
+MUSHIN_MAPPED_POINTWISE(add)
+MUSHIN_MAPPED_POINTWISE(sub)
+MUSHIN_MAPPED_POINTWISE(mul)
+MUSHIN_MAPPED_POINTWISE(div)
+MUSHIN_MAPPED_POINTWISE(floor_divide)
+MUSHIN_MAPPED_POINTWISE(remainder)
+MUSHIN_MAPPED_POINTWISE(maximum)
+MUSHIN_MAPPED_POINTWISE(minimum)
+MUSHIN_MAPPED_POINTWISE(neg)
+MUSHIN_MAPPED_POINTWISE(abs)
+MUSHIN_MAPPED_POINTWISE(exp)
+MUSHIN_MAPPED_POINTWISE(log)
+MUSHIN_MAPPED_POINTWISE(tanh)
+MUSHIN_MAPPED_POINTWISE(erf)
+MUSHIN_MAPPED_POINTWISE(sqrt)
+MUSHIN_MAPPED_POINTWISE(sigmoid)
+MUSHIN_MAPPED_POINTWISE(relu)
+MUSHIN_MAPPED_POINTWISE(where)
+MUSHIN_MAPPED_POINTWISE(equal)
+MUSHIN_MAPPED_POINTWISE(not_equal)
+MUSHIN_MAPPED_POINTWISE(less)
+MUSHIN_MAPPED_POINTWISE(less_equal)
+MUSHIN_MAPPED_POINTWISE(greater)
+MUSHIN_MAPPED_POINTWISE(greater_equal)
+MUSHIN_MAPPED_POINTWISE(logical_and)
+MUSHIN_MAPPED_POINTWISE(logical_or)
+MUSHIN_MAPPED_POINTWISE(logical_not)
+template <class A>
+auto cast(const A& a, mushin::dtype to) {
+  return a.with(core::cast(a.whole(), to));
+}
+}  // namespace mushin::core::mapped

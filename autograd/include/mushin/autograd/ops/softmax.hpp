@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd/core/traced.hpp"
+#include "mushin/autograd/core/mapped.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
 
 namespace mushin::core {
@@ -11,3 +11,15 @@ MUSHIN_API Traced log_softmax(const Traced&, unsigned axis);
 MUSHIN_API Traced softmax_backward(const Traced& y, const Traced& dy, unsigned axis);
 MUSHIN_API Traced log_softmax_backward(const Traced& y, const Traced& dy, unsigned axis);
 }  // namespace mushin::core
+
+// Batched forms, for mu::vmap.
+namespace mushin::core::mapped {
+template <class A>
+auto softmax(const A& a, unsigned axis) {
+  return a.with(core::softmax(a.whole(), axis + A::count));
+}
+template <class A>
+auto log_softmax(const A& a, unsigned axis) {
+  return a.with(core::log_softmax(a.whole(), axis + A::count));
+}
+}  // namespace mushin::core::mapped
