@@ -30,6 +30,12 @@ void refuse_mean(const char* op, const core::Sizes& sizes) {
   throw ShapeError(fmt::format("[{}] the mean needs at least one element: the losses have the sizes {}", op, spell(sizes)).c_str());
 }
 
+void check_mapped_mean(const char* op, Reduction r, bool weighted) {
+  if (r == Reduction::mean && weighted)
+    throw Error(
+        fmt::format("[{}] inside vmap a mean has neither weights nor an ignore_index: take Reduction::none, and divide", op).c_str());
+}
+
 void check_elements(const char* op, const char* rule, const core::Array& x, const core::Array& good) {
   if (core::capturing()) return;
   bool all = true;

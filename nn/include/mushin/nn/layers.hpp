@@ -89,7 +89,7 @@ struct Dropout {
   auto operator()(const X& x) const {
     static_assert(float_elements<X>, "[Dropout] needs a float element type: cast with .to<float>()");
     const double probability = training ? static_cast<double>(p) : 0.0;
-    return x * value_of<X>{detail::dropout_mask(x.shape(), X::dtype(), probability)};
+    return x * typed<core::Array, typename X::element, X::extents>{detail::dropout_mask(x.shape(), X::dtype(), probability)};
   }
 };
 

@@ -48,8 +48,9 @@ MUSHIN_API core::Traced nll(const core::Traced& logarithms, const core::Array& l
 template <Reduction R = Reduction::mean, TensorLike L, TensorLike Y>
 auto cross_entropy(const L& logits, const Y& labels, CrossEntropyOptions options = {}) {
   MUSHIN_NN_RULE_LABELS("cross_entropy", L, Y, logits, labels);
+  using detail::cross_entropy;
   if constexpr (index_elements<Y> && Constant<Y>)
-    return detail::reduced<R, typename L::element, rows>(detail::cross_entropy(logits.raw(), labels.raw(), nullptr, R, options));
+    return detail::reduced<R, typename L::element, rows>(cross_entropy(logits.raw(), labels.raw(), nullptr, R, options));
 }
 /// The same, with each row's loss times the weight of its class; the mean is divided by the sum of these weights. weights: (classes),
 /// constants.
@@ -57,8 +58,9 @@ template <Reduction R = Reduction::mean, TensorLike L, TensorLike Y, TensorLike 
 auto cross_entropy(const L& logits, const Y& labels, const W& weights, CrossEntropyOptions options = {}) {
   MUSHIN_NN_RULE_LABELS("cross_entropy", L, Y, logits, labels);
   MUSHIN_NN_RULE_CLASS_WEIGHTS("cross_entropy", L, W, logits, weights);
+  using detail::cross_entropy;
   if constexpr (index_elements<Y> && Constant<Y> && Constant<W>)
-    return detail::reduced<R, typename L::element, rows>(detail::cross_entropy(logits.raw(), labels.raw(), &weights.raw(), R, options));
+    return detail::reduced<R, typename L::element, rows>(cross_entropy(logits.raw(), labels.raw(), &weights.raw(), R, options));
 }
 
 /// cross_entropy of logarithms of probabilities, as log_softmax gives them: minus that of the right class.

@@ -22,8 +22,7 @@ MUSHIN_API core::Traced bce_with_logits(const core::Traced& x, const core::Trace
 
 template <ElementLoss Which, Reduction R, class P, class Y>
 auto of_elements(const P& prediction, const Y& target, double parameter = 0) {
-  using Raw = either<P, Y>;
-  return reduced<R, typename P::element, P::extents>(element_loss(Which, Raw(prediction.raw()), Raw(target.raw()), R, parameter));
+  return reduced<R, typename P::element, P::extents>(element_loss(Which, prediction.raw(), target.raw(), R, parameter));
 }
 }  // namespace detail
 

@@ -22,6 +22,9 @@ namespace detail {
 /// ShapeError unless the first `rank` sizes are equal.
 MUSHIN_API void check_same_sizes(const char* op, const core::Sizes& a, const core::Sizes& b, unsigned rank);
 
+/// Error where the mean is divided by something else than how many losses there are, which vmap has no form of.
+MUSHIN_API void check_mapped_mean(const char* op, Reduction, bool weighted);
+
 /// Every axis of `a` has one in `b` at the same place that may be as long.
 constexpr bool may_be_same(Shape a, Shape b) {
   bool same = a.rank == b.rank;
