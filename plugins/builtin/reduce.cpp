@@ -11,6 +11,7 @@ namespace mushin::builtin {
 namespace {
 
 constexpr std::int64_t part_size = 65536;    // elements folded into one partial result
+constexpr std::int64_t line_size = 4096;     // of which, elements added in lanes: few enough for each lane to keep its digits
 constexpr std::int64_t column_block = 2048;  // columns whose results stay in the first-level cache
 
 // The iteration space by what happens to its axes: the innermost one, and the others, kept or reduced.
@@ -83,6 +84,7 @@ struct Workspace {
   Room room;
   alignas(64) char cast[2048 * 8];
   alignas(64) char total[column_block * 8], segment[column_block * 8];
+  alignas(64) char lanes[FoldTable::lane_bytes];
   alignas(64) std::int64_t index[column_block];
 };
 
@@ -97,6 +99,7 @@ struct MapReduce final : mu_plan {
     to_acc = acc_type == value_type ? nullptr : cast_table().cast[static_cast<int>(value_type)][static_cast<int>(acc_type)];
     to_out = cast_table().cast[static_cast<int>(acc_type)][static_cast<int>(out_type)];
     start = neutral(is_arg ? kind + 2 : kind, acc_type);
+    order_matters = !is_arg && kind < 2 && fold->piece[kind];
     identity = program.n_step == 0 && program.result == 0 && program.n_in == 1;
   }
 
@@ -113,9 +116,10 @@ struct MapReduce final : mu_plan {
   struct Reordered {
     mu_tensor in[Program::most_inputs], out;
   };
-  // Axes in the order of the first input's strides, so that it is read as it lies. False where they are, or where the order matters.
+  // Axes in the order of the first input's strides, so that it is read as it lies. False where they are, or where the order matters: of
+  // indices, and of sums of what would lie in the other order if it were written out.
   bool reorder(const mu_tensor* in, const mu_tensor& out, Reordered& to) const {
-    if (program.has_iota || program.n_in == 0 || out.rank < 2 || is_contiguous(in[0])) return false;
+    if (program.has_iota || program.n_in == 0 || out.rank < 2 || is_contiguous(in[0]) || (order_matters && !identity)) return false;
     int order[MU_MAX_RANK], reduced = 0;
     bool turned = false;
     for (int i = 0; i < out.rank; ++i) {
@@ -169,9 +173,27 @@ struct MapReduce final : mu_plan {
       fold->fold[kind](&acc, p, static_cast<std::size_t>(n));
   }
 
+  // A sum of floats has the same bits whether its operand lies in memory or is computed here, in one piece or several.
+  void fold_line(const Run& bound, std::int64_t begin, std::int64_t end, Value& acc, Workspace& w) const {
+    const auto n = static_cast<std::size_t>(end - begin);
+    if (in_place(bound)) return fold->fold[kind](&acc, bound.base(0) + begin * static_cast<std::int64_t>(bytes), n);
+    if (bound.length(begin, end) == end - begin) return fold->fold[kind](&acc, values(bound, begin, end - begin, w), n);
+    repeat(w.lanes, &start, bytes, static_cast<std::int64_t>(sizeof w.lanes / bytes));
+    for (std::int64_t at = begin; at < end;) {
+      const std::int64_t m = bound.length(at, end);
+      fold->piece[kind](w.lanes, static_cast<std::size_t>(at - begin), values(bound, at, m, w), static_cast<std::size_t>(m));
+      at += m;
+    }
+    fold->join[kind](&acc, w.lanes);
+  }
+
   // Folds [begin, end) of the space, whose first element has number `first` among the reduced.
   void fold_range(const Run& bound, std::int64_t begin, std::int64_t end, std::int64_t first, Value& acc, std::int64_t& index,
                   Workspace& w) const {
+    if (order_matters) {
+      for (; begin < end; begin += line_size) fold_line(bound, begin, least(end, begin + line_size), acc, w);
+      return;
+    }
     if (in_place(bound)) {
       fold_values(acc, index, bound.base(0) + begin * static_cast<std::int64_t>(bytes), end - begin, first);
       return;
@@ -246,6 +268,16 @@ struct MapReduce final : mu_plan {
     });
   }
 
+  void sum_four(char* sums, const char* p, std::int64_t n) const {
+    alignas(16) char some[32];
+    const auto stride = static_cast<std::size_t>(n);
+    fold->sum4(sums, p, stride, static_cast<std::size_t>(least(n, line_size)));
+    for (std::int64_t at = line_size; at < n; at += line_size) {
+      fold->sum4(some, p + at * static_cast<std::int64_t>(bytes), stride, static_cast<std::size_t>(least(n - at, line_size)));
+      fold->rows[0](sums, some, 0, 1, 4);
+    }
+  }
+
   // Several rows at once where each is one result: four that are read in place, or as many as fill a tile. Returns the first not done.
   std::int64_t short_rows(const Run& bound, const Layout& l, char* to, std::int64_t b, std::int64_t e, Workspace& w) const {
     const std::int64_t n = l.inner;
@@ -256,8 +288,7 @@ struct MapReduce final : mu_plan {
       for (; b + 4 <= e; b += 4) {
         alignas(16) char buffer[32];
         char* const sums = straight ? to + b * static_cast<std::int64_t>(bytes) : buffer;
-        fold->sum4(sums, bound.base(0) + b * n * static_cast<std::int64_t>(bytes), static_cast<std::size_t>(n),
-                   static_cast<std::size_t>(n));
+        sum_four(sums, bound.base(0) + b * n * static_cast<std::int64_t>(bytes), n);
         for (std::int64_t i = 0; i < 4 && !straight; ++i) {
           Value v;
           std::memcpy(&v, sums + i * static_cast<std::int64_t>(bytes), bytes);
@@ -416,7 +447,8 @@ struct MapReduce final : mu_plan {
   Type value_type, acc_type, out_type;
   std::uint32_t kind;  // 0 sum, 1 prod, 2 max, 3 min; of arg: 0 max, 1 min
   bool is_arg, identity;
-  std::size_t bytes;  // of an accumulator
+  bool order_matters;  // floats that are added or multiplied
+  std::size_t bytes;   // of an accumulator
   const FoldTable* fold;
   Kernel to_acc, to_out;
   Value start;

@@ -9,7 +9,12 @@ namespace mushin::builtin {
 struct FoldTable {
   /// *acc = *acc combined with all of p[0, n)
   void (*fold[4])(void* acc, const void* p, std::size_t n);
-  /// acc[i] = acc[i] combined with p[i], p[i + stride], … (`rows` of them), for i < n
+  /// The same of a line in pieces, with the same bits as in one, where the order matters: float sums and products. Null for others.
+  /// Elements [at, at + n) of the line, to `lanes`, which begins as `lane_bytes` of neutral values; then *acc = *acc combined with these.
+  void (*piece[2])(void* lanes, std::size_t at, const void* p, std::size_t n);
+  void (*join[2])(void* acc, const void* lanes);
+  static constexpr std::size_t lane_bytes = 1024;
+  /// acc[i] = acc[i] combined with p[i], p[i + stride], … (`rows` of them, one after the other), for i < n
   void (*rows[4])(void* acc, const void* p, std::size_t stride, std::size_t rows, std::size_t n);
   /// Sums of four rows of p, read at once, which the prefetchers like. Null where there is none.
   void (*sum4)(void* sums, const void* p, std::size_t stride, std::size_t n);

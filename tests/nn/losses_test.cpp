@@ -188,29 +188,30 @@ TEST(Losses, GradientsOfTheSecondOrder) {
            nn::cross_entropy<nn::Reduction::none>(x, mu::tensor<std::int64_t, 2>({2, 0}), {.label_smoothing = 0.3});
   };
   EXPECT_TRUE(gradcheck(of_rows, data<2, 3>(7), data<2, 3>(8)));
-  // The gradient of each row's loss, the weights being one for all: softmax - one_hot, times the row.
-  TEST(Losses, UnderVmap) {
-    const auto x = mu::from<batch, 5>(uniform(1, rows * 5), batch = rows);
-    const auto w = mu::eye<double, 5, 5>().to<float>();
-    const auto each = mu::vmap([&](const auto& row, const auto& label) {
-      return mu::value_and_grad([&](const auto& p) { return nn::cross_entropy(mu::matmul(row, p), label); })(w);
-    })(x, labels());
-    static_assert(std::same_as<decltype(each.grad), mu::Tensor<float, batch, 5, 5>>);
-    const Ref g = row_gradients(ref(x), ref(labels()));
-    EXPECT_TRUE(close(each.value, row_losses(ref(x), ref(labels()))));
-    EXPECT_TRUE(close(each.grad, generate({rows, 5, 5}, [&](const Index& i) { return ref(x).at({i[0], i[1]}) * g.at({i[0], i[2]}); })));
-    const auto squares = mu::vmap([&](const auto& row) {
-      return std::tuple{nn::mse(row, mu::zeros<5>()), nn::mse<nn::Reduction::sum>(row, row)};
-    })(x);
-    EXPECT_TRUE(close(std::get<0>(squares), mean(map(ref(x), [](double v) { return v * v; }), {1})));
-    EXPECT_TRUE(close(std::get<1>(squares), full({rows}, 0)));
-    EXPECT_TRUE(has(text_of_error<mu::Error>([&] {
-                      (void)mu::vmap([](const auto& l, const auto& y) { return nn::cross_entropy(l, y, {.ignore_index = 1}); })(x,
-                                                                                                                                labels());
-                    }),
-                    {"[cross_entropy] inside vmap a mean has neither weights nor an ignore_index"}));
-    const auto grid = mu::from<2, 3, 5>(uniform(1, 30, -3, 3));
-    const auto of_grid =
-        mu::vmap([](const auto& l, const auto& y) { return nn::cross_entropy(l, y); })(grid, mu::from<2, 3>(integers(2, 6, 5)));
-    EXPECT_TRUE(close(of_grid, mean(ref(nn::cross_entropy<nn::Reduction::none>(grid, mu::from<2, 3>(integers(2, 6, 5)))), {1})));
-  }
+}
+
+// The gradient of each row's loss, the weights being one for all: softmax - one_hot, times the row.
+TEST(Losses, UnderVmap) {
+  const auto x = mu::from<batch, 5>(uniform(1, rows * 5), batch = rows);
+  const auto w = mu::eye<double, 5, 5>().to<float>();
+  const auto each = mu::vmap([&](const auto& row, const auto& label) {
+    return mu::value_and_grad([&](const auto& p) { return nn::cross_entropy(mu::matmul(row, p), label); })(w);
+  })(x, labels());
+  static_assert(std::same_as<decltype(each.grad), mu::Tensor<float, batch, 5, 5>>);
+  const Ref g = row_gradients(ref(x), ref(labels()));
+  EXPECT_TRUE(close(each.value, row_losses(ref(x), ref(labels()))));
+  EXPECT_TRUE(close(each.grad, generate({rows, 5, 5}, [&](const Index& i) { return ref(x).at({i[0], i[1]}) * g.at({i[0], i[2]}); })));
+  const auto squares = mu::vmap([&](const auto& row) {
+    return std::tuple{nn::mse(row, mu::zeros<5>()), nn::mse<nn::Reduction::sum>(row, row)};
+  })(x);
+  EXPECT_TRUE(close(std::get<0>(squares), mean(map(ref(x), [](double v) { return v * v; }), {1})));
+  EXPECT_TRUE(close(std::get<1>(squares), full({rows}, 0)));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] {
+                    (void)mu::vmap([](const auto& l, const auto& y) { return nn::cross_entropy(l, y, {.ignore_index = 1}); })(x, labels());
+                  }),
+                  {"[cross_entropy] inside vmap a mean has neither weights nor an ignore_index"}));
+  const auto grid = mu::from<2, 3, 5>(uniform(1, 30, -3, 3));
+  const auto of_grid =
+      mu::vmap([](const auto& l, const auto& y) { return nn::cross_entropy(l, y); })(grid, mu::from<2, 3>(integers(2, 6, 5)));
+  EXPECT_TRUE(close(of_grid, mean(ref(nn::cross_entropy<nn::Reduction::none>(grid, mu::from<2, 3>(integers(2, 6, 5)))), {1})));
+}

@@ -26,8 +26,8 @@ inline dtype type_of(unsigned seed) {
 }
 
 /// One random expression over few leaves of sizes that broadcast, with everything that shares, views, reduces or reads along the way.
-/// `split`: each value is evaluated as soon as it is made. Of every 64th seed the matrices are larger, for kernels of large products; long
-/// lines aren't summed then, because a sum's grouping may hang on where its operand is.
+/// `split`: each value is evaluated as soon as it is made. Of every 64th seed the matrices are larger, for kernels of large products and
+/// for sums that are more than a tile.
 class RandomExpression {
  public:
   explicit RandomExpression(unsigned seed, bool split = false)
@@ -127,11 +127,18 @@ class RandomExpression {
 
   void reduce(const Array& a, const Array& b, bool to_sizes) {
     const Array body = to_sizes ? add(a, b) : mul(sub(a, b), a);
-    if (!body.rank() || large()) return;
+    if (!body.rank()) return;
     const bool pending = is_pending(body);
-    const Array made = to_sizes ? sum_to(body, a.sizes()) : pick(2) ? sum(body, 1, pick(2)) : max(body, 1, false);
+    const unsigned last = 1u << (body.rank() - 1), all = 2 * last - 1;
+    const Array made = to_sizes ? sum_to(body, a.sizes()) : pick(2) ? sum_over(body, pick(3), last, all) : max(body, 1, false);
     count(Part::body, pending && is_pending(body) && refs_of(node_of(body)) == 1 && is_buffer(node_of(made)));
     push(cast(made, type_));
+  }
+
+  Array sum_over(const Array& body, unsigned which, unsigned last, unsigned all) {
+    if (which == 0) return sum(body, 1, pick(2));
+    const Array some = sum(body, which == 1 ? last : all, which == 1);
+    return which == 1 ? some : mul(some, literal(is_float(type_) ? 0.001 : 1, some.type()));
   }
 
   // What lies between two values that are both needed may be written in one pass.
@@ -147,7 +154,7 @@ class RandomExpression {
 
   // Operators for the lines along the last axis, before and after which pointwise ops stand.
   void normalized(const Array& a, const Array& b) {
-    if (!is_float(type_) || !a.rank() || large()) return;
+    if (!is_float(type_) || !a.rank()) return;
     const Array x = bounded(add(a, b));
     const unsigned last = x.rank() - 1;
     const bool pending = is_pending(x), lines = x.rank() == 2 && x.sizes()[1] == columns_ && pick(2);

@@ -51,7 +51,25 @@ bool store_shared(const Program& p) {
   return true;
 }
 
-void linearise(Program& p, Node* n) {
+// Is an operand read against the order in which it lies, which takes long where it is more than the cache holds?
+bool turned(const Program& p, const Node* n) {
+  constexpr std::int64_t cached = 1 << 15;
+  if (n->count <= cached) return false;
+  for (unsigned k = 0; k < p.n_in; ++k) {
+    const Node* in = p.in[k];
+    if (in->count != n->count || in->contiguous || !is_buffer(in)) continue;
+    std::int64_t outer = 0;
+    for (unsigned i = 0; i < in->sizes.rank; ++i) {
+      if (in->sizes[i] == 1 || in->stride[i] == 0) continue;
+      if (outer != 0 && in->stride[i] > outer) return true;
+      outer = in->stride[i];
+    }
+  }
+  return false;
+}
+
+// `ordered`: the fold's bits depend on the order, which is that of the operand written out; so a backend may not choose a better one.
+void linearise(Program& p, Node* n, bool ordered) {
   if (capturing()) capture::settle_older(n);
   for (int round = 0; round < 3; ++round) {  // storing shared values may add inputs
     p.begin(n->device);
@@ -63,7 +81,8 @@ void linearise(Program& p, Node* n) {
     }
     if (round == 0 && p.n_inst && store_shared(p)) continue;
     if (p.unready) make_inputs_strided(p);
-    return;
+    if (!ordered || p.n_inst == 0 || !turned(p, n)) return;
+    compute_locked(n);
   }
   if (p.overflow) fail<PluginError>("[reduce] {} takes no program of one input", n->device->name);
 }
@@ -77,7 +96,8 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
   Space space;
   mu_tensor view[Program::most_in + 1];
   std::unique_lock lock(evaluation_lock);
-  linearise(p, n);
+  const bool adds = kind == MU_REDUCE_SUM || kind == MU_REDUCE_PROD;
+  linearise(p, n, adds && is_float(n->type));
   const unsigned all = (1u << n->sizes.rank) - 1;
   mu_tensor& out = view[p.n_in];
   if ((axes & all) == all && fill_flat(p, n->count, n->device, view)) {
@@ -96,7 +116,6 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
     }
   }
   view_memory(out, node_of(made)->block, 0);
-  const bool adds = kind == MU_REDUCE_SUM || kind == MU_REDUCE_PROD;
   const dtype acc = adds ? sum_type(n->type) : n->type;
   const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, acc, view);
   if (!plan->plan) {
