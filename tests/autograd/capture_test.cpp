@@ -3,10 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -425,89 +422,6 @@ TEST(Capture, Moves) {
   EXPECT_EQ(b(mu::tensor<1>({4})).to_vector(), (std::vector<float>{8}));
   auto c = mu::capture([n = 3.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
   (void)c;
-}
-
-// A fake device's counters of graphs, of launches, and of updates; the last two tell one for each replay.
-struct GraphCounts {
-  long graphs = 0, launches = 0, updates = 0;
-};
-GraphCounts graph_counts() {
-  GraphCounts c;
-  for (const mu::PluginMessage& m : mu::plugin_messages()) {
-    int device = 0;
-    std::sscanf(m.text, "fakegpu:%d graph %ld:", &device, &c.graphs);
-    std::sscanf(m.text, "fakegpu:%d launch %ld:", &device, &c.launches);
-    std::sscanf(m.text, "fakegpu:%d update %ld:", &device, &c.updates);
-  }
-  return c;
-}
-bool on_fake() { return std::string(mu::default_device().name()).starts_with("fakegpu"); }
-bool is_set(const char* name, const char* value) {
-  const char* set = std::getenv(name);
-  return set && std::string(set) == value;
-}
-bool with_graphs() { return on_fake() && !is_set("MUSHIN_FAKEGPU_GRAPHS", "0") && !std::getenv("MUSHIN_FAKEGPU_UNSAFE"); }
-
-TEST(CaptureGraph, AReplayIsOneLaunchOfWhatWasMadeOnce) {
-  if (!on_fake()) GTEST_SKIP();
-  Regression r;
-  auto step = mu::capture([&r](const auto& x, const auto& y) { return r.step(x, y); }, batch(0), targets(0));
-  const auto x = batch(1);
-  const auto y = targets(1);
-  const GraphCounts before = graph_counts();
-  step(x, y);
-  const GraphCounts first = graph_counts();
-  EXPECT_EQ(first.graphs - before.graphs, with_graphs());
-  for (int i = 0; i < 5; ++i) step(x, y);
-  const GraphCounts same = graph_counts();
-  EXPECT_EQ(same.launches - before.launches, with_graphs() ? 6 : 0);
-  EXPECT_EQ(same.graphs, first.graphs);
-  EXPECT_EQ(same.updates, first.updates) << "nothing has moved";
-  step(batch(2), targets(2));
-  const GraphCounts moved = graph_counts();
-  const bool follows = !is_set("MUSHIN_FAKEGPU_UPDATES", "0");
-  EXPECT_EQ(moved.updates - same.updates, with_graphs() && follows);
-  EXPECT_EQ(moved.graphs - same.graphs, with_graphs() && !follows);
-  EXPECT_EQ(moved.launches - same.launches, with_graphs());
-}
-
-// The fake counts anew when the text of a fault changes.
-class Fault {
- public:
-  Fault(const char* key, int nth) : name_("MUSHIN_FAKEGPU_" + (key + ("_" + std::string(mu::default_device().name()).substr(8)))) {
-    static int count = 0;
-    setenv(name_.c_str(), (std::to_string(nth) + " for the fault " + std::to_string(++count)).c_str(), 1);
-  }
-  ~Fault() { unsetenv(name_.c_str()); }
-
- private:
-  std::string name_;
-};
-
-TEST(CaptureGraph, FailuresAreToldAndTheNextReplayGoesOn) {
-  if (!with_graphs()) GTEST_SKIP();
-  const auto f = [](const auto& x) { return mu::matmul(x, x) + 1; };
-  const auto x = mu::reshape<4, 4>(mu::linspace<16>(-1.0f, 1.0f));
-  const auto want = f(x).to_vector();
-  auto step = mu::capture(f, x);
-  {
-    const Fault fault("FAIL_GRAPH", 1);
-    EXPECT_TRUE(throws<mu::PluginError>([&] { step(x); }, "[replay]"));
-  }
-  EXPECT_EQ(step(x).to_vector(), want) << "the graph is made again";
-  {
-    const Fault fault("FAIL_LAUNCH", 3);
-    EXPECT_EQ(step(x).to_vector(), want);
-    EXPECT_EQ(step(x).to_vector(), want);
-    const auto wrong = step(x);
-    EXPECT_TRUE(throws<mu::PluginError>([&] { wrong.to_vector(); }, "the launch that was to fail"));
-  }
-  EXPECT_TRUE(throws<mu::PluginError>([&] { mu::synchronize(mu::default_device()); }, "the launch that was to fail"));
-  {
-    const Fault fault("OOM_RUN", 1);
-    EXPECT_EQ(step(x).to_vector(), want) << "tried again";
-  }
-  EXPECT_EQ(step(x).to_vector(), want);
 }
 
 }  // namespace
