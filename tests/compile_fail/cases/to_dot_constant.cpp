@@ -1,8 +1,8 @@
 // layer: autograd
 // expect: [to_dot] of a constant: z was not made from any variable
-#include <sstream>
-
 #include "mushin/autograd.hpp"
+
+#include <sstream>
 
 namespace mu = mushin;
 
