@@ -269,11 +269,46 @@ def layers():
     layer("attention_causal", stirred(Attention(later)), torch.randn(2, 4, 8), torch.randn(2, 4, 8), torch.randn(2, 4, 8))
 
 
+def recurrent(name, module, *inputs):
+    """Outputs and last states (`y0`, …), and the gradients of the sum over them of sum(g_i * output_i)."""
+    with torch.no_grad():
+        for v in module.parameters():
+            v.mul_(1.5)
+    for key, v in module.state_dict().items():
+        keep(f"{name}/{key}", v)
+    leaves = [v.clone().requires_grad_() for v in inputs]
+    x, states = leaves[0], leaves[1:]
+    lstm = isinstance(module, (torch.nn.LSTM, torch.nn.LSTMCell))
+    y = module(x, tuple(states) if lstm else states[0]) if states else module(x)
+    flat = [y] if torch.is_tensor(y) else [v for part in y for v in ([part] if torch.is_tensor(part) else part)]
+    cotangents = [torch.randn(v.shape) for v in flat]
+    torch.autograd.backward(flat, cotangents)
+    for i, (v, g) in enumerate(zip(flat, cotangents)):
+        keep(f"{name}/y{i}", v)
+        keep(f"{name}/g{i}", g)
+    for i, (leaf, given) in enumerate(zip(leaves, inputs)):
+        keep(f"{name}/x{i}", given)
+        keep(f"{name}/dx{i}", leaf.grad)
+    for key, v in module.named_parameters():
+        keep(f"{name}/d_{key}", v.grad)
+
+
+def recurrent_layers():
+    nn = torch.nn
+    x = torch.randn(3, 5, 4)
+    for kind, states in [("RNN", 1), ("GRU", 1), ("LSTM", 2)]:
+        name = kind.lower()
+        recurrent(name, getattr(nn, kind)(4, 6, batch_first=True), x)
+        recurrent(f"{name}_deep", getattr(nn, kind)(4, 6, num_layers=2, batch_first=True), x, *torch.randn(states, 2, 3, 6))
+        recurrent(f"{name}_cell", getattr(nn, kind + "Cell")(4, 6), x[:, 0], *torch.randn(states, 3, 6))
+
+
 activations()
 losses()
 optimizers()
 schedules()
 layers()
+recurrent_layers()
 path = Path(__file__).with_name("reference.safetensors")
 save_file(out, path, metadata={"torch": torch.__version__})
 print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")

@@ -67,6 +67,58 @@ void with_state(const std::string& name, Layer l, const X&... inputs) {
   layer(name, l, inputs...);
 }
 
+/// A result, or several, as a tuple.
+template <class... Y>
+std::tuple<Y...> all(std::tuple<Y...> parts) {
+  return parts;
+}
+template <mu::TensorLike Y>
+std::tuple<Y> all(Y y) {
+  return {std::move(y)};
+}
+
+/// Whether each of a tuple is PyTorch's; `what` is followed by its number.
+template <class... V>
+void expect_torch(const std::tuple<V...>& values, const std::string& what, double relative = 2e-5, double absolute = 1e-6) {
+  int i = 0;
+  const auto check = [&](const auto& v) { EXPECT_TRUE(as_torch(v, what + std::to_string(i++), relative, absolute)); };
+  std::apply([&](const auto&... v) { (check(v), ...); }, values);
+}
+/// The sum of all elements, weighted by the cotangents of the file.
+template <class... Y>
+auto weighted(const std::tuple<Y...>& parts, const std::string& name) {
+  int i = 0;
+  const auto sum = [&]<class V>(const V& y) {
+    return mu::sum(y * mu::value_of<V>{torch_file().read((name + "/g" + std::to_string(i++)).c_str())});
+  };
+  const auto sums = std::apply([&](const auto&... y) { return std::tuple{sum(y)...}; }, parts);  // braces: in this order
+  return std::apply([](const auto&... each) { return (each + ...); }, sums);
+}
+
+/// inputs: the sequence, or the step, and the states before.
+template <class Layer, class... X>
+void recurrent(const std::string& name, const Layer& l, const X&... inputs) {
+  SCOPED_TRACE(name);
+  load(name, l);
+  const auto run = [&](const auto&... x) {
+    const auto y = all(l(x...));
+    expect_torch(y, name + "/y");
+    weighted(y, name).backward();
+    expect_torch(std::tuple{x.grad()...}, name + "/dx", 1e-4, 1e-5);
+  };
+  run(mu::variable(inputs)...);
+  const auto parameters = nn::parameters(l);
+  for (const auto& p : parameters) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 1e-5));
+  expect_torch(all(nn::freeze(l)(inputs...)), name + "/y");
+}
+
+template <class Layer, class Deep, class Cell, class... States>
+void recurrent_family(const std::string& name, const States&... states) {
+  recurrent(name, Layer{}, given<3, 5, 4>(name + "/x0"));
+  recurrent(name + "_deep", Deep{}, given<3, 5, 4>(name + "_deep/x0"), given<2, 3, 6>(name + "_deep/" + states)...);
+  recurrent(name + "_cell", Cell{}, given<3, 4>(name + "_cell/x0"), given<3, 6>(name + "_cell/" + states)...);
+}
+
 }  // namespace
 
 TEST(Parity, Normalization) {
@@ -98,6 +150,13 @@ TEST(Parity, Attention) {
   layer("attention_causal", causal, given<2, 4, 8>(x("_causal/x0")), given<2, 4, 8>(x("_causal/x1")), given<2, 4, 8>(x("_causal/x2")));
   for (const auto& p : nn::parameters(causal.attention))
     EXPECT_TRUE(as_torch(p.leaf.grad(), "attention_causal/d_" + p.name, 1e-4, 1e-5)) << p.name;
+}
+
+TEST(Parity, Recurrent) {
+  const std::string x1 = "x1", x2 = "x2";
+  recurrent_family<nn::RNN<4, 6>, nn::RNN<4, 6, 2>, nn::RNNCell<4, 6>>("rnn", x1);
+  recurrent_family<nn::GRU<4, 6>, nn::GRU<4, 6, 2>, nn::GRUCell<4, 6>>("gru", x1);
+  recurrent_family<nn::LSTM<4, 6>, nn::LSTM<4, 6, 2>, nn::LSTMCell<4, 6>>("lstm", x1, x2);
 }
 
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {

@@ -13,5 +13,6 @@
 #include "mushin/nn/module.hpp"
 #include "mushin/nn/optimizers.hpp"
 #include "mushin/nn/progress.hpp"
+#include "mushin/nn/recurrent.hpp"
 #include "mushin/nn/schedules.hpp"
 #include "mushin/nn/sequential.hpp"
