@@ -1,5 +1,5 @@
 """generate.py: writes reference.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder, and
-network.safetensors, the state_dict of a network as PyTorch's users save it.
+network.safetensors and lstm.safetensors, the state_dicts of networks as PyTorch's users save them.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
 tests only read it.
@@ -300,6 +300,10 @@ def recurrent_layers():
         name = kind.lower()
         recurrent(name, getattr(nn, kind)(4, 6, batch_first=True), x)
         recurrent(f"{name}_deep", getattr(nn, kind)(4, 6, num_layers=2, batch_first=True), x, *torch.randn(states, 2, 3, 6))
+        if kind == "LSTM":
+            deep = nn.LSTM(4, 6, num_layers=2, batch_first=True)
+            deep.load_state_dict({key: out[f"lstm_deep/{key}"] for key in deep.state_dict()})
+            save_file(deep.state_dict(), Path(__file__).with_name("lstm.safetensors"))
         recurrent(f"{name}_cell", getattr(nn, kind + "Cell")(4, 6), x[:, 0], *torch.randn(states, 3, 6))
 
 

@@ -119,6 +119,20 @@ void recurrent_family(const std::string& name, const States&... states) {
   recurrent(name + "_cell", Cell{}, given<3, 4>(name + "_cell/x0"), given<3, 6>(name + "_cell/" + states)...);
 }
 
+/// Saves the state of `net` and compares it with a file of PyTorch's, name by name.
+void expect_saved_alike(const auto& net, const char* file) {
+  const Folder folder;
+  nn::save(net, folder / "saved");
+  const auto theirs = mu::load_safetensors(file), ours = mu::load_safetensors(folder / "saved");
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    const char* name = theirs[i].name;
+    ASSERT_TRUE(ours.contains(name)) << name;
+    EXPECT_EQ(ours.read(name).type(), theirs.read(name).type()) << name;
+    EXPECT_TRUE(equal(ours.read(name), ref(theirs.read(name)))) << name;
+  }
+}
+
 }  // namespace
 
 TEST(Parity, Normalization) {
@@ -160,18 +174,18 @@ TEST(Parity, Recurrent) {
 }
 
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {
-  const Folder folder;
   Network network;
   nn::load(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
   nn::eval(network);
   EXPECT_TRUE(as_torch(network.net(given<4, 6>("network/x")), "network/y"));
-  nn::save(network.net, folder / "saved");
-  const auto theirs = mu::load_safetensors(MUSHIN_PARITY_FOLDER "/network.safetensors"), ours = mu::load_safetensors(folder / "saved");
-  ASSERT_EQ(ours.size(), theirs.size());
-  for (std::size_t i = 0; i < theirs.size(); ++i) {
-    const char* name = theirs[i].name;
-    ASSERT_TRUE(ours.contains(name)) << name;
-    EXPECT_EQ(ours.read(name).type(), theirs.read(name).type()) << name;
-    EXPECT_TRUE(equal(ours.read(name), ref(theirs.read(name)))) << name;
-  }
+  expect_saved_alike(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
+}
+
+TEST(Parity, AStateOfAnLstmLoadsAndIsSavedAlike) {
+  nn::LSTM<4, 6, 2> lstm;
+  nn::load(lstm, MUSHIN_PARITY_FOLDER "/lstm.safetensors");
+  const auto [y, h, c] = lstm(given<3, 5, 4>("lstm_deep/x0"), given<2, 3, 6>("lstm_deep/x1"), given<2, 3, 6>("lstm_deep/x2"));
+  EXPECT_TRUE(as_torch(y, "lstm_deep/y0"));
+  EXPECT_TRUE(as_torch(c, "lstm_deep/y2"));
+  expect_saved_alike(lstm, MUSHIN_PARITY_FOLDER "/lstm.safetensors");
 }

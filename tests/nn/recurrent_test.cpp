@@ -1,0 +1,153 @@
+// Sequence layers and their cells: one against the other, gradients against differences, lengths that the run knows. (Values are compared
+// with PyTorch's in tests/parity.)
+#include "mushin/nn/recurrent.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "mushin/nn.hpp"
+#include "support/files.hpp"
+#include "support/gradcheck.hpp"
+#include "support/matchers.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+namespace {
+
+inline constexpr mu::Dim<"batch"> batch;
+inline constexpr mu::Dim<"time"> steps;
+
+void share(const nn::Parameters& from, const nn::Parameters& to) {
+  ASSERT_EQ(from.size(), to.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    EXPECT_EQ(from[i].name, to[i].name + "_l0");
+    to[i].leaf.alias().set(from[i].leaf.traced().value());
+  }
+}
+
+/// The layer's outputs and parameters' gradients are those of the cell, step by step. `states`: what the first step begins with.
+template <class Layer, class Cell, class... States>
+void same_as_steps(const States&... states) {
+  const Layer layer;
+  const Cell cell;
+  share(nn::parameters(layer), nn::parameters(cell));
+  const auto x = data<3, 5, 2>(1);
+  const auto all = layer(x, mu::unsqueeze<0>(states)...);
+  const auto& y = std::get<0>(all);
+  mu::sum(y * y).backward();
+  auto now = std::tuple{mu::Traced<double, 3, 4>{states}...};
+  mu::Traced<double> loss{mu::zeros<double>()};
+  for (std::int64_t t = 0; t < 5; ++t) {
+    now = std::apply([&](const auto&... s) { return std::tuple{cell(mu::at<1>(x, t), s...)}; }, now);
+    EXPECT_TRUE(close(mu::at<1>(y, t).value(), ref(std::get<0>(now).value()), 1e-12)) << t;
+    loss = loss + mu::sum(std::get<0>(now) * std::get<0>(now));
+  }
+  loss.backward();
+  EXPECT_TRUE(close(mu::at<0>(std::get<1>(all), 0).value(), ref(std::get<0>(now).value()), 1e-12));
+  const auto ours = nn::parameters(layer), theirs = nn::parameters(cell);
+  for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_TRUE(close(ref(ours[i].leaf.grad()), ref(theirs[i].leaf.grad()), 1e-10)) << i;
+}
+
+}  // namespace
+
+TEST(Recurrent, ALayerIsItsCellStepAfterStep) {
+  const auto h = data<3, 4>(2), c = data<3, 4>(3);
+  same_as_steps<nn::RNN<2, 4, 1, double>, nn::RNNCell<2, 4, double>>(h);
+  same_as_steps<nn::GRU<2, 4, 1, double>, nn::GRUCell<2, 4, double>>(h);
+  same_as_steps<nn::LSTM<2, 4, 1, double>, nn::LSTMCell<2, 4, double>>(h, c);
+}
+
+TEST(Recurrent, WithoutAStateItBeginsFromZeros) {
+  const auto x = data<3, 5, 2>(4);
+  const auto zeros = mu::zeros<double, 2, 3, 4>();
+  const nn::LSTM<2, 4, 2, double> lstm;
+  const nn::GRU<2, 4, 2, double> gru;
+  const nn::RNN<2, 4, 2, double> rnn;
+  EXPECT_TRUE(close(std::get<2>(lstm(x)), ref(std::get<2>(lstm(x, zeros, zeros))), 1e-14));
+  EXPECT_TRUE(close(std::get<1>(gru(x)), ref(std::get<1>(gru(x, zeros))), 1e-14));
+  EXPECT_TRUE(close(std::get<1>(rnn(x)), ref(std::get<1>(rnn(x, zeros))), 1e-14));
+}
+
+TEST(Recurrent, GradientsOfTheSecondOrder) {
+  // Of constants gradcheck wants constants.
+  const auto call = []<class... X>(const auto& layer, const X&... x) {
+    if constexpr ((mu::Constant<X> && ...))
+      return nn::freeze(layer)(x...);
+    else
+      return layer(x...);
+  };
+  const nn::LSTMCell<2, 3, double> cell;
+  const auto both = [&](const auto&... x) {
+    const auto [h, c] = call(cell, x...);
+    return mu::concat<0>(h, c);
+  };
+  EXPECT_TRUE(gradcheck(both, data<2, 2>(5), data<2, 3>(6), data<2, 3>(7)));
+  const nn::GRU<2, 2, 1, double> gru;
+  EXPECT_TRUE(gradcheck([&](const auto&... x) { return std::get<0>(call(gru, x...)); }, data<1, 3, 2>(8), data<1, 1, 2>(9)));
+}
+
+TEST(Recurrent, TheRunMayKnowTheLength) {
+  const nn::LSTM<2, 4, 2, double> lstm;
+  const auto x = data<3, 7, 2>(10);
+  const auto named = mu::from<batch, steps, 2>(ref(x).values, batch = 3, steps = 7);
+  const auto [y, h, c] = lstm(named);
+  static_assert(std::same_as<decltype(y), const mu::Traced<double, batch, steps, 4>>);
+  static_assert(std::same_as<decltype(c), const mu::Traced<double, 2, batch, 4>>);
+  EXPECT_TRUE(equal(y, ref(std::get<0>(lstm(x)))));
+  const auto begin = lstm(mu::slice<1>(named, 0, 3));  // in two parts, the second from where the first ended
+  const auto end = lstm(mu::slice<1>(named, 3, 7), std::get<1>(begin), std::get<2>(begin));
+  EXPECT_TRUE(close(std::get<1>(end), ref(h), 1e-14));
+  EXPECT_TRUE(close(std::get<2>(end), ref(c), 1e-14));
+}
+
+TEST(Recurrent, SizesThatOnlyTheRunKnowsAreChecked) {
+  const nn::GRU<2, 4> gru;
+  const auto none = mu::zeros<batch, steps, 2>(batch = 3, steps = 0);
+  const auto x = mu::zeros<batch, steps, 2>(batch = 3, steps = 2);
+  const auto state = mu::zeros<1, batch, 4>(batch = 5);
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)gru(none); }), {"[GRU]", "one step at least"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)gru(x, state); }), {"[GRU]", "(1, 5, 4)", "3"}));
+  const nn::GRUCell<2, 4> cell;
+  const auto before = mu::zeros<batch, 4>(batch = 5);
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)cell(mu::at<1>(x, 0), before); }), {"[GRUCell]", "(5, 4)", "3"}));
+}
+
+TEST(Recurrent, BeginsAsPyTorchDoes) {
+  mu::manual_seed(5);
+  const nn::LSTM<3, 64, 2> lstm;
+  const auto parameters = nn::parameters(lstm);
+  ASSERT_EQ(parameters.size(), 8u);
+  EXPECT_EQ(parameters[4].name, "weight_ih_l1");
+  EXPECT_EQ(ref(lstm.weight_ih<1>()).shape, (std::vector<std::int64_t>{256, 64}));
+  EXPECT_TRUE(equal(lstm.bias_hh<1>(), ref(parameters[7].leaf.traced().value())));
+  for (const auto& p : parameters) {
+    const auto values = ref(p.leaf.traced().value()).values;
+    const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+    EXPECT_TRUE(*least >= -0.125 && *least < -0.115) << p.name << *least;
+    EXPECT_TRUE(*greatest <= 0.125 && *greatest > 0.115) << p.name << *greatest;
+  }
+}
+
+TEST(Recurrent, FrozenItRecordsNothingAndACopyIsOfItsOwn) {
+  nn::GRU<2, 4, 2> gru;
+  const auto x = mu::randn<3, 5, 2>();
+  const auto nodes = mu::core::graph_node_count();
+  const auto [y, h] = nn::freeze(gru)(x);
+  static_assert(std::same_as<decltype(h), const mu::Tensor<float, 2, 3, 4>>);
+  EXPECT_EQ(mu::core::graph_node_count(), nodes);
+  const auto copy = nn::clone(gru);
+  nn::parameters(gru)[5].leaf.alias().set(mu::zeros<12, 4>().raw());
+  EXPECT_TRUE(equal(std::get<0>(copy(x)), ref(y)));
+  EXPECT_FALSE(equal(std::get<0>(gru(x)), ref(y)));
+}
+
+TEST(Recurrent, ACapturedPassIsReplayed) {
+  const nn::LSTM<2, 4> lstm;
+  const auto f = [&](const auto& x) { return std::get<0>(lstm(x)); };
+  const auto a = mu::randn<3, 5, 2>(), b = mu::randn<3, 5, 2>();
+  auto captured = mu::capture(f, a);
+  EXPECT_TRUE(close(captured(b), ref(f(b)), 1e-6));
+}
