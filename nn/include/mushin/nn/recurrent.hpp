@@ -19,7 +19,7 @@ constexpr std::int64_t gates(Gating g) { return g == Gating::rnn ? 1 : g == Gati
 
 /// Empty: zeros. `cell` is of an LSTM alone.
 struct RecurrentState {
-  core::Traced hidden, cell;
+  core::Traced hidden{}, cell{};
 };
 struct RecurrentRun {
   core::Traced outputs;
@@ -192,7 +192,7 @@ template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
 struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers> {
   MUSHIN_NN_RULE_RECURRENT("RNN");
   MUSHIN_NN_RULE_LAYERS("RNN");
-  using detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers>::RecurrentLayers;
+  using detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {
@@ -208,7 +208,7 @@ template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
 struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers> {
   MUSHIN_NN_RULE_RECURRENT("GRU");
   MUSHIN_NN_RULE_LAYERS("GRU");
-  using detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers>::RecurrentLayers;
+  using detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {
@@ -224,7 +224,7 @@ template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
 struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers> {
   MUSHIN_NN_RULE_RECURRENT("LSTM");
   MUSHIN_NN_RULE_LAYERS("LSTM");
-  using detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers>::RecurrentLayers;
+  using detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {
