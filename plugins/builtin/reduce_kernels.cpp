@@ -169,7 +169,8 @@ void rows(void* accv, const void* pv, size_t stride, size_t count, size_t n) {
 
 template <class F, class D, class T>
 HWY_INLINE hn::Vec<D> first(D t, const T* p, size_t n) {
-#if HWY_MEM_OPS_MIGHT_FAULT
+// Vectors of one lane load it in any case.
+#if HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_SCALAR
   HWY_ALIGN T some[HWY_MAX_BYTES / sizeof(T)];
   hn::Store(hn::Set(t, T{F::start}), t, some);
   for (size_t i = 0; i < n; ++i) some[i] = p[i];
