@@ -69,6 +69,9 @@ requires(I % 4 > 1) struct recurrent_parameter<T, Rows, In, Hidden, I> {
   using type = Variable<T, Rows>;
 };
 
+template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned I>
+using variable_of = typename recurrent_parameter<T, gates(G) * Hidden, In, Hidden, I>::type;
+
 /// Parameter `I` of a layer, which is a base of it.
 template <unsigned I, std::int64_t Hidden, class V>
 struct RecurrentParameter {
@@ -80,26 +83,42 @@ template <Gating G, class T, std::int64_t In, std::int64_t Hidden, class Indices
 struct RecurrentLayers;
 template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned... I>
 struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>>
-    : RecurrentParameter<I, Hidden, typename recurrent_parameter<T, gates(G) * Hidden, In, Hidden, I>::type>... {
+    : RecurrentParameter<I, Hidden, variable_of<G, T, In, Hidden, I>>... {
   static constexpr unsigned layers = sizeof...(I) / 4;
   template <unsigned K>
-  using variable_at = typename recurrent_parameter<T, gates(G) * Hidden, In, Hidden, K>::type;
+  using variable_at = variable_of<G, T, In, Hidden, K>;
 
   RecurrentLayers() = default;
   explicit RecurrentLayers(variable_at<I>... values) : RecurrentParameter<I, Hidden, variable_at<I>>{std::move(values)}... {}
 
   /// The parameters of layer `L`: `lstm.weight_ih<0>()` is weight_ih_l0 of the state.
   template <unsigned L = 0>
+  auto& weight_ih() {
+    return parameter<4 * L>();
+  }
+  template <unsigned L = 0>
   const auto& weight_ih() const {
     return parameter<4 * L>();
+  }
+  template <unsigned L = 0>
+  auto& weight_hh() {
+    return parameter<4 * L + 1>();
   }
   template <unsigned L = 0>
   const auto& weight_hh() const {
     return parameter<4 * L + 1>();
   }
   template <unsigned L = 0>
+  auto& bias_ih() {
+    return parameter<4 * L + 2>();
+  }
+  template <unsigned L = 0>
   const auto& bias_ih() const {
     return parameter<4 * L + 2>();
+  }
+  template <unsigned L = 0>
+  auto& bias_hh() {
+    return parameter<4 * L + 3>();
   }
   template <unsigned L = 0>
   const auto& bias_hh() const {
@@ -110,7 +129,7 @@ struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>>
   static constexpr void mushin_check_members() {}
   template <class Use>
   decltype(auto) mushin_members(Use&& use) {
-    return use(static_cast<RecurrentParameter<I, Hidden, variable_at<I>>&>(*this).value...);
+    return use(parameter<I>()...);
   }
   template <class Use>
   decltype(auto) mushin_members(Use&& use) const {
@@ -131,6 +150,10 @@ struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>>
   }
 
  private:
+  template <unsigned K>
+  variable_at<K>& parameter() {
+    return static_cast<RecurrentParameter<K, Hidden, variable_at<K>>&>(*this).value;
+  }
   template <unsigned K>
   const variable_at<K>& parameter() const {
     return static_cast<const RecurrentParameter<K, Hidden, variable_at<K>>&>(*this).value;
@@ -187,7 +210,7 @@ constexpr bool fits(Shape a, Shape b) {
 /// named or dyn; result: `auto [y, h] = rnn(x)` or rnn(x, h): the states of the last layer, (batch, time, Hidden), and the last state of
 /// each layer, (Layers, batch, Hidden). Each further layer is of the states of the one before. Parameters have the names and layouts of
 /// PyTorch (weight_ih_l0: (Hidden, In)) and begin uniform in ±1/sqrt(Hidden). ShapeError when there is no step, or sizes that only the
-/// run knows differ.
+/// run knows differ. Not under vmap: give it the whole batch.
 template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
 struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers> {
   MUSHIN_NN_RULE_RECURRENT("RNN");
@@ -236,7 +259,7 @@ struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Laye
 
 namespace detail {
 template <Gating G, class T, extent In, extent Hidden, unsigned I>
-using cell_parameter = typename recurrent_parameter<T, gates(G) * count_or_one(Hidden), count_or_one(In), count_or_one(Hidden), I>::type;
+using cell_parameter = variable_of<G, T, count_or_one(In), count_or_one(Hidden), I>;
 
 template <Gating G, extent Hidden, class Cell, class X, class... S>
 auto step(const Cell& cell, const X& x, const S&... state) {
