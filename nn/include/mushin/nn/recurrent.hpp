@@ -72,24 +72,35 @@ requires(I % 4 > 1) struct recurrent_parameter<T, Rows, In, Hidden, I> {
 template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned I>
 using variable_of = typename recurrent_parameter<T, gates(G) * Hidden, In, Hidden, I>::type;
 
-/// Parameter `I` of a layer, which is a base of it.
-template <unsigned I, std::int64_t Hidden, class V>
+/// Parameter `I` of the layers, of which it is a base.
+template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned I>
 struct RecurrentParameter {
-  V value = recurrent_variable<V>(Hidden);
+  using variable = variable_of<G, T, In, Hidden, I>;
+  variable value = recurrent_variable<variable>(Hidden);
 };
 
 /// Several layers, each of what the one before gives; their parameters are the module's own members.
 template <Gating G, class T, std::int64_t In, std::int64_t Hidden, class Indices>
 struct RecurrentLayers;
 template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned... I>
-struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>>
-    : RecurrentParameter<I, Hidden, variable_of<G, T, In, Hidden, I>>... {
-  static constexpr unsigned layers = sizeof...(I) / 4;
+struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>> : RecurrentParameter<G, T, In, Hidden, I>... {
+ private:
   template <unsigned K>
-  using variable_at = variable_of<G, T, In, Hidden, K>;
+  using parameter_at = RecurrentParameter<G, T, In, Hidden, K>;
+  template <unsigned K>
+  auto& parameter() {
+    return static_cast<parameter_at<K>&>(*this).value;
+  }
+  template <unsigned K>
+  const auto& parameter() const {
+    return static_cast<const parameter_at<K>&>(*this).value;
+  }
+
+ public:
+  static constexpr unsigned layers = sizeof...(I) / 4;
 
   RecurrentLayers() = default;
-  explicit RecurrentLayers(variable_at<I>... values) : RecurrentParameter<I, Hidden, variable_at<I>>{std::move(values)}... {}
+  explicit RecurrentLayers(typename parameter_at<I>::variable... values) : parameter_at<I>{std::move(values)}... {}
 
   /// The parameters of layer `L`: `lstm.weight_ih<0>()` is weight_ih_l0 of the state.
   template <unsigned L = 0>
@@ -147,16 +158,6 @@ struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>>
       return std::tuple{Outputs{std::move(r.outputs)}, State{std::move(r.last.hidden)}, State{std::move(r.last.cell)}};
     else
       return std::tuple{Outputs{std::move(r.outputs)}, State{std::move(r.last.hidden)}};
-  }
-
- private:
-  template <unsigned K>
-  variable_at<K>& parameter() {
-    return static_cast<RecurrentParameter<K, Hidden, variable_at<K>>&>(*this).value;
-  }
-  template <unsigned K>
-  const variable_at<K>& parameter() const {
-    return static_cast<const RecurrentParameter<K, Hidden, variable_at<K>>&>(*this).value;
   }
 };
 
