@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t part_size = 65536;    // elements folded into one partial result
 constexpr std::int64_t line_size = 4096;     // of which, elements added in lanes: few enough for each lane to keep its digits
+constexpr std::int64_t few_elements = 1024;  // longer rows are read faster one after the other than four at once
 constexpr std::int64_t column_block = 2048;  // columns whose results stay in the first-level cache
 
 // The iteration space by what happens to its axes: the innermost one, and the others, kept or reduced.
@@ -268,27 +269,18 @@ struct MapReduce final : mu_plan {
     });
   }
 
-  void sum_four(char* sums, const char* p, std::int64_t n) const {
-    alignas(16) char some[32];
-    const auto stride = static_cast<std::size_t>(n);
-    fold->sum4(sums, p, stride, static_cast<std::size_t>(least(n, line_size)));
-    for (std::int64_t at = line_size; at < n; at += line_size) {
-      fold->sum4(some, p + at * static_cast<std::int64_t>(bytes), stride, static_cast<std::size_t>(least(n - at, line_size)));
-      fold->rows[0](sums, some, 0, 1, 4);
-    }
-  }
-
   // Several rows at once where each is one result: four that are read in place, or as many as fill a tile. Returns the first not done.
   std::int64_t short_rows(const Run& bound, const Layout& l, char* to, std::int64_t b, std::int64_t e, Workspace& w) const {
     const std::int64_t n = l.inner;
     std::int64_t space, at;
     if (in_place(bound)) {
-      if (kind != 0 || is_arg || !fold->sum4) return b;
+      if (kind != 0 || is_arg || !fold->sum4 || n > few_elements) return b;
       const bool straight = out_type == acc_type && l.kept.rank == 1 && l.kept.out[0] == 1;
       for (; b + 4 <= e; b += 4) {
         alignas(16) char buffer[32];
         char* const sums = straight ? to + b * static_cast<std::int64_t>(bytes) : buffer;
-        sum_four(sums, bound.base(0) + b * n * static_cast<std::int64_t>(bytes), n);
+        fold->sum4(sums, bound.base(0) + b * n * static_cast<std::int64_t>(bytes), static_cast<std::size_t>(n),
+                   static_cast<std::size_t>(n));
         for (std::int64_t i = 0; i < 4 && !straight; ++i) {
           Value v;
           std::memcpy(&v, sums + i * static_cast<std::int64_t>(bytes), bytes);

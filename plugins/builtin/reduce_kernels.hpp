@@ -16,7 +16,7 @@ struct FoldTable {
   static constexpr std::size_t lane_bytes = 1024;
   /// acc[i] = acc[i] combined with p[i], p[i + stride], … (`rows` of them, one after the other), for i < n
   void (*rows[4])(void* acc, const void* p, std::size_t stride, std::size_t rows, std::size_t n);
-  /// Sums of four rows of p, read at once, which the prefetchers like. Null where there is none.
+  /// Sums of four rows of p, read at once, so that short ones wait less for each other. Null where there is none.
   void (*sum4)(void* sums, const void* p, std::size_t stride, std::size_t n);
   /// max, min: where a value of p is better than *best, that value and its index (first + position); the first of equals.
   void (*arg[2])(void* best, std::int64_t* index, const void* p, std::size_t n, std::int64_t first);
