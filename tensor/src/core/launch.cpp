@@ -52,8 +52,9 @@ mu_code Graph::capture_runs(const Contents& s, mu_error& err) {
   if (const mu_code code = t.capture_begin(device_->handle, nullptr, &err); code != MU_OK) return code;
   mu_code code = MU_OK;
   for (const Contents::Run& r : s.runs) {
-    mu_buffer* const workspace = r.plan->workspace ? workspace_->buffer : nullptr;
-    code = r.plan->run(r.plan->plan, nullptr, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in], workspace, 0, &err);
+    const Block* const w = r.plan->workspace ? workspace_ : nullptr;
+    code = r.plan->run(r.plan->plan, nullptr, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in], w ? w->buffer : nullptr,
+                       w ? w->begin : 0, &err);
     if (code != MU_OK) break;
   }
   mu_error ignored = no_error();
@@ -110,7 +111,9 @@ mu_code Graph::give(const Contents& s, mu_error& err) {
       if (!p.views.empty())
         if (const mu_code code = streams->before_use({p.buffer, p.begin, p.begin + p.bytes}, err); code != MU_OK) return code;
   if (streams && workspace_)
-    if (const mu_code code = streams->before_use({workspace_->buffer, 0, workspace_->bytes}, err); code != MU_OK) return code;
+    if (const mu_code code = streams->before_use({workspace_->buffer, workspace_->begin, workspace_->begin + workspace_->bytes}, err);
+        code != MU_OK)
+      return code;
   const mu_code code = device_->graph.launch(handle_, nullptr, &err);
   if (streams) streams->gave();
   return code;
