@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "mushin/autograd.hpp"
 #include "mushin/tensor/capture.hpp"
@@ -55,6 +56,27 @@ TEST(CaptureGraph, AReplayIsOneLaunchOfWhatWasMadeOnce) {
   EXPECT_EQ(moved.updates - same.updates, with_graphs() && follows);
   EXPECT_EQ(moved.graphs - same.graphs, with_graphs() && !follows);
   EXPECT_EQ(moved.launches - same.launches, with_graphs());
+}
+
+// The device scribbles into its workspace.
+TEST(CaptureGraph, AWorkspaceThatIsPartOfABufferLeavesTheOthersAlone) {
+  if (!on_fake()) GTEST_SKIP();
+  const auto held = mu::arange<458752>();        // 1.75 MiB: in what a larger test let go of
+  mu::core::evaluate(mu::randn<65536>().raw());  // let go of: what finds no memory of its size is cut from it
+  const auto base = mu::arange<6144>();
+  std::vector<mu::Tensor<float, 6144>> kept;
+  for (int i = 0; i < 8; ++i) mu::core::evaluate(kept.emplace_back(base * (static_cast<float>(i) + 0.5f)).raw());
+  ASSERT_GT(mu::memory_stats(mu::default_device()).fragmented, 0u);
+  const auto f = [](const auto& a) { return mu::matmul(a, mu::tanh(a)); };
+  const auto x = mu::randn<4, 4>();
+  const auto want = f(x).to_vector();
+  auto step = mu::capture(f, x);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(step(x).to_vector(), want);
+  for (int k = 0; k < 64; ++k) ASSERT_EQ(held(k), static_cast<float>(k));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const std::vector<float> values = kept[i].to_vector();
+    for (std::size_t k = 0; k < values.size(); ++k) ASSERT_EQ(values[k], static_cast<float>(k) * (static_cast<float>(i) + 0.5f)) << i;
+  }
 }
 
 // The fake counts anew when the text of a fault changes.

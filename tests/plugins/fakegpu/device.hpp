@@ -43,7 +43,7 @@ namespace fakegpu {
 
 /// The least that the boundary allows.
 inline constexpr std::uint32_t most_in = 12, most_out = 4, most_inst = 64;
-inline constexpr std::uint64_t workspace_bytes = 256;
+inline constexpr std::uint64_t workspace_bytes = 24 << 10;  // so much that the host may cut it from a larger buffer
 
 extern const mu_compute_table compute;
 
