@@ -111,6 +111,8 @@ typedef struct mu_op {
 #define MU_OP_GATHER 7
 #define MU_OP_SCATTER_ADD 8
 #define MU_OP_REORDER 9
+#define MU_OP_CONV 64
+#define MU_OP_POOL 67
 #define MU_OP_SOFTMAX 72
 #define MU_OP_NORMALIZE 73
 #define MU_OP_SORT 90
@@ -193,6 +195,48 @@ typedef struct mu_op_scatter_add {
 
 /* in[0] to out[0], of equal dims and one element type: from a layout of the device to strides, or from strides to a layout. */
 typedef struct mu_op_reorder { mu_op h; } mu_op_reorder;
+
+#define MU_CONV_FORWARD 0          /* in: x, w, e…      out: y                                                 */
+#define MU_CONV_BACKWARD_DATA 1    /* in: dy, w, e…     out: dx; as a forward op a transposed convolution      */
+#define MU_CONV_BACKWARD_WEIGHTS 2 /* in: x, dy         out: dw                                                */
+/* Cross-correlation over 1, 2 or 3 axes. x: (batch, channels, sizes…), w: (outputs, channels / groups, kernel…), y: (batch, outputs, sizes…),
+ *   y[b, o, p] = sum over c, k of x[b, group(o) channels / groups + c, p stride + k dilation - before] w[o, c, k],
+ * where x counts as 0 outside of its sizes (so padding behind x follows from y's sizes), and group(o) = o / (outputs / groups). Each kind
+ * gives one of the three from the gradient or value of the other two: the sums are those whose products hold the element. What no product
+ * holds is 0. All views have one rank (3 to 5) and one float type, any strides; `acc` is the type of sums. The epilogue is as matmul's, its
+ * further inputs e… viewed as out[0]. Entries of the arrays beyond the axes are 0. */
+typedef struct mu_op_conv {
+  mu_op h;
+  uint32_t kind;
+  mu_dtype acc;
+  uint32_t math;
+  uint32_t groups;
+  uint32_t stride[3];
+  uint32_t dilation[3];
+  uint32_t before[3];
+  uint32_t zero0;
+  const mu_pw_program* epilogue;
+} mu_op_conv;
+
+#define MU_POOL_MAX 0           /* in: x        out: y: the greatest of each window; NaN wins                     */
+#define MU_POOL_MAX_BACKWARD 1  /* in: x, dy    out: dx: each dy goes to where its window has y first (row-major) */
+#define MU_POOL_MEAN 2          /* in: x        out: y: a window's sum by its count                               */
+#define MU_POOL_MEAN_BACKWARD 3 /* in: dy       out: dx                                                           */
+#define MU_POOL_COUNT_PADDING 1u
+/* Windows over 1, 2 or 3 axes behind (batch, channels): y's element p looks at x[p stride + k dilation - before] for k in `window`. MAX
+ * leaves out what is outside of x; each window has something inside. MEAN (dilation 1) counts what is inside or, under COUNT_PADDING,
+ * what is inside of x widened by `before` and `after` of zeros. One float type, any strides. Entries beyond the axes are 0. */
+typedef struct mu_op_pool {
+  mu_op h;
+  uint32_t kind;
+  uint32_t flags;
+  uint32_t window[3];
+  uint32_t stride[3];
+  uint32_t dilation[3];
+  uint32_t before[3];
+  uint32_t after[3];
+  uint32_t zero0;
+} mu_op_pool;
 
 #define MU_SOFTMAX 0              /* in: x          out: exp(x - max) / sum                                 */
 #define MU_SOFTMAX_LOG 1          /* in: x          out: x - max - log sum                                  */
