@@ -145,6 +145,38 @@ TEST(CustomFunction, SaysWhatHasNoSecondOrder) {
   EXPECT_TRUE(equal(grad(grad<create_graph>(apply<Masked>(x), x), x), Ref{{2}, {0, 4}}));
 }
 
+/// a^2 b, whose backward has no gradient; a derivative along tangents it has.
+struct Forward {
+  int* tangents;
+  auto forward(auto& ctx, const auto& a, const auto& b) const { return ctx.save(a * a * b, a, b); }
+  auto backward(const auto& ctx, const Constant auto& gy) const {
+    const auto [a, b] = ctx.saved();
+    return std::tuple{2 * a * b * gy, a * a * gy};
+  }
+  auto jvp(const auto& ctx, const auto& ta, const auto& tb) const {
+    ++*tangents;
+    const auto [a, b] = ctx.saved();
+    return 2 * a * b * ta + a * a * tb;
+  }
+};
+
+TEST(CustomFunction, HasItsOwnForwardMode) {
+  int asked = 0;
+  const auto f = [&](const auto& a, const auto& b) { return 3 * mushin::apply(Forward{&asked}, 2 * a, b); };  // 12 a^2 b
+  const auto a = tensor<double, 2>({1, 2}), b = tensor<double, 2>({3, 5}), t = tensor<double, 2>({1, -1}), u = tensor<double, 2>({10, 100});
+  EXPECT_TRUE(equal(mushin::jvp(f)(std::tuple{a, b}, std::tuple{t, u}), Ref{{2}, {72 + 120, -240 + 4800}}));
+  EXPECT_EQ(asked, 2) << "once for each operand";
+  // Along a again: its jvp is made of ops.
+  const auto g = [&](const auto& p) { return f(p, b); };
+  const auto second = mushin::jvp([&](const auto& p) { return mushin::jvp(g)(p, t); })(a, u);
+  EXPECT_TRUE(equal(second, Ref{{2}, {24 * 3 * 10, -24 * 5 * 100}}));
+  EXPECT_TRUE(equal(vmap([&](const auto& p, const auto& q) { return mushin::jvp(g)(p * ones<double, 2>(), q * t); })(a, b),
+                    Ref{{2, 2}, {216, -360, 720, -1200}}));
+  const auto x = variable(a);
+  EXPECT_TRUE(
+      throws<GraphError>([&] { grad(grad<create_graph>(g(x), x), x); }, "[Forward] its backward takes constants alone, and its jvp"));
+}
+
 struct Throws {
   static auto forward(auto&, const auto& x) { return x + 0; }
   static auto backward(const auto&, const auto& gy) {

@@ -213,6 +213,90 @@ TEST(Hessian, OfFunctionsWithAClosedForm) {
   EXPECT_TRUE(equal(scaled, Ref{{3, 2, 2}, {2, 0, 0, 2, 4, 0, 0, 4, 6, 0, 0, 6}}));
 }
 
+/// a b^2 by hand.
+struct TimesSquare {
+  static auto forward(auto& ctx, const auto& a, const auto& b) { return ctx.save(a * b * b, a, b); }
+  static auto backward(const auto& ctx, const auto& gy) {
+    const auto [a, b] = ctx.saved();
+    return std::tuple{gy * b * b, 2 * gy * a * b};
+  }
+};
+
+TEST(Vmap, OfFunctionsWithAGradientByHand) {
+  const auto x = variable(tensor<double, 3>({1, 2, 3}));
+  const auto s = variable(fill<double>(5.0));
+  const auto f = [&](const auto& a) { return mushin::apply<TimesSquare>(a, s); };
+  const auto z = vmap(f)(x);
+  static_assert(std::same_as<decltype(z), const Traced<double, 3>>);
+  EXPECT_TRUE(equal(z.value(), Ref{{3}, {25, 50, 75}}));
+  sum(z * tensor<double, 3>({1, 10, 100})).backward();
+  EXPECT_TRUE(equal(x.grad(), Ref{{3}, {25, 250, 2500}}));
+  EXPECT_TRUE(equal(s.grad(), Ref{{}, {10 + 200 + 3000}})) << "one for all: summed";
+  // An operand that has the axis once, a second order, and constants.
+  const auto c = tensor<double, 2, 3>({1, 2, 3, 4, 5, 6});
+  const auto rows =
+      vmap([&](const auto& a) { return vmap([&](const auto& b) { return mushin::apply<TimesSquare>(b, a); })(x); })(s * ones<double, 2>());
+  EXPECT_TRUE(equal(rows.value(), Ref{{2, 3}, {25, 50, 75, 25, 50, 75}}));
+  EXPECT_TRUE(equal(grad(rows, x), full({3}, 50)));
+  EXPECT_TRUE(equal(grad(rows, s), full({}, 2 * 2 * 5 * 6)));
+  EXPECT_TRUE(equal(grad(grad<create_graph>(vmap(f)(x), s), x), full({3}, 10))) << "d/da d/db = 2 b";
+  EXPECT_TRUE(equal(vmap([](const auto& a) { return mushin::apply<TimesSquare>(a, a); })(c), ref(c * c * c)));
+}
+
+/// Counts how often which form is called.
+struct Batched {
+  int* calls;
+  auto forward(auto&, const auto& x) const { return ++*calls, x * x.item(); }
+  auto backward(const auto&, const auto& gy) const { return gy; }
+  auto vmap(const auto& x) const { return ++*calls, x * x; }
+};
+/// Its rule loses an index.
+struct Cut {
+  static auto forward(auto&, const auto& x) { return x * x.item(); }
+  static auto backward(const auto&, const auto& gy) { return gy; }
+  static auto vmap(const auto& x) { return slice<0>(x, 1, x.shape()[0]); }
+};
+TEST(Vmap, ByARuleOfTheFunction) {
+  int calls = 0;
+  const auto x = variable(tensor<double, 3>({1, 2, 3}));
+  const auto f = [&](const auto& a) { return mushin::apply(Batched{&calls}, a); };
+  const auto z = vmap(f)(x);
+  static_assert(std::same_as<decltype(z), const Traced<double, 3>>);
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(equal(z.value(), Ref{{3}, {1, 4, 9}}));
+  EXPECT_TRUE(equal(grad(z, x), Ref{{3}, {2, 4, 6}}));
+  const auto outer = vmap([&](const auto& s) { return vmap([&](const auto& a) { return mushin::apply(Batched{&calls}, a * s); })(x); })(
+      tensor<double, 2>({1, 10}));
+  EXPECT_TRUE(equal(outer.value(), Ref{{2, 3}, {1, 4, 9, 100, 400, 900}}));
+  EXPECT_TRUE(throws<ShapeError>([&] { vmap([&](const auto& a) { return mushin::apply(Cut{}, a); })(x); },
+                                 "[vmap] the mapped axes must have one size: 3 and 2"));
+}
+
+TEST(Vmap, RecomputesWhatIsCheckpointed) {
+  const auto x = variable(tensor<double, 3, 2>({1, 2, 3, 4, 5, 6}));
+  const auto w = variable(tensor<double, 2>({0.5, -1}));
+  const auto c = tensor<double, 3>({1, 2, 3});
+  int calls = 0;
+  // It asks for a gradient of its own, which needs the mapped axis again when vmap has returned.
+  const auto f = [&](const auto& a, const auto& s) {
+    ++calls;
+    return sum(value_and_grad([&](const auto& p) { return sum(p * p * w * s); })(a).grad * a);
+  };
+  const auto plain = vmap(f)(x, c);
+  const auto [px, pw] = grad(plain, x, w);
+  calls = 0;
+  const auto kept = vmap([&](const auto& a, const auto& s) { return mushin::checkpoint(f, a, s); })(x, c);
+  static_assert(std::same_as<decltype(kept), const Traced<double, 3>>);
+  EXPECT_TRUE(equal(kept.value(), ref(plain.value())));
+  const auto [kx, kw] = grad(kept, x, w);
+  EXPECT_EQ(calls, 2);
+  EXPECT_TRUE(close(kx, ref(px), 1e-12) && close(kw, ref(pw), 1e-12));
+  // What is captured may be mapped alone.
+  const auto captured = vmap([&](const auto& a) { return mushin::checkpoint([a](const auto& s) { return a * s; }, w); })(x);
+  EXPECT_TRUE(equal(grad(captured, w), Ref{{2}, {9, 12}}));
+  EXPECT_TRUE(equal(grad(captured, x), Ref{{3, 2}, {0.5, -1, 0.5, -1, 0.5, -1}}));
+}
+
 TEST(Transforms, OfResultsAreResults) {
   const auto x = tensor<double, 2>({1, 2});
   const auto t = tensor<double, 2>({1, -1});

@@ -24,7 +24,8 @@ void pull_function(Pullback& p) {
     wanted[i] = p.wants(i);
     head[i] = n.inputs()[i];
   }
-  n.extras->function->pull({p.cotangent(), &p.node(), head.get(), wanted.get(), gradient.data(), p.linked()});
+  n.extras->function->pull(
+      {p.cotangent(), &p.node(), head.get(), n.extras->sizes.data(), wanted.get(), gradient.data(), p.linked()});
   for (unsigned i = 0; i < count; ++i) {
     if (!wanted[i] || !gradient[i]) continue;
     if (!n.extras->sizes.empty())

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "mushin/autograd/core/vmap.hpp"
+#include "mushin/autograd/ops/reduce.hpp"
 #include "mushin/autograd/ops/shape.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/einsum.hpp"
@@ -50,6 +51,19 @@ Array aligned(const Array& a, unsigned own, const Places& places, unsigned rank)
 Traced aligned(const Traced& a, unsigned own, const Places& places, unsigned rank) { return aligned_of(a, own, places, rank); }
 Array spread(const Array& whole, const Sizes& front) { return spread_to(whole, front); }
 Traced spread(const Traced& whole, const Sizes& front) { return spread_to(whole, front); }
+
+Traced gathered(const Traced& whole, unsigned maps, unsigned own, const Sizes& to) {
+  unsigned once = 0, lacked = 0;
+  Sizes front;
+  for (unsigned i = 0; i < maps; ++i) {
+    if (i >= own)
+      lacked |= 1u << i;
+    else if (front.push(to[i]), to[i] == 1 && whole.sizes()[i] != 1)
+      once |= 1u << i;
+  }
+  const Traced summed = once ? sum(whole, once, true) : whole;
+  return spread(lacked ? sum(summed, lacked, false) : summed, front);
+}
 
 void share(Sizes& front, const Sizes& whole, unsigned maps) {
   while (front.rank < maps) front.push(1);

@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+
 #include "mushin/autograd/core/vmap.hpp"
 #include "mushin/autograd/grad.hpp"
 
@@ -70,6 +72,34 @@ template <class... M>
 core::Sizes mapped_sizes(core::mapped::Maps<M...>) {
   return {mapped_size<M>()...};
 }
+/// The sizes of mapped axes, kept for what is called when vmap has returned.
+template <class Maps>
+class KeptSizes;
+template <class... M>
+class KeptSizes<core::mapped::Maps<M...>> {
+ public:
+  /// f(), as it would run inside of vmap.
+  template <class F>
+  decltype(auto) inside(F&& f) const {
+    const Swapped here(size_);
+    return f();
+  }
+
+ private:
+  using Sizes = std::array<std::int64_t, sizeof...(M)>;
+  struct Swapped {
+    explicit Swapped(const Sizes& now) : before{mapped_size<M>()...} { set(now); }
+    ~Swapped() { set(before); }
+    Swapped(const Swapped&) = delete;
+    Swapped& operator=(const Swapped&) = delete;
+    static void set([[maybe_unused]] const Sizes& to) {
+      [[maybe_unused]] std::size_t i = 0;
+      ((mapped_size<M>() = to[i++]), ...);
+    }
+    Sizes before;
+  };
+  Sizes size_{mapped_size<M>()...};
+};
 template <class Raw, class... Like>
 requires(core::mapped::is_mapped<Raw> || ... || core::mapped::is_mapped<Like>) struct Fresh<Raw, Like...> {
   using maps = core::mapped::all_maps<Raw, Like...>;
@@ -81,6 +111,18 @@ requires(core::mapped::is_mapped<Raw> || ... || core::mapped::is_mapped<Like>) s
     return type::around(core::reshape(whole, whole.sizes()));
   }
 };
+
+/// A value of A's kind, mapped where A is, with a handle that is differentiable (Traced) or not (Array).
+template <class Raw, class A>
+using like_type = typed<typename core::mapped::with_maps<Raw, core::mapped::maps_of<raw_of<A>>>::type, typename A::element, A::extents>;
+template <class A>
+auto like_around(core::Traced whole) {
+  return like_type<core::Traced, A>{traced_handle<raw_of<A>>::around(std::move(whole))};
+}
+template <class A>
+auto like_around(core::Array whole) {
+  return like_type<core::Array, A>{constant_handle<raw_of<A>>::around(std::move(whole))};
+}
 
 // Several operands have the mapped axes of all of them.
 template <class... A>

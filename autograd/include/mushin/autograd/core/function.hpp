@@ -8,6 +8,7 @@ struct FunctionPull {
   const Traced& cotangent;    ///< of the result, and of its shape
   GraphHead* result;          ///< the node that is pulled
   GraphHead* const* operand;  ///< null: a constant
+  const Sizes* sizes;         ///< of each operand that record_function was given
   const bool* wanted;         ///< whether operand i's gradient is asked for
   Traced* gradient;           ///< to be filled wherever `wanted`; left empty: zeros
   bool linked;                ///< the gradients are to be differentiable: values are linked to the nodes that made them

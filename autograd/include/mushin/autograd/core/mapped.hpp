@@ -52,6 +52,9 @@ MUSHIN_API void share(Sizes& front, const Sizes& whole, unsigned maps);
 /// The first axes broadcast to `front`. A view.
 MUSHIN_API Array spread(const Array& whole, const Sizes& front);
 MUSHIN_API Traced spread(const Traced& whole, const Sizes& front);
+/// The gradient of an operand whose whole has the sizes `to`, from one that has `maps` mapped axes in front, the operand's `own` ones first:
+/// summed over those that the operand lacks or has once, and broadcast to the others.
+MUSHIN_API Traced gathered(const Traced& whole, unsigned maps, unsigned own, const Sizes& to);
 /// The sizes of the mapped axes, those of `own` behind them. ShapeError beyond 8 axes.
 MUSHIN_API Sizes behind(const Sizes& whole, unsigned maps, const Sizes& own);
 
