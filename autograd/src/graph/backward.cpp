@@ -88,7 +88,7 @@ void sweep(Pass& pass, const Traced& seed, KeptValues values) {
 void backward(const Traced& z, const Array& cotangent, bool retain) {
   Pass pass("backward", z);
   pass.check_usable("backward");
-  check_same_sizes("backward", "the cotangent has the result's shape", z.sizes(), cotangent.sizes(), pass.entries().front().node);
+  check_cotangent("backward", z.sizes(), cotangent.sizes(), pass.entries().front().node);
   sweep(pass, cotangent, retain ? KeptValues::copied : KeptValues::moved);
   for (Pass::Entry& e : pass.entries())
     if (!e.node->rule && e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());

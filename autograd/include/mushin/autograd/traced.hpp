@@ -25,7 +25,7 @@ class Traced : public Shaped<core::Traced, T, E...> {
 
   /// Adds the gradient of sum(z), or of sum(cotangent * z), to `.grad()` of every variable z was made from, and frees the
   /// graph, unless told to retain it. The cotangent: a constant of z's type. GraphError when z was made from no variable,
-  /// or its graph was freed before; ShapeError when the sizes of named extents differ. After an error no gradient has changed.
+  /// or its graph was freed before, or the sizes of named extents differ. After an error no gradient has changed.
   void backward() const { core::backward(this->raw(), false); }
   void backward(RetainGraph) const { core::backward(this->raw(), true); }
   template <TensorLike C>

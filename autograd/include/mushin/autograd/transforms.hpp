@@ -63,7 +63,7 @@ inline constexpr unsigned every_axis = (1u << A::rank()) - 1;
 /// `auto [value, pull] = vjp(f, x...)`: the value of `f` at `x...`, and the function `pull(cotangent)`: the gradients of
 /// sum(cotangent * f) with respect to `x...`, the tensor itself for one, a tuple for several. `pull` may be called many times.
 /// x: constants, variables (of which the value is taken) or results. `f` takes and gives Traced: a generic lambda. The cotangent: a
-/// constant of the type of f's value; ShapeError where sizes of named extents differ. vmap(pull) runs a copy of f again, once for all
+/// constant of the type of f's value; GraphError where sizes of named extents differ. vmap(pull) runs a copy of f again, once for all
 /// cotangents. Of results the value and the gradients are results.
 template <class F, TensorLike... X>
 auto vjp(F&& f, const X&... x) {
@@ -78,7 +78,7 @@ auto vjp(F&& f, const X&... x) {
   auto pull = [z = std::move(z), with = std::move(with), again = detail::Again<std::decay_t<F>>{f}]<TensorLike C>(const C& cotangent) {
     static_assert(Constant<C>, "[vjp] the cotangent must be a constant: pass its value, g.value()");
     static_assert(detail::same_kind<C, Z>, "[vjp] the cotangent must have the shape and element type of f's value");
-    core::check_equal("vjp", z.shape(), cotangent.shape(), detail::every_axis<C>);
+    core::check_cotangent("vjp", z.shape(), cotangent.shape());
     if constexpr (detail::sees_each<detail::raw_of<Z>, detail::raw_of<C>>)
       return std::apply([&](const auto&... w) { return detail::gradients<linked>(sum(z * cotangent), w...); }, with);
     else

@@ -40,9 +40,11 @@ class MUSHIN_API Leaf {
 };
 
 /// Adds the gradient of sum(cotangent * z) to that of every leaf z was made from. Frees what the graph holds, unless
-/// `retain`. GraphError when z wasn't made from any leaf, or its graph was freed before; ShapeError unless the cotangent
-/// has z's shape. Gradients are added after all of them are known: an error leaves every leaf as it was.
+/// `retain`. GraphError when z wasn't made from any leaf, its graph was freed before, or the cotangent has another shape
+/// than z. Gradients are added after all of them are known: an error leaves every leaf as it was.
 MUSHIN_API void backward(const Traced& z, const Array& cotangent, bool retain);
+/// GraphError `[op] …` unless they are equal.
+MUSHIN_API void check_cotangent(const char* op, const Sizes& result, const Sizes& cotangent);
 /// With a cotangent of ones.
 MUSHIN_API void backward(const Traced& z, bool retain);
 /// `grads[i]`: the gradient of sum(z) with respect to `with[i]`, zeros where z doesn't depend on it. Leaves' own gradients
