@@ -99,14 +99,17 @@ HWY_INLINE float float_of(uint32_t u) {
   return a;
 }
 
-// The 16-bit floats in integer arithmetic without branches, which vectorises. All ways are computed, one is chosen.
+// The 16-bit floats in arithmetic without branches, which vectorises. All ways are computed, one is chosen: by masks where one has an
+// addition or product of floats, which compilers would else move into a branch.
+HWY_INLINE uint32_t mask_below(uint32_t a, uint32_t bound) {
+  return static_cast<uint32_t>(static_cast<int32_t>(a - bound) >> 31);
+}  // a < 2^31
+HWY_INLINE uint32_t either(uint32_t mask, uint32_t a, uint32_t b) { return (a & mask) | (b & ~mask); }
 struct FromF16 {
   static HWY_INLINE float f(uint16_t h) {
-    const uint32_t m = h & 0x7FFFu, normal = (m << 13) + (112u << 23);
-    const uint32_t small = bits_of(static_cast<float>(static_cast<int32_t>(m)) * 0x1p-24f);
-    uint32_t r = m < 0x0400u ? small : normal;
-    r = m >= 0x7C00u ? normal + (112u << 23) : r;
-    r |= m > 0x7C00u ? 0x400000u : 0u;
+    const uint32_t m = h & 0x7FFFu;
+    uint32_t r = bits_of(float_of(m << 13) * 0x1p112f);  // exact, of those below 2^-14 too
+    r |= (~mask_below(m, 0x7C00u) & 0x7F800000u) | (~mask_below(m, 0x7C01u) & 0x400000u);
     return float_of(r | static_cast<uint32_t>(h & 0x8000u) << 16);
   }
 };
@@ -115,9 +118,9 @@ struct ToF16 {
     const uint32_t u = bits_of(a), m = u & 0x7FFFFFFFu;
     const uint32_t normal = (m + 0xFFFu + (m >> 13 & 1u) - (112u << 23)) >> 13;
     const uint32_t small = bits_of(float_of(m) + 0.5f) - 0x3F000000u;  // below 2^-14 a step is that of floats from 0.5 on
-    uint32_t r = m < 0x38800000u ? small : normal;
-    r = m >= 0x477FF000u ? 0x7C00u : r;
-    r = m > 0x7F800000u ? 0x7E00u | (m >> 13 & 0x1FFu) : r;
+    uint32_t r = either(mask_below(m, 0x38800000u), small, normal);
+    r = either(mask_below(m, 0x477FF000u), r, 0x7C00u);
+    r = either(mask_below(m, 0x7F800001u), r, 0x7E00u | (m >> 13 & 0x1FFu));
     return static_cast<uint16_t>(r | (u >> 16 & 0x8000u));
   }
 };
@@ -126,9 +129,9 @@ struct RoundF16 {
     const uint32_t u = bits_of(a), m = u & 0x7FFFFFFFu;
     const uint32_t normal = (m + 0xFFFu + (m >> 13 & 1u)) & ~0x1FFFu;
     const uint32_t small = bits_of((float_of(m) + 0.5f) - 0.5f);
-    uint32_t r = m < 0x38800000u ? small : normal;
-    r = m >= 0x477FF000u ? 0x7F800000u : r;
-    r = m > 0x7F800000u ? m | 0x400000u : r;
+    uint32_t r = either(mask_below(m, 0x38800000u), small, normal);
+    r = either(mask_below(m, 0x477FF000u), r, 0x7F800000u);
+    r = either(mask_below(m, 0x7F800001u), r, m | 0x400000u);
     return float_of(r | (u & 0x80000000u));
   }
 };
