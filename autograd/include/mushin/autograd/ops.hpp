@@ -1,6 +1,7 @@
 #pragma once
 // The recording overloads of the core ops, one header for each family.
 #include "mushin/autograd/ops/arrange.hpp"
+#include "mushin/autograd/ops/conv.hpp"
 #include "mushin/autograd/ops/diagonal.hpp"
 #include "mushin/autograd/ops/einsum.hpp"
 #include "mushin/autograd/ops/elementary.hpp"
@@ -9,6 +10,7 @@
 #include "mushin/autograd/ops/matmul.hpp"
 #include "mushin/autograd/ops/normalize.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/autograd/ops/pool.hpp"
 #include "mushin/autograd/ops/reduce.hpp"
 #include "mushin/autograd/ops/scan.hpp"
 #include "mushin/autograd/ops/shape.hpp"

@@ -32,6 +32,10 @@ template <text A, text Indices>
 inline constexpr bool index_extents_match = false;
 template <text A, text B>
 inline constexpr bool extents_end_with = false;
+template <text X, text W>
+inline constexpr bool channels_fit = false;
+template <text X, text Window>
+inline constexpr bool window_lies_within = false;
 template <text Letter, text A, text B>
 inline constexpr bool letter_extents_match = false;
 template <text A>
