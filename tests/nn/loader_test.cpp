@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
-#include "support/files.hpp"
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
+#include "support/files.hpp"
 
 namespace mu = mushin;
 namespace data = mu::data;
@@ -59,12 +59,16 @@ Labels sorted(Labels values) {
 
 }  // namespace
 
-class EachPrefetch : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Loader, EachPrefetch, ::testing::Values(0, 1, 2, 50));
+/// Prefetch and workers.
+using Threads = std::pair<int, int>;
+class EachPrefetch : public ::testing::TestWithParam<Threads> {};
+INSTANTIATE_TEST_SUITE_P(Loader, EachPrefetch,
+                         ::testing::Values(Threads{0, 1}, Threads{1, 1}, Threads{2, 1}, Threads{50, 1}, Threads{2, 2}, Threads{1, 4},
+                                           Threads{9, 3}));
 
 TEST_P(EachPrefetch, GivesEverySampleOnceInOrder) {
   const Numbers set{10};
-  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+  data::Loader loader(set, {.batch = 4, .prefetch = GetParam().first, .workers = GetParam().second});
   EXPECT_EQ(loader.size(), 3);
   EXPECT_EQ(epoch_of(loader), (std::vector<Labels>{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}}));
   EXPECT_EQ(loader.epochs(), 1u);
@@ -72,7 +76,7 @@ TEST_P(EachPrefetch, GivesEverySampleOnceInOrder) {
 
 TEST_P(EachPrefetch, ShufflesEachEpochAnew) {
   const Numbers set{100};
-  data::Loader loader(set, {.batch = 7, .shuffle = true, .seed = 3, .prefetch = GetParam()});
+  data::Loader loader(set, {.batch = 7, .shuffle = true, .seed = 3, .prefetch = GetParam().first, .workers = GetParam().second});
   const auto first = joined(epoch_of(loader)), second = joined(epoch_of(loader));
   EXPECT_EQ(sorted(first), counting(100));
   EXPECT_EQ(sorted(second), counting(100));
@@ -87,18 +91,21 @@ TEST_P(EachPrefetch, ShufflesEachEpochAnew) {
 
 TEST_P(EachPrefetch, AnExceptionComesOutOfTheLoopAfterTheBatchesBefore) {
   const Numbers set{20, 9};
-  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+  data::Loader loader(set, {.batch = 4, .prefetch = GetParam().first, .workers = GetParam().second});
   int batches = 0;
-  const auto text = text_of_error<std::runtime_error>([&] {
+  const auto text = text_of_error<data::SampleError>([&] {
     for (auto [x] : loader) batches += x.size() == 4;
   });
-  EXPECT_EQ(text, "sample 9 is bad");
+  EXPECT_EQ(text, "[Loader] sample 9 of batch 2: sample 9 is bad");
   EXPECT_EQ(batches, 2);
+  const auto place = loader.state();
+  EXPECT_EQ(place.epoch, 0u);
+  EXPECT_EQ(place.batches, 2);
 }
 
 TEST_P(EachPrefetch, LeavingEarlyEndsTheEpoch) {
   const Numbers set{1000};
-  data::Loader loader(set, {.batch = 1, .prefetch = GetParam()});
+  data::Loader loader(set, {.batch = 1, .prefetch = GetParam().first, .workers = GetParam().second});
   for (int i = 0; i < 20; ++i)
     for (auto [x] : loader) {
       EXPECT_EQ(x(0), 0);
@@ -107,11 +114,43 @@ TEST_P(EachPrefetch, LeavingEarlyEndsTheEpoch) {
   EXPECT_EQ(epoch_of(loader).size(), 1000u);
 }
 
-TEST_P(EachPrefetch, AnEmptyDatasetHasNoBatches) {
-  const Numbers set{0};
-  data::Loader loader(set, {.batch = 4, .prefetch = GetParam()});
+TEST_P(EachPrefetch, AnEpochWithoutABatchIsAnError) {
+  const data::LoaderOptions options{.batch = 4, .drop_last = true, .prefetch = GetParam().first, .workers = GetParam().second};
+  const Numbers none{0}, few{3}, enough{4};
+  data::Loader loader(none, options), dropping(few, options), whole(enough, options);
   EXPECT_EQ(loader.size(), 0);
-  EXPECT_TRUE(epoch_of(loader).empty());
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { epoch_of(loader); }), {"[Loader] a dataset must have a sample: it has 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { epoch_of(dropping); }),
+                  {"[Loader] drop_last must leave a batch", ".batch = 4", "3 samples"}));
+  EXPECT_EQ(epoch_of(whole).size(), 1u);
+}
+
+TEST_P(EachPrefetch, AResumedEpochGoesOnBitForBit) {
+  const Numbers set{50};
+  const data::LoaderOptions options{.batch = 7, .shuffle = true, .seed = 11, .prefetch = GetParam().first, .workers = GetParam().second};
+  data::Loader whole(set, options);
+  const std::vector<std::vector<Labels>> epochs{epoch_of(whole), epoch_of(whole), epoch_of(whole)};
+  for (std::int64_t stop = 1; stop <= 8; ++stop) {
+    data::Loader interrupted(set, options);
+    epoch_of(interrupted);
+    std::int64_t seen = 0;
+    for (auto [x] : interrupted)
+      if (++seen == stop) break;
+    const data::LoaderState place{interrupted.state().tensor()};
+    EXPECT_EQ(place, interrupted.state());
+    EXPECT_EQ(place.epoch, 1u);
+    EXPECT_EQ(place.batches, stop);
+
+    auto others = options;
+    others.seed = 99;
+    data::Loader resumed(set, others);
+    resumed.restore(place);
+    EXPECT_EQ(resumed.state(), place);
+    const auto rest = epoch_of(resumed);
+    EXPECT_EQ(rest, std::vector<Labels>(epochs[1].begin() + stop, epochs[1].end()));
+    EXPECT_EQ(epoch_of(resumed), epochs[2]);
+    EXPECT_EQ(resumed.epochs(), 3u);
+  }
 }
 
 TEST(Loader, ReadsNoFurtherAheadThanAsked) {
@@ -169,6 +208,62 @@ TEST(Loader, OptionsThatMakeNoSense) {
   const Numbers set{3};
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.batch = 0}); }), {"[Loader]", ".batch = 0"}));
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.prefetch = -1}); }), {"[Loader]", ".prefetch = -1"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.workers = 0}); }), {"[Loader]", ".workers = 0"}));
+}
+
+TEST(Loader, AStateBelongsToALoaderLikeItsOwn) {
+  const Numbers set{50}, other{51};
+  data::Loader loader(set, {.batch = 7, .shuffle = true, .seed = 1});
+  const auto place = loader.state();
+  const auto refused = [&](const Numbers& samples, data::LoaderOptions options, data::LoaderState state) {
+    data::Loader wrong(samples, options);
+    return text_of_error<mu::ShapeError>([&] { wrong.restore(state); });
+  };
+  EXPECT_EQ(refused(set, {.batch = 7, .shuffle = true}, place), "no error");
+  EXPECT_TRUE(
+      has(refused(other, {.batch = 7, .shuffle = true}, place), {"[Loader] a state must be", "of 50 samples", "this one has 51, 7"}));
+  EXPECT_TRUE(has(refused(set, {.batch = 8, .shuffle = true}, place), {".batch = 7", "50, 8"}));
+  EXPECT_TRUE(has(refused(set, {.batch = 7}, place), {".shuffle = true", "50, 7, false"}));
+  EXPECT_TRUE(has(refused(set, {.batch = 7, .shuffle = true, .drop_last = true}, place), {".drop_last = false", "50, 7, true, true"}));
+  auto beyond = place;
+  beyond.batches = 9;
+  EXPECT_TRUE(has(refused(set, {.batch = 7, .shuffle = true}, beyond), {"within an epoch", "batch 9 of 8"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([] {
+                    data::LoaderState(mu::tensor<std::int64_t, 7>({0, 0, 0, 5, 1, 2, 0}));
+                  }),
+                  {"[LoaderState]", "shuffle 2"}));
+}
+
+/// Throws where several samples are asked for at once, or gives rows of another number than was asked for.
+struct Odd {
+  bool throws;
+  std::int64_t size() const { return 9; }
+  std::tuple<mu::Tensor<float, mu::batch, 2>> get(data::Indices which) const {
+    if (throws && which.size() == 3 && *which.begin() == 3) throw mu::FileError("[disk] it must be whole: it isn't");
+    return {mu::zeros<mu::batch, 2>(mu::batch = which.size() - (throws ? 0 : *which.begin()))};
+  }
+};
+
+TEST(Loader, ErrorsKeepTheirKind) {
+  const Odd set{true};
+  const auto text = text_of_error<mu::FileError>([&] {
+    for (auto [x] : data::Loader(set, {.batch = 3})) EXPECT_EQ(x.size(), 6);
+  });
+  EXPECT_EQ(text, "[Loader] batch 1, samples 3, 4, 5: [disk] it must be whole: it isn't");
+  const Numbers bad{4, 2};
+  try {
+    for (auto [x] : data::Loader(bad, {.batch = 4})) FAIL() << x;
+  } catch (const data::SampleError& e) {
+    EXPECT_EQ(text_of_error<std::runtime_error>([&] { std::rethrow_if_nested(e); }), "sample 2 is bad");
+  }
+}
+
+TEST(Loader, ABatchHasARowForEachSample) {
+  const Odd set{false};
+  const auto text = text_of_error<mu::ShapeError>([&] {
+    for (auto [x] : data::Loader(set, {.batch = 3})) EXPECT_EQ(x.size(), 6);
+  });
+  EXPECT_TRUE(has(text, {"[Loader] each tensor of a batch must have a row for each sample: tensor 0 of batch 1 is (0, 2), for 3 samples"}));
 }
 
 TEST(Loader, ServesTensorsOfSeveralTypes) {
@@ -207,7 +302,7 @@ TEST(Loader, ManyLoadersAtOnce) {
   std::atomic<int> right{0};
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
-      data::Loader loader(set, {.batch = 3, .shuffle = true, .seed = 5, .prefetch = 2});
+      data::Loader loader(set, {.batch = 3, .shuffle = true, .seed = 5, .prefetch = 2, .workers = 2});
       for (int i = 0; i < 5; ++i) right += sorted(joined(epoch_of(loader))) == counting(200);
     });
   for (auto& t : threads) t.join();

@@ -7,6 +7,7 @@
 #include "mushin/nn/data/idx.hpp"
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
+#include "mushin/nn/data/transforms.hpp"
 #include "mushin/nn/init.hpp"
 #include "mushin/nn/layers.hpp"
 #include "mushin/nn/losses.hpp"

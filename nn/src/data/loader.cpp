@@ -2,140 +2,130 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <mutex>
-#include <numeric>
 #include <thread>
 #include <vector>
 
+#include "data/batches.hpp"
+#include "data/random.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/random.hpp"
 
 namespace mushin::data::detail {
 namespace {
 
-/// splitmix64: small, and the same everywhere, which std::shuffle is not.
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t z = state += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
-}
-
-/// Uniform in [0, n). Lemire's multiplication; its bias is below n / 2^64.
-std::uint64_t below(std::uint64_t n, std::uint64_t& state) {
-  return static_cast<std::uint64_t>(static_cast<unsigned __int128>(next_random(state)) * n >> 64);
-}
-
-std::vector<std::int64_t> order_of(const Epoch::Plan& plan) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(plan.samples));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::uint64_t state = plan.seed;
-  if (plan.options.shuffle)
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(i, state)]);
-  return order;
-}
-
-using Tensors = std::vector<core::Array>;
+/// A batch that a worker has made, or why it couldn't.
+struct Made {
+  std::vector<core::Array> batch;
+  std::exception_ptr failure;
+  bool ready = false;
+};
 
 }  // namespace
 
+/// Workers take the batches' numbers in turn and put what they make into the slot of that number; the reader takes slot after slot.
 struct Epoch::Run {
-  explicit Run(const Plan& p) : plan(p), order(order_of(p)) {
-    if (plan.options.prefetch > 0) worker = std::thread([this] { prepare_all(); });
+  explicit Run(const Plan& p) : plan(p), order(order_of(p)), batches(batches_in(p.options, p.samples)), claimed(p.begin), taken(p.begin) {
+    if (plan.options.prefetch == 0) return;
+    slots.resize(static_cast<std::size_t>(std::max(plan.options.prefetch, plan.options.workers)));
+    try {
+      for (int i = 0; i < plan.options.workers; ++i) workers.emplace_back([this] { work(); });
+    } catch (...) {  // the system has no more threads
+      end();
+      throw;
+    }
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  ~Run() {
-    if (!worker.joinable()) return;
+  ~Run() { end(); }
+
+  void end() {
     {
       const std::lock_guard lock(mutex);
       stop = true;
     }
-    room.notify_one();
-    worker.join();
+    room.notify_all();
+    for (auto& worker : workers) worker.join();
   }
 
-  bool prepare(std::int64_t number, Tensors& out) const {
-    const std::int64_t begin = number * plan.options.batch, left = plan.samples - begin;
-    if (left <= 0 || (plan.options.drop_last && left < plan.options.batch)) return false;
-    out.resize(plan.tensors);
-    plan.make(plan.dataset, {order.data() + begin, left < plan.options.batch ? left : plan.options.batch}, out.data());
-    return true;
+  Made& slot(std::int64_t number) { return slots[static_cast<std::size_t>(number) % slots.size()]; }
+  Made make(std::int64_t number) const try { return {make_batch(plan, order, number), nullptr, true}; } catch (...) {
+    return {{}, std::current_exception(), true};
   }
 
-  void prepare_all() {
-    std::exception_ptr thrown;
-    try {
-      Tensors batch;
-      for (std::int64_t i = 0; prepare(i, batch); ++i)
-        if (!put(std::move(batch))) return;
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-    {
-      const std::lock_guard lock(mutex);
-      failure = std::move(thrown);
-      done = true;
-    }
-    ready.notify_one();
-  }
-
-  bool put(Tensors batch) {
-    {
-      std::unique_lock lock(mutex);
-      room.wait(lock, [this] { return stop || waiting.size() < static_cast<std::size_t>(plan.options.prefetch); });
-      if (stop) return false;
-      waiting.push_back(std::move(batch));
-    }
-    ready.notify_one();
-    return true;
-  }
-
-  bool take(Tensors& out) {
-    if (!worker.joinable()) return prepare(taken++, out);
-    {
-      std::unique_lock lock(mutex);
-      ready.wait(lock, [this] { return done || !waiting.empty(); });
-      if (waiting.empty()) {
-        if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
-        return false;
+  void work() {
+    for (;;) {
+      std::int64_t number = 0;
+      {
+        std::unique_lock lock(mutex);
+        room.wait(lock, [this] { return stop || claimed == batches || claimed - taken < static_cast<std::int64_t>(slots.size()); });
+        if (stop || claimed == batches) return;
+        number = claimed++;
       }
-      out = std::move(waiting.front());
-      waiting.pop_front();
+      Made made = make(number);
+      {
+        const std::lock_guard lock(mutex);
+        if (made.failure) stop = true;  // the batches before are in somebody's hands already, those behind are not wanted
+        slot(number) = std::move(made);
+      }
+      ready.notify_one();
     }
+  }
+
+  Made take() {
+    if (workers.empty()) return made_of(make(taken));
+    std::unique_lock lock(mutex);
+    ready.wait(lock, [this] { return slot(taken).ready; });
+    Made made = made_of(std::exchange(slot(taken), {}));
+    lock.unlock();
     room.notify_one();
-    return true;
+    return made;
+  }
+  /// What was taken; a failure is the last of its epoch.
+  Made made_of(Made made) {
+    taken = made.failure ? batches : taken + 1;
+    return made;
   }
 
   const Plan plan;
   const std::vector<std::int64_t> order;
-  std::int64_t taken = 0;
+  const std::int64_t batches;
+  std::vector<Made> slots;
 
   std::mutex mutex;
   std::condition_variable ready, room;
-  std::deque<Tensors> waiting;
-  std::exception_ptr failure;
-  bool done = false, stop = false;
-  std::thread worker;  // last: it uses all of the above
+  std::int64_t claimed, taken;  // the next number for a worker, and for the reader
+  bool stop = false;
+  std::vector<std::thread> workers;
 };
 
-Epoch::Epoch(const Plan& plan) : run_(new Run(plan)) {}
+Epoch::Epoch(const Plan& plan) : run_(nullptr) {
+  const auto& options = plan.options;
+  if (plan.samples < 1) throw ShapeError(fmt::format("[Loader] a dataset must have a sample: it has {}", plan.samples).c_str());
+  if (batches_in(options, plan.samples) == 0)
+    throw ShapeError(
+        fmt::format("[Loader] drop_last must leave a batch: .batch = {}, the dataset has {} samples", options.batch, plan.samples).c_str());
+  run_ = new Run(plan);
+}
 Epoch::~Epoch() { delete run_; }
 
 bool Epoch::next(core::Array* out) {
-  Tensors batch;
-  const bool more = run_->take(batch);
+  Made made;
+  if (run_->taken < run_->batches) made = run_->take();
+  if (made.failure) std::rethrow_exception(made.failure);
   // Past the end the iterator holds nothing: the last batch's memory is free again.
-  for (unsigned i = 0; i < run_->plan.tensors; ++i) out[i] = more ? std::move(batch[i]) : core::Array{};
-  return more;
+  made.batch.resize(run_->plan.tensors);
+  std::move(made.batch.begin(), made.batch.end(), out);
+  return made.ready;
 }
 
 std::uint64_t check_options(const LoaderOptions& options) {
   if (options.batch < 1) throw ShapeError(fmt::format("[Loader] a batch has at least one sample: .batch = {}", options.batch).c_str());
   if (options.prefetch < 0) throw ShapeError(fmt::format("[Loader] prefetch is not negative: .prefetch = {}", options.prefetch).c_str());
+  if (options.workers < 1) throw ShapeError(fmt::format("[Loader] there is at least one worker: .workers = {}", options.workers).c_str());
   if (options.seed) return *options.seed;
   if (!options.shuffle) return 0;
   std::int64_t drawn = 0;
@@ -143,9 +133,6 @@ std::uint64_t check_options(const LoaderOptions& options) {
   return static_cast<std::uint64_t>(drawn);
 }
 
-std::uint64_t seed_of_epoch(std::uint64_t seed, std::uint64_t epoch) {
-  std::uint64_t state = seed ^ epoch * 0xD1342543DE82EF95u;
-  return next_random(state);
-}
+std::uint64_t seed_of_epoch(std::uint64_t seed, std::uint64_t epoch) { return seed_of_part(seed, epoch); }
 
 }  // namespace mushin::data::detail

@@ -17,13 +17,16 @@ namespace data {
 struct Indices {
   const std::int64_t* first;
   std::int64_t count;
+  std::uint64_t seed = 0;  // of this pass over the dataset: with a sample's number it decides what is random about the sample
   const std::int64_t* begin() const { return first; }
   const std::int64_t* end() const { return first + count; }
   std::int64_t size() const { return count; }
+  /// The same samples with other random numbers, for a transform that is made twice.
+  MUSHIN_API Indices stream(std::uint64_t number) const;
 };
 
 /// Samples that can be had by number, a batch at a time: `size()` of them, and `get(indices)`, a tuple of tensors whose first
-/// extent is `batch`. `get` is const, may throw, and is called from one other thread at a time.
+/// extent is `batch`. `get` is const, may throw, and is called from as many threads at once as the loader has workers.
 template <class D>
 concept Dataset = requires(const D& d, Indices which) {
   { d.size() } -> std::convertible_to<std::int64_t>;

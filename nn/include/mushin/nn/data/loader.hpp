@@ -3,15 +3,40 @@
 #include <utility>
 
 #include "mushin/nn/data/dataset.hpp"
+#include "mushin/tensor/error.hpp"
 
 namespace mushin::data {
 
 struct LoaderOptions {
   std::int64_t batch = 32;                           // samples in a batch
   bool shuffle = false;                              // another order in every epoch
-  std::optional<std::uint64_t> seed = std::nullopt;  // of the order; none: drawn from the default generator when the loader is made
+  std::optional<std::uint64_t> seed = std::nullopt;  // of the order and of random transforms; none: drawn from the default generator when
+                                                     // the loader is made, if it shuffles
   bool drop_last = false;                            // leave out a last, smaller batch
-  int prefetch = 2;                                  // batches prepared ahead by another thread; 0: none, and no thread
+  int prefetch = 2;                                  // batches prepared ahead by other threads; 0: none, and no thread
+  int workers = 1;                                   // the threads; more of them make at least as many batches ahead
+};
+
+/// What a dataset threw that is no error of mushin's, with the sample's number in front; the exception itself is nested
+/// (std::rethrow_if_nested).
+class MUSHIN_API SampleError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Where a loader is in its epochs: plain numbers, so that whoever trains can save them. `tensor()` goes into any file of tensors.
+struct LoaderState {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;   // that is under way, or else comes next
+  std::int64_t batches = 0;  // of it that were given out
+  std::int64_t samples = 0, batch = 0;
+  bool shuffle = false, drop_last = false;
+
+  LoaderState() = default;
+  /// ShapeError unless the numbers are those of `tensor()`.
+  MUSHIN_API explicit LoaderState(const Tensor<std::int64_t, 7>&);
+  MUSHIN_API Tensor<std::int64_t, 7> tensor() const;
+  bool operator==(const LoaderState&) const = default;
 };
 
 namespace detail {
@@ -19,7 +44,7 @@ namespace detail {
 /// Prepares batch `which` of `dataset` into `out`.
 using Make = void (*)(const void* dataset, Indices which, core::Array* out);
 
-/// One pass over a dataset: the compiled side of Loader. Batches come in order; what the other thread throws comes out of next().
+/// One pass over a dataset: the compiled side of Loader. Batches come in order; what a worker throws comes out of next().
 class MUSHIN_API Epoch {
  public:
   struct Plan {
@@ -29,14 +54,16 @@ class MUSHIN_API Epoch {
     unsigned tensors;  // of a batch
     LoaderOptions options;
     std::uint64_t seed;
+    std::int64_t begin;  // the first batch's number
   };
+  /// ShapeError where there would be no batch.
   explicit Epoch(const Plan&);
   Epoch(Epoch&& other) noexcept : run_(std::exchange(other.run_, nullptr)) {}
   Epoch& operator=(Epoch&& other) noexcept {
     std::swap(run_, other.run_);
     return *this;
   }
-  /// Ends the thread, in the middle of an epoch as well.
+  /// Ends the workers, in the middle of an epoch as well.
   ~Epoch();
 
   /// The next batch's tensors; false when there is none left.
@@ -47,16 +74,20 @@ class MUSHIN_API Epoch {
   Run* run_;
 };
 
-/// ShapeError unless batch and prefetch make sense. The seed that was given or one from the default generator.
+/// ShapeError unless batch, prefetch and workers make sense. The seed that was given or one from the default generator.
 MUSHIN_API std::uint64_t check_options(const LoaderOptions&);
 MUSHIN_API std::uint64_t seed_of_epoch(std::uint64_t seed, std::uint64_t epoch);
+/// ShapeError unless `state` is that of a loader with these options and as many samples.
+MUSHIN_API void check_state(const LoaderState& state, const LoaderOptions&, std::int64_t samples);
 
 }  // namespace detail
 
 /// The batches of a dataset: `for (auto [x, y] : data::Loader(train, {.batch = 128, .shuffle = true}))`.
 /// Each loop over it is an epoch: every sample once, the last batch smaller where the count doesn't divide (unless drop_last).
-/// Order: that of the dataset, or shuffled by seed and epoch, the same on every machine. Batches are prepared ahead by another thread;
-/// an exception there comes out of the loop, and leaving the loop early ends the thread. The dataset must outlive the loader.
+/// Order: that of the dataset, or shuffled by seed and epoch, the same on every machine and for any number of workers. Batches are prepared
+/// ahead by other threads; an exception there comes out of the loop behind the batches before it, with the sample's number in its text, and
+/// leaving the loop early ends the threads. ShapeError where an epoch would have no batch. The dataset must outlive the loader, and the
+/// loader must not move while a loop runs over it.
 template <Dataset D>
 class Loader {
  public:
@@ -67,8 +98,8 @@ class Loader {
   Loader(const D& dataset, LoaderOptions options) : dataset_(&dataset), options_(options), seed_(detail::check_options(options)) {}
   Loader(const D&&, LoaderOptions) = delete;  // the dataset must outlive the loader: give it a name
 
-  /// Starts an epoch.
-  Iterator begin() { return Iterator{detail::Epoch{plan()}}; }
+  /// Starts an epoch, or goes on with the restored one.
+  Iterator begin() { return Iterator{*this}; }
   End end() const { return {}; }
 
   /// Batches in an epoch.
@@ -78,6 +109,21 @@ class Loader {
   }
   /// Epochs begun.
   std::uint64_t epochs() const { return epochs_; }
+
+  /// Where the (last begun) loop is. Within it the batch that it has now counts as given out: ask when you are done with it. From the end
+  /// of a loop on it is the beginning of the next epoch; a loop that was left by `break` or an exception is where it was left.
+  LoaderState state() const {
+    LoaderState out;
+    out.seed = seed_, out.epoch = epochs_ - under_way_, out.batches = given_;
+    out.samples = dataset_->size(), out.batch = options_.batch, out.shuffle = options_.shuffle, out.drop_last = options_.drop_last;
+    return out;
+  }
+  /// The next loop gives the batches that are left of the state's epoch (none, if only its end was), and those behind it the epochs that
+  /// follow: bit for bit those of the loader whose state it was. ShapeError when its samples, batch, shuffle or drop_last differ.
+  void restore(const LoaderState& state) {
+    detail::check_state(state, options_, dataset_->size());
+    seed_ = state.seed, epochs_ = state.epoch, given_ = state.batches, under_way_ = false, restored_ = true;
+  }
 
  private:
   static constexpr unsigned tensors = std::tuple_size_v<Batch>;
@@ -90,11 +136,19 @@ class Loader {
         },
         static_cast<const D*>(dataset)->get(which));
   }
-  detail::Epoch::Plan plan() { return {dataset_, make, dataset_->size(), tensors, options_, detail::seed_of_epoch(seed_, epochs_++)}; }
+  /// The next epoch.
+  detail::Epoch start() {
+    const std::int64_t begin = restored_ ? given_ : 0;
+    detail::Epoch epoch{{dataset_, make, dataset_->size(), tensors, options_, detail::seed_of_epoch(seed_, epochs_), begin}};
+    ++epochs_, given_ = begin, under_way_ = true, restored_ = false;
+    return epoch;
+  }
 
   const D* dataset_;
   LoaderOptions options_;
   std::uint64_t seed_, epochs_ = 0;
+  std::int64_t given_ = 0;                     // batches of the epoch that is under way, or else to be left out of the next
+  bool under_way_ = false, restored_ = false;  // the last begun epoch isn't at its end; the next one is a restored state's
 };
 
 /// Reads batches in turn; moves, does not copy.
@@ -104,10 +158,12 @@ class Loader<D>::Iterator {
   using value_type = Batch;
   using difference_type = std::int64_t;
 
-  explicit Iterator(detail::Epoch epoch) : epoch_(std::move(epoch)) { ++*this; }
+  explicit Iterator(Loader& loader) : loader_(&loader), epoch_(loader.start()) { ++*this; }
   Batch operator*() const { return typed(std::make_index_sequence<tensors>{}); }
   Iterator& operator++() {
     more_ = epoch_.next(raw_);
+    loader_->given_ = more_ ? loader_->given_ + 1 : 0;
+    loader_->under_way_ = more_;
     return *this;
   }
   void operator++(int) { ++*this; }
@@ -119,6 +175,7 @@ class Loader<D>::Iterator {
     return Batch{std::tuple_element_t<I, Batch>{raw_[I]}...};
   }
 
+  Loader* loader_;
   detail::Epoch epoch_;
   core::Array raw_[tensors];
   bool more_ = false;
