@@ -1,54 +1,16 @@
 #include "mushin/nn/data/idx.hpp"
 
-#include <fmt/format.h>
-#include <zlib.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 #include <string>
 
 #include "data/indices.hpp"
-#include "mushin/tensor/error.hpp"
+#include "data/stream.hpp"
 
 namespace mushin::data {
 namespace {
 
-template <class... A>
-[[noreturn]] void refuse(fmt::format_string<A...> form, A&&... values) {
-  throw FileError(fmt::format(form, std::forward<A>(values)...).c_str());
-}
-
 constexpr const char* op = "read_idx";
 constexpr unsigned unsigned_bytes = 0x08;
-
-/// zlib reads plain files as they are, so one reader does for both.
-class Stream {
- public:
-  explicit Stream(const char* path) : path_(path), file_(gzopen(path, "rbe"), gzclose_r) {
-    if (!file_) refuse("[{}] cannot open: {}: {}", op, path, std::strerror(errno ? errno : ENOMEM));
-    gzbuffer(file_.get(), 256 * 1024);
-  }
-
-  /// How many of `bytes` were there.
-  std::size_t read_some(void* to, std::size_t bytes) {
-    const int got = gzread(file_.get(), to, static_cast<unsigned>(bytes));
-    int code = Z_OK;
-    const char* reason = gzerror(file_.get(), &code);
-    if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
-      refuse("[{}] the file must be whole: {}: {}", op, path_, code == Z_ERRNO ? std::strerror(errno) : reason);
-    return static_cast<std::size_t>(got);
-  }
-  void read(void* to, std::size_t bytes, const char* what) {
-    const std::size_t got = read_some(to, bytes);
-    if (got != bytes) refuse("[{}] the file ended early: {}, {} bytes of {}, got {}", op, path_, bytes, what, got);
-  }
-
- private:
-  const char* path_;
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
-};
 
 core::Sizes read_sizes(Stream& in, const char* path) {
   unsigned char magic[4];
@@ -83,7 +45,7 @@ std::size_t count_of(const core::Sizes& sizes, const char* path) {
 }  // namespace
 
 IdxFile read_idx(FileName path) {
-  Stream in(path.text);
+  Stream in(op, path.text);
   IdxFile out;
   out.sizes = read_sizes(in, path.text);
   const std::size_t count = count_of(out.sizes, path.text);
