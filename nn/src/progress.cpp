@@ -20,10 +20,10 @@ std::string clock_text(double seconds) {
 }  // namespace
 
 Progress::Progress(std::FILE* out, const char* title, std::int64_t total)
-    : out_(out), title_(title), total_(std::max<std::int64_t>(total, 1)), start_(now()), terminal_(::isatty(::fileno(out)) == 1) {}
+    : out_(out), title_(title), total_(std::max<std::int64_t>(total, 0)), start_(now()), terminal_(::isatty(::fileno(out)) == 1) {}
 
 Progress::~Progress() {
-  if (terminal_ && done_ > 0) draw(elapsed());
+  if (done_ > 0 && (terminal_ || total_ == 0)) draw(elapsed());
   if (open_) std::fputc('\n', out_);
   std::fflush(out_);
 }
@@ -34,7 +34,7 @@ void Progress::advance(std::int64_t items, double loss) {
   done_ += items;
   loss_ = loss;
   const double seconds = elapsed();
-  const std::int64_t tenths = done_ * 10 / total_;
+  const std::int64_t tenths = total_ ? done_ * 10 / total_ : 0;
   const bool due = terminal_ ? drawn_ < 0 || seconds - drawn_ >= 0.1 : tenths > tenths_;
   tenths_ = tenths;
   if (due) draw(seconds);
@@ -43,17 +43,23 @@ void Progress::advance(std::int64_t items, double loss) {
 void Progress::draw(double seconds) {
   drawn_ = seconds;
   const double rate = static_cast<double>(done_) / std::max(seconds, 1e-9);
-  const double left = static_cast<double>(std::max<std::int64_t>(total_ - done_, 0)) / std::max(rate, 1e-9);
-  const std::string text = fmt::format("{}  {}/{}  {:.0f}/s  loss {:.4f}  {} left", title_, done_, total_, rate, loss_, clock_text(left));
+  std::string text = fmt::format("{}  {}{}  {:.0f}/s  loss {:.4f}", title_, done_, total_ ? fmt::format("/{}", total_) : "", rate, loss_);
+  if (total_) {
+    const double left = static_cast<double>(std::max<std::int64_t>(total_ - done_, 0)) / std::max(rate, 1e-9);
+    text += fmt::format("  {} left", clock_text(left));
+  }
   if (!terminal_) {
     std::fprintf(out_, "%s\n", text.c_str());
     return;
   }
   constexpr std::int64_t width = 24;
-  const auto filled = static_cast<std::size_t>(std::min(done_, total_) * width / total_);
-  const std::string bar = std::string(filled, '#') + std::string(width - filled, '.');
+  std::string bar;
+  if (total_) {
+    const auto filled = static_cast<std::size_t>(std::min(done_, total_) * width / total_);
+    bar = '[' + std::string(filled, '#') + std::string(width - filled, '.') + "] ";
+  }
   // "\r" returns to the line's begin, "\x1b[K" clears what a longer text left behind.
-  std::fprintf(out_, "\r[%s] %s\x1b[K", bar.c_str(), text.c_str());
+  std::fprintf(out_, "\r%s%s\x1b[K", bar.c_str(), text.c_str());
   std::fflush(out_);
   open_ = true;
 }

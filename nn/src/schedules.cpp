@@ -87,6 +87,12 @@ ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, ReduceOnPlateauOptions op
   check_option(options.min_lr >= 0, "ReduceOnPlateau", "min_lr must not be negative", options.min_lr);
 }
 
+void ReduceOnPlateau::restore(const std::array<double, 3>& state) {
+  best_ = state[0];
+  bad_ = static_cast<std::int64_t>(state[1]);
+  cooling_ = static_cast<std::int64_t>(state[2]);
+}
+
 bool ReduceOnPlateau::better(double measured) const {
   const double sign = options_.maximize ? 1 : -1;
   if (std::isinf(best_)) return sign * measured > sign * best_;

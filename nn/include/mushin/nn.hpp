@@ -10,6 +10,7 @@
 #include "mushin/nn/data/tensors.hpp"
 #include "mushin/nn/data/text.hpp"
 #include "mushin/nn/data/transforms.hpp"
+#include "mushin/nn/fit.hpp"
 #include "mushin/nn/init.hpp"
 #include "mushin/nn/layers.hpp"
 #include "mushin/nn/losses.hpp"

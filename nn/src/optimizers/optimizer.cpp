@@ -43,10 +43,10 @@ class Wanted {
     say(fmt::format("{} is {}, wanted {}", name, described(at->value), described(like)));
     return nullptr;
   }
-  void finish() {
+  std::string finish() {
     for (std::size_t i = 0; i < used_.size(); ++i)
       if (!used_[i]) say(fmt::format("extra {} {}", state_[i].name, described(state_[i].value)));
-    if (!wrong_.empty()) throw Error(fmt::format("[load_state_dict] the state must be that of such an optimiser: {}", wrong_).c_str());
+    return std::move(wrong_);
   }
 
  private:
@@ -115,10 +115,9 @@ StateDict Optimizer::state_dict() const {
   return out;
 }
 
-void Optimizer::load_state_dict(const StateDict& state) {
+std::string Optimizer::match(const StateDict& state, Values& numbers, Values& values) const {
   Wanted wanted(state);
   const core::Array any_number = core::literal(0, dtype::f64);
-  std::vector<const core::Array*> numbers, values;
   std::size_t parameter = 0;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     numbers.push_back(wanted.find(fmt::format("param_groups.{}.lr", g), any_number, true));
@@ -130,7 +129,18 @@ void Optimizer::load_state_dict(const StateDict& state) {
       ++parameter;
     }
   }
-  wanted.finish();
+  return wanted.finish();
+}
+
+std::string Optimizer::differences(const StateDict& state) const {
+  Values numbers, values;
+  return match(state, numbers, values);
+}
+
+void Optimizer::load_state_dict(const StateDict& state) {
+  Values numbers, values;
+  if (const auto wrong = match(state, numbers, values); !wrong.empty())
+    throw Error(fmt::format("[load_state_dict] the state must be that of such an optimiser: {}", wrong).c_str());
   std::vector<double> read;
   for (const auto* number : numbers) read.push_back(number_in(*number));
   std::size_t n = 0, v = 0;

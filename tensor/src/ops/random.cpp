@@ -12,6 +12,7 @@
 #include "core/plans.hpp"
 #include "core/pointwise.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/core/random_state.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 namespace mushin::core {
@@ -73,6 +74,15 @@ RandomDraw advance_generator(std::uint64_t blocks) {
   return d;
 }
 
+RandomDraw random_state() { return advance_generator(0); }
+void set_random_state(RandomDraw to) {
+  if (capturing()) capture::refuse("set_random_state", "sets what replays go on from: set it before");
+  Generator& g = generator();
+  std::lock_guard lock(g.mutex);
+  g.key = to.key;
+  g.counter = to.counter;
+}
+
 RandomReplay::RandomReplay(std::vector<RandomDraw>& list) noexcept : list_(list), before_(std::exchange(replay, this)) {}
 RandomReplay::~RandomReplay() { replay = before_; }
 RandomDraw RandomReplay::next(std::uint64_t blocks) {
@@ -128,10 +138,7 @@ namespace mushin {
 
 void manual_seed(std::uint64_t seed) {
   if (core::capturing()) core::capture::refuse("manual_seed", "sets what replays go on from: seed before");
-  core::Generator& g = core::generator();
-  std::lock_guard lock(g.mutex);
-  g.key = seed;
-  g.counter = 0;
+  core::set_random_state({seed, 0});
 }
 
 }  // namespace mushin

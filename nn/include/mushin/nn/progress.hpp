@@ -7,10 +7,11 @@
 namespace mushin::nn {
 
 /// A progress line for a loop of known length, written to a stream of the caller's choice. On a terminal it redraws itself (at most ten
-/// times a second) with done and total, rate, loss and time left; elsewhere it writes a plain line at each tenth of the way.
+/// times a second) with done and total, rate, loss and time left; elsewhere it writes a plain line at each tenth of the way. Of an unknown
+/// total there is neither bar nor time left, and elsewhere one line at the end.
 class MUSHIN_API Progress {
  public:
-  /// `title` is borrowed. `total`: how many items `advance` will count.
+  /// `title` is borrowed. `total`: how many items `advance` will count; 0: not known.
   Progress(std::FILE* out, const char* title, std::int64_t total);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -119,6 +119,9 @@ class MUSHIN_API ReduceOnPlateau {
   explicit ReduceOnPlateau(Optimizer&, ReduceOnPlateauOptions = {});
   /// Looks at one measured value, as an epoch's loss. NaN is not better than anything.
   void step(double measured);
+  /// All that steps change but the rates, and going on from it.
+  std::array<double, 3> state() const { return {best_, static_cast<double>(bad_), static_cast<double>(cooling_)}; }
+  void restore(const std::array<double, 3>& state);
 
  private:
   bool better(double measured) const;

@@ -37,6 +37,8 @@ class MUSHIN_API Optimizer {
   /// Goes on as the optimiser did whose state that was, bit for bit: one of the same kind, options and parameters. Error that names every
   /// entry that is missing, extra, or of another shape or element type; then nothing has changed.
   void load_state_dict(const StateDict&);
+  /// What that error would say: one clause for each entry; empty when the state fits.
+  std::string differences(const StateDict&) const;
 
  protected:
   struct Slot {
@@ -61,6 +63,9 @@ class MUSHIN_API Optimizer {
   static bool counts_on_device(Group&);
 
  private:
+  using Values = std::vector<const core::Array*>;
+  /// The state's numbers and values in the order of the groups, and its differences.
+  std::string match(const StateDict&, Values& numbers, Values& values) const;
   const Group& at(std::size_t group) const;
   Group& at(std::size_t group) { return const_cast<Group&>(static_cast<const Optimizer*>(this)->at(group)); }
 
