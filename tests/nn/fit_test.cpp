@@ -217,7 +217,6 @@ TEST(Fit, GoesOnFromTheLastCheckpointAfterAnError) {
       if (calls++ == 9) throw std::runtime_error("the machine stops");
       return nn::cross_entropy(p, y);
     };
-    data::Loader validation(first.set, {.batch = 16});
     const auto text = text_of_error<std::runtime_error>([&] {
       nn::fit(first.net, *first.batches, loss, *first.opt,
               {.epochs = 2, .checkpoint = folder / "run", .checkpoint_steps = 4, .schedule = first.schedule.get(), .clip_norm = 1});
@@ -228,8 +227,11 @@ TEST(Fit, GoesOnFromTheLastCheckpointAfterAnError) {
   Training second;
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { second.fit(folder / "run", 2); }),
                   {"[fit] the checkpoint must be of this training", "last.safetensors", "metrics: 6 columns of numbers, wanted 7"}));
-  const auto got = nn::fit(second.net, *second.batches, entropy, *second.opt,
+  int calls = 0;
+  const auto counted = [&](const auto& p, const auto& y) { return (++calls, nn::cross_entropy(p, y)); };
+  const auto got = nn::fit(second.net, *second.batches, counted, *second.opt,
                            {.epochs = 2, .checkpoint = folder / "run", .resume = true, .schedule = second.schedule.get(), .clip_norm = 1});
+  EXPECT_EQ(calls, 12 - 8);
   EXPECT_EQ(got.epochs[1].loss, want.epochs[1].loss);
   EXPECT_EQ(bits(second), want_bits);
 }
@@ -271,11 +273,12 @@ TEST(Fit, AFullDiskLeavesTheCheckpointBefore) {
   const Folder folder;
   Training t;
   t.fit(folder / "run", 1);
-  const auto before = bytes_of_file(folder / "run/last.safetensors");
+  const auto last = bytes_of_file(folder / "run/last.safetensors"), best = bytes_of_file(folder / "run/best.safetensors");
   const FullDisk full(512);
   const auto text = text_of_error<mu::FileError>([&] { t.fit(folder / "run", 2); });
   EXPECT_TRUE(has(text, {"[save_safetensors] cannot write", "safetensors", "File too large"}));
-  EXPECT_EQ(bytes_of_file(folder / "run/last.safetensors"), before);
+  EXPECT_EQ(bytes_of_file(folder / "run/last.safetensors"), last);
+  EXPECT_EQ(bytes_of_file(folder / "run/best.safetensors"), best);
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { t.fit("/proc/no/such", 1); }), {"[fit] cannot make the folder: /proc/no/such"}));
 }
 
@@ -292,7 +295,11 @@ TEST(Fit, InterruptsAreItsOwnOnlyWhileItRuns) {
     return nn::mse(p, y);
   };
   auto batches = line_batches();
-  auto history = nn::fit(net, batches, loss, opt, {.epochs = 3});
+  steps = -2;
+  auto history = nn::fit(net, batches, loss, opt, {.epochs = 1});
+  ::raise(SIGINT);
+  EXPECT_EQ(std::exchange(caught, 0), 1);
+  history = nn::fit(net, batches, loss, opt, {.epochs = 3});
   EXPECT_EQ(history.end, nn::FitEnd::interrupted);
   EXPECT_EQ(history.epochs.size(), 1u);
   EXPECT_EQ(steps, 2);
