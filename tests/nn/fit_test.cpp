@@ -374,6 +374,16 @@ TEST(Fit, ALossThatIsNotFiniteIsToldAndChangesNothing) {
   EXPECT_EQ(got, bits(same));
 }
 
+/// A place as a loader tells it.
+struct Told {
+  std::int64_t number = 0;
+  Told() = default;
+  explicit Told(const mu::Tensor<std::int64_t, 1>& t) : number(t(0)) {
+    if (number > 1000) throw mu::ShapeError("[Told] not so far");
+  }
+  mu::Tensor<std::int64_t, 1> tensor() const { return mu::fill<std::int64_t, 1>(number); }
+};
+
 /// Batches of x = 1, 2, … for ever, four an epoch: where it is can be told and set.
 template <class State>
 struct Counting {
@@ -406,12 +416,16 @@ struct Counting {
   std::int64_t number() const {
     if constexpr (std::same_as<State, std::int64_t>)
       return at;
+    else if constexpr (std::same_as<State, Told>)
+      return at.number;
     else
       return at.empty() ? 0 : mu::Tensor<std::int64_t>{at[0].value}.item();
   }
   void number(std::int64_t n) {
     if constexpr (std::same_as<State, std::int64_t>)
       at = n;
+    else if constexpr (std::same_as<State, Told>)
+      at.number = n;
     else
       at = {{"number", mu::fill<std::int64_t>(n).raw()}};
   }
@@ -445,6 +459,32 @@ void expect_restored() {
 TEST(Fit, ARangeThatTellsItsPlaceIsRestored) {
   expect_restored<std::int64_t>();
   expect_restored<nn::StateDict>();
+  expect_restored<Told>();
+}
+
+TEST(Fit, ARangeThatRefusesItsPlaceIsTold) {
+  const Folder folder;
+  nn::Linear<1, 1> net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.01}};
+  const auto mse = [](const auto& p, const auto& y) { return nn::mse(p, y); };
+  Counting<Told> range;
+  range.at.number = 2000;
+  nn::fit(net, range, mse, opt, {.epochs = 1, .checkpoint = folder / "run"});
+  const auto weight = ref(net.weight);
+  range.at.number = 4;
+  EXPECT_TRUE(
+      has(text_of_error<mu::FileError>([&] { nn::fit(net, range, mse, opt, {.epochs = 2, .checkpoint = folder / "run", .resume = true}); }),
+          {"[fit] the checkpoint must be of this training", "batches: [Told] not so far"}));
+  EXPECT_EQ(range.number(), 4);
+  Counting<std::int64_t> other;
+  EXPECT_TRUE(
+      has(text_of_error<mu::FileError>([&] { nn::fit(net, other, mse, opt, {.epochs = 2, .checkpoint = folder / "run", .resume = true}); }),
+          {"batches: [fit] the place in the range must be told by one U8 (8): it has I64 (1)"}));
+  EXPECT_TRUE(equal(net.weight, weight));
+  auto batches = line_batches();
+  EXPECT_TRUE(has(
+      text_of_error<mu::FileError>([&] { nn::fit(net, batches, mse, opt, {.epochs = 2, .checkpoint = folder / "run", .resume = true}); }),
+      {"batches: extra place in a range that cannot be restored"}));
 }
 
 TEST(Fit, APlateauGoesOn) {

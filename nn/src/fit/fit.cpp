@@ -87,7 +87,7 @@ class Loop {
         optimizer_(optimizer),
         parameters_(parameters),
         settings_(settings),
-        parts_{state, optimizer, settings, task.has_position()},
+        parts_{state, optimizer, settings, task},
         buffers_(parameters, state) {}
 
   History run();
@@ -148,16 +148,14 @@ History Loop::run() {
 
 void Loop::resume() {
   at_ = load_fit(file("last.safetensors"), parts_, history_);
-  if (parts_.range_tells)
-    task_.restore(at_.range);
-  else
+  if (!task_.has_position())
     for (std::size_t e = 0; e < history_.epochs.size(); ++e) task_.begin(), task_.leave();
   core::set_random_state(at_.random);
 }
 
 /// To the first batch that was not seen. Its making may draw random numbers, as it did in the run that was cut off: after those before.
 bool Loop::begin_epoch() {
-  if (parts_.range_tells || at_.batches == 0) return task_.begin();
+  if (task_.has_position() || at_.batches == 0) return task_.begin();
   bool more = task_.begin();
   for (std::int64_t i = 1; more && i < at_.batches; ++i) more = task_.next();
   core::set_random_state(at_.random);
@@ -168,7 +166,7 @@ FitPlace Loop::here() const {
   FitPlace place = at_;
   place.seconds += now() - begun_;
   place.random = core::random_state();
-  if (parts_.range_tells) place.range = task_.position();
+  if (task_.has_position()) place.range = task_.position();
   return place;
 }
 

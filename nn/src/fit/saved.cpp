@@ -59,7 +59,7 @@ StateDict entries_of(const Safetensors& file, const std::string& prefix) {
   return out;
 }
 
-/// One sentence of all that doesn't fit, part by part.
+/// One sentence of all that doesn't fit, part by part; when there is nothing, the range is where it was.
 std::string wrong_with(const Safetensors& file, const FitParts& parts, const StateDict& optimizer, const StateDict& range) {
   std::string out;
   const auto say = [&out](const char* part, const std::string& clauses) {
@@ -71,8 +71,17 @@ std::string wrong_with(const Safetensors& file, const FitParts& parts, const Sta
   for (std::size_t i = 0; i < file.size(); ++i)
     if (const auto e = file[i]; std::strcmp(e.name, "fit.history") == 0 && (e.sizes.rank != 2 || e.sizes[1] != columns))
       say("metrics", fmt::format("{} columns of numbers, wanted {}", e.sizes.rank == 2 ? e.sizes[1] : 0, columns));
-  if (parts.range_tells && range.empty()) say("batches", "missing the place in their range");
-  if (!parts.range_tells && !range.empty()) say("batches", "extra place in a range that cannot be restored");
+  const bool tells = parts.task.has_position();
+  if (tells && range.empty()) say("batches", "missing the place in their range");
+  if (!tells && !range.empty()) say("batches", "extra place in a range that cannot be restored");
+  if (!tells || range.empty()) return out;
+  const StateDict before = parts.task.position();
+  try {
+    parts.task.restore(range);
+  } catch (const Error& e) {
+    say("batches", e.what());
+  }
+  if (!out.empty()) parts.task.restore(before);
   return out;
 }
 
@@ -127,10 +136,15 @@ FitPlace load_fit(const std::string& path, const FitParts& parts, History& histo
 StateDict state_of_bytes(const void* bytes, std::size_t size) {
   return {{"state", core::from_values({static_cast<std::int64_t>(size)}, dtype::u8, bytes)}};
 }
+core::Array only_value(const StateDict& state, const core::Array& like) {
+  if (state.size() != 1 || state[0].value.sizes() != like.sizes() || state[0].value.type() != like.type())
+    throw FileError(fmt::format("[fit] the place in the range must be told by one {}: it has {}", described(like),
+                                state.empty() ? "nothing" : described(state[0].value))
+                        .c_str());
+  return state[0].value;
+}
 void bytes_of_state(const StateDict& state, void* bytes, std::size_t size) {
-  if (state.size() != 1 || state[0].value.sizes().count() != static_cast<std::int64_t>(size) || state[0].value.type() != dtype::u8)
-    throw FileError(fmt::format("[fit] the place in the range of batches must have {} bytes, as this range's has", size).c_str());
-  core::read_all(state[0].value, bytes);
+  core::read_all(only_value(state, state_of_bytes(bytes, size)[0].value), bytes);
 }
 
 }  // namespace mushin::nn::detail

@@ -18,7 +18,7 @@ struct FitParts {
   const Parameters& state;
   Optimizer& optimizer;
   const FitSettings& settings;
-  bool range_tells;
+  FitTask& task;
 };
 
 /// The file appears when it is complete; FileError when it cannot be written, and then the one before is still there.

@@ -28,6 +28,12 @@ concept Resumable = requires(Range& range, const Range& read) {
   range.restore(read.state());
 };
 
+/// `state.tensor()`, and back: what data::Loader gives.
+template <class State>
+inline constexpr bool told_by_tensor = requires(const State& s) {
+  State{s.tensor()};
+};
+
 template <class Net, class Range, class Loss>
 class FitOf final : public FitTask {
   using Batch = batch_in<Range>;
@@ -82,21 +88,26 @@ class FitOf final : public FitTask {
   StateDict position() const override {
     if constexpr (Resumable<Range>) {
       const auto state = std::as_const(range_).state();
-      if constexpr (std::same_as<decltype(state), const StateDict>) {
+      using State = std::remove_const_t<decltype(state)>;
+      if constexpr (std::same_as<State, StateDict>)
         return state;
-      } else {
-        static_assert(std::is_trivially_copyable_v<decltype(state)>,
-                      "[fit] the state of a range must be a StateDict or trivially copyable");
+      else if constexpr (told_by_tensor<State>)
+        return {{"state", state.tensor().raw()}};
+      else
         return state_of_bytes(&state, sizeof state);
-      }
     }
     return {};
   }
   void restore([[maybe_unused]] const StateDict& saved) override {
     if constexpr (Resumable<Range>) {
       auto state = std::as_const(range_).state();
-      if constexpr (std::same_as<decltype(state), StateDict>)
+      using State = decltype(state);
+      static_assert(std::same_as<State, StateDict> || told_by_tensor<State> || std::is_trivially_copyable_v<State>,
+                    "[fit] the state of a range must be a StateDict, be made of its tensor(), or be trivially copyable");
+      if constexpr (std::same_as<State, StateDict>)
         state = saved;
+      else if constexpr (told_by_tensor<State>)
+        state = State{decltype(state.tensor()){only_value(saved, state.tensor().raw())}};
       else
         bytes_of_state(saved, &state, sizeof state);
       range_.restore(state);

@@ -31,10 +31,11 @@ class MUSHIN_API FitTask {
   virtual void leave() = 0;
   virtual FitForward forward() = 0;
   virtual FitSums validate() = 0;
-  /// Where the range is, as bytes or a state; both empty when it cannot tell.
-  virtual StateDict position() const = 0;
-  virtual void restore(const StateDict&) = 0;
+  /// Whether the range can tell where it is.
   virtual bool has_position() const = 0;
+  virtual StateDict position() const = 0;
+  /// Errors are the range's.
+  virtual void restore(const StateDict&) = 0;
 };
 
 /// The options that don't depend on types, as FitOptions has them.
@@ -62,8 +63,10 @@ struct FitSettings {
 /// `state`: the parameters with the buffers.
 MUSHIN_API History run_fit(FitTask&, Optimizer&, Parameters parameters, Parameters state, const FitSettings&);
 
-/// Bytes as a state, and back: what a range's position is saved as. Error unless there are as many.
+/// Bytes as a state, and back: what a range's position is saved as. FileError unless there are as many.
 MUSHIN_API StateDict state_of_bytes(const void* bytes, std::size_t size);
 MUSHIN_API void bytes_of_state(const StateDict&, void* bytes, std::size_t size);
+/// The value of a state that has one. FileError unless it has the sizes and element type of `like`.
+MUSHIN_API core::Array only_value(const StateDict&, const core::Array& like);
 
 }  // namespace mushin::nn::detail
