@@ -4,6 +4,11 @@
 
 namespace onednn::version {
 
+/// A convolution's numbers by axis; `dilation` is 0 where there is none.
+struct Window {
+  dnnl::memory::dims stride, dilation, before, after;
+};
+
 #if DNNL_VERSION_MAJOR >= 3
 
 using SoftmaxForward = dnnl::softmax_forward;
@@ -17,6 +22,29 @@ inline SoftmaxBackward::primitive_desc softmax_backward(const dnnl::engine& engi
   return {engine, kind, md, md, md, axis, softmax(engine, kind, md, axis)};
 }
 
+inline dnnl::convolution_forward::primitive_desc conv(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
+                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr) {
+  return {engine, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, a.stride, a.dilation, a.before, a.after,
+          attr};
+}
+inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(const dnnl::engine& engine, const dnnl::memory::desc& dx,
+                                                                          const dnnl::memory::desc& w, const dnnl::memory::desc& dy,
+                                                                          const Window& a, const dnnl::primitive_attr& attr) {
+  return {engine,  dnnl::algorithm::convolution_direct, dx,  w, dy, a.stride, a.dilation, a.before,
+          a.after, conv(engine, dx, w, dy, a, attr),    attr};
+}
+inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(const dnnl::engine& engine, const dnnl::memory::desc& x,
+                                                                                const dnnl::memory::desc& dw, const dnnl::memory::desc& dy,
+                                                                                const Window& a, const dnnl::primitive_attr& attr) {
+  return {engine,  dnnl::algorithm::convolution_direct, x,   dw, dy, a.stride, a.dilation, a.before,
+          a.after, conv(engine, x, dw, dy, a, attr),    attr};
+}
+inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.get_dims(); }
+/// Empty where elements lie in blocks.
+inline dnnl::memory::dims strides_of(const dnnl::memory::desc& md) {
+  return md.get_format_kind() == dnnl::memory::format_kind::blocked && md.get_inner_nblks() == 0 ? md.get_strides() : dnnl::memory::dims{};
+}
+
 #else
 
 using SoftmaxForward = dnnl::softmax_v2_forward;
@@ -28,6 +56,36 @@ inline SoftmaxForward::primitive_desc softmax(const dnnl::engine& engine, dnnl::
 inline SoftmaxBackward::primitive_desc softmax_backward(const dnnl::engine& engine, dnnl::algorithm kind, const dnnl::memory::desc& md,
                                                         int axis) {
   return {SoftmaxBackward::desc(kind, md, md, md, axis), engine, softmax(engine, kind, md, axis)};
+}
+
+inline dnnl::convolution_forward::primitive_desc conv(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
+                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr) {
+  return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, a.stride, a.dilation, a.before, a.after},
+          attr,
+          engine};
+}
+inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(const dnnl::engine& engine, const dnnl::memory::desc& dx,
+                                                                          const dnnl::memory::desc& w, const dnnl::memory::desc& dy,
+                                                                          const Window& a, const dnnl::primitive_attr& attr) {
+  return {{dnnl::algorithm::convolution_direct, dx, w, dy, a.stride, a.dilation, a.before, a.after},
+          attr,
+          engine,
+          conv(engine, dx, w, dy, a, attr)};
+}
+inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(const dnnl::engine& engine, const dnnl::memory::desc& x,
+                                                                                const dnnl::memory::desc& dw, const dnnl::memory::desc& dy,
+                                                                                const Window& a, const dnnl::primitive_attr& attr) {
+  return {{dnnl::algorithm::convolution_direct, x, dw, dy, a.stride, a.dilation, a.before, a.after},
+          attr,
+          engine,
+          conv(engine, x, dw, dy, a, attr)};
+}
+inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.dims(); }
+/// Empty where elements lie in blocks.
+inline dnnl::memory::dims strides_of(const dnnl::memory::desc& md) {
+  const auto& blocks = md.data.format_desc.blocking;
+  if (md.data.format_kind != dnnl_blocked || blocks.inner_nblks != 0) return {};
+  return {blocks.strides, blocks.strides + md.data.ndims};
 }
 
 #endif

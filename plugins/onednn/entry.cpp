@@ -23,7 +23,10 @@ struct Operation {
 constexpr Operation operations[] = {
     {MU_OP_MATMUL, onednn::make_matmul},
     {MU_OP_SOFTMAX, onednn::make_softmax},
+    {MU_OP_CONV, onednn::make_conv},
 };
+
+constexpr std::uint64_t workspace_align = 64;
 
 mu_code fail_with_status(mu_error* e, mu_code code, int status, const char* what) {
   std::array<char, 256> text;
@@ -45,6 +48,8 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
   try {
     auto made = operation->make({&device->engine, op, n_in, n_out, in, out, (flags & MU_PLAN_ORDERED) != 0});
     info->specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
+    info->workspace_bytes = made->workspace_bytes;
+    info->workspace_align = workspace_align;
     info->flags = made->deterministic ? MU_PLAN_DETERMINISTIC : 0;
     if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = made.release();
     return MU_OK;
@@ -59,9 +64,9 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
   }
 }
 
-mu_code plan_run(mu_plan* plan, mu_stream*, std::uint32_t, const mu_tensor* in, std::uint32_t, const mu_tensor* out, mu_buffer*,
-                 std::uint64_t, mu_error* e) noexcept {
-  return plan->run(in, out, e);
+mu_code plan_run(mu_plan* plan, mu_stream*, std::uint32_t, const mu_tensor* in, std::uint32_t, const mu_tensor* out, mu_buffer* workspace,
+                 std::uint64_t offset, mu_error* e) noexcept {
+  return plan->run(in, out, workspace ? reinterpret_cast<char*>(workspace) + offset : nullptr, e);
 }
 
 void plan_destroy(mu_plan* plan) noexcept { delete plan; }

@@ -58,10 +58,10 @@ constexpr Rule rules[] = {
 
 Epilogue::Epilogue(const mu_pw_program& p, const mu_tensor* in, unsigned n_in, const mu_tensor& out) {
   const unsigned first = p.n_in + p.n_const;  // value id of instruction 0
-  require(p.magic == MU_PW_MAGIC && p.version == 1, "[onednn matmul] the epilogue is no program of a known version");
-  require(p.n_out == 1 && p.n_in >= 1 && p.n_in - 1u + 2u == n_in, "[onednn matmul] the epilogue's inputs don't match the op's");
-  require(p.out[0] == (p.n_inst ? first + p.n_inst - 1u : 0u), "[onednn matmul] the epilogue's output isn't the end of a chain");
-  for (unsigned i = 0; i < p.n_in; ++i) require(p.in_type[i] == MU_F32, "[onednn matmul] epilogues are of f32");
+  require(p.magic == MU_PW_MAGIC && p.version == 1, "[onednn] the epilogue is no program of a known version");
+  require(p.n_out == 1 && p.n_in >= 1 && p.n_in - 1u + 2u == n_in, "[onednn] the epilogue's inputs don't match the op's");
+  require(p.out[0] == (p.n_inst ? first + p.n_inst - 1u : 0u), "[onednn] the epilogue's output isn't the end of a chain");
+  for (unsigned i = 0; i < p.n_in; ++i) require(p.in_type[i] == MU_F32, "[onednn] epilogues are of f32");
   for (unsigned i = 0; i < p.n_inst; ++i) steps_.push_back(step(p, i, in + 1, out.rank));
 }
 
@@ -74,18 +74,18 @@ Epilogue::Step Epilogue::step(const mu_pw_program& p, unsigned index, const mu_t
     const unsigned other = r.product == 0 ? inst.b : inst.a;
     return other != 0 && other < static_cast<unsigned>(p.n_in + p.n_const);
   });
-  require(rule != std::end(rules) && inst.type == MU_F32, "[onednn matmul] the epilogue is no chain of known opcodes");
+  require(rule != std::end(rules) && inst.type == MU_F32, "[onednn] the epilogue is no chain of known opcodes");
   if (rule->operands == 1) return {rule->scalar, -1, false, 0};
   const unsigned other = rule->product == 0 ? inst.b : inst.a;
   if (other >= p.n_in) {
-    require(p.const_type[other - p.n_in] == MU_F32, "[onednn matmul] epilogues are of f32");
+    require(p.const_type[other - p.n_in] == MU_F32, "[onednn] epilogues are of f32");
     float value;
     std::memcpy(&value, &p.const_bits[other - p.n_in], sizeof value);
     return {rule->scalar, -1, false, value};
   }
   const mu_tensor& view = in[other];
   const std::int64_t stride = view.dim[rank - 1] == 1 ? 0 : view.stride[rank - 1];
-  require(view.rank == rank && view.dtype == MU_F32 && (stride == 0 || stride == 1), "[onednn matmul] an epilogue input has gaps");
+  require(view.rank == rank && view.dtype == MU_F32 && (stride == 0 || stride == 1), "[onednn] an epilogue input has gaps");
   return {stride == 1 ? rule->vector : rule->scalar, static_cast<int>(other), stride == 1, 0};
 }
 

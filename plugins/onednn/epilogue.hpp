@@ -1,4 +1,4 @@
-// What is done to rows of a product while they are still in the cache.
+// What is done to rows of a product or convolution while they are still in the cache.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -11,8 +11,8 @@ namespace onednn {
 class Epilogue {
  public:
   Epilogue() = default;
-  /// `in` are the matmul's inputs, `out` its output. Throws Refusal (MU_UNSUPPORTED) for programs that are no chain of the known
-  /// opcodes in f32, and for inputs whose innermost stride isn't 0 or 1.
+  /// `in` are the op's inputs, the first two of which are no business of the program; `out` its output. Throws Refusal (MU_UNSUPPORTED) for
+  /// programs that are no chain of the known opcodes in f32, and for inputs whose innermost stride isn't 0 or 1.
   Epilogue(const mu_pw_program&, const mu_tensor* in, unsigned n_in, const mu_tensor& out);
 
   bool empty() const { return steps_.empty(); }

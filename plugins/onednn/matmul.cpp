@@ -90,7 +90,7 @@ class Matmul final : public mu_plan {
     split(r.ordered ? ordered_threads : std::max<std::int64_t>(1, host->thread_count(host->ctx)));
   }
 
-  mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* e) const noexcept override {
+  mu_code run(const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) const noexcept override {
     std::atomic<int> status{dnnl_success};
     auto units = [&](std::uint64_t begin, std::uint64_t end) {
       OneThread guard;

@@ -12,7 +12,9 @@ struct mu_plan {
   virtual ~mu_plan() = default;
   /// Equal bits for any number of threads.
   bool deterministic = true;
-  virtual mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error*) const noexcept = 0;
+  /// What `run` wants in `workspace`, aligned to 64.
+  std::size_t workspace_bytes = 0;
+  virtual mu_code run(const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) const noexcept = 0;
 };
 
 struct mu_device {
@@ -43,6 +45,7 @@ struct Refusal {
 /// Throw Refusal, dnnl::error or std::bad_alloc.
 std::unique_ptr<mu_plan> make_matmul(const Request&);
 std::unique_ptr<mu_plan> make_softmax(const Request&);
+std::unique_ptr<mu_plan> make_conv(const Request&);
 
 inline void require(bool met, const char* reason) {
   if (!met) throw Refusal{MU_UNSUPPORTED, reason};

@@ -75,7 +75,7 @@ class Softmax final : public mu_plan {
     if (rows % grain_) tail_ = Rows(engine, kind, rows % grain_, length);
   }
 
-  mu_code run(const mu_tensor* in, const mu_tensor* out, mu_error* e) const noexcept override {
+  mu_code run(const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) const noexcept override {
     std::atomic<int> status{dnnl_success};
     auto chunk = [&](std::uint64_t begin, std::uint64_t end) {
       if (const int s = execute(in, out, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)); s != dnnl_success) status = s;

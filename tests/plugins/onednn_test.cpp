@@ -3,32 +3,14 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <random>
 
-#include "plugin_driver.hpp"
+#include "onednn_support.hpp"
 
 namespace {
 
 using driver::row_major;
 using driver::view;
-
-const driver::Module& module() {
-  static const driver::Module m(MUSHIN_ONEDNN_MODULE);
-  return m;
-}
-
-template <class Case>
-std::string case_name(const testing::TestParamInfo<Case>& test) {
-  return test.param.name;
-}
-
-std::vector<float> random_values(std::size_t n, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  std::vector<float> values(n);
-  for (auto& v : values) v = uniform(engine);
-  return values;
-}
+using namespace onednn_test;
 
 mu_op_matmul matmul_op(const mu_pw_program* epilogue = nullptr) {
   return {{sizeof(mu_op_matmul), MU_OP_MATMUL}, MU_F32, MU_MATH_EXACT, epilogue};
@@ -178,42 +160,6 @@ TEST(Malformed, IsRefusedAndNotRead) {
   longer.later = 0;
   std::vector<float> c(100 * 100);
   EXPECT_EQ(driver::run(module(), longer.known.h, {square, square}, view(c.data(), MU_F32, {100, 100}, {100, 1})), MU_OK);
-}
-
-/// A program over the product (input 0) and further inputs, all f32.
-struct Program {
-  std::vector<mu_dtype> in_type, const_type;
-  std::vector<std::uint64_t> constants;
-  std::vector<mu_pw_inst> inst;
-
-  Program(unsigned inputs, const std::vector<float>& values, std::vector<mu_pw_inst> list)
-      : in_type(inputs, MU_F32), inst(std::move(list)) {
-    for (float v : values) {
-      std::uint64_t bits = 0;
-      std::memcpy(&bits, &v, sizeof v);
-      constants.push_back(bits);
-      const_type.push_back(MU_F32);
-    }
-  }
-  mu_pw_program text() const {
-    mu_pw_program p{};
-    p.size = sizeof p;
-    p.magic = MU_PW_MAGIC;
-    p.version = 1;
-    p.n_in = static_cast<std::uint16_t>(in_type.size());
-    p.n_out = 1;
-    p.n_const = static_cast<std::uint16_t>(constants.size());
-    p.n_inst = static_cast<std::uint16_t>(inst.size());
-    p.out[0] = static_cast<std::uint16_t>(in_type.size() + constants.size() + inst.size() - 1);
-    p.in_type = in_type.data();
-    p.const_bits = constants.data();
-    p.const_type = const_type.data();
-    p.inst = inst.data();
-    return p;
-  }
-};
-mu_pw_inst inst(unsigned op, unsigned a, unsigned b = MU_PW_NONE) {
-  return {static_cast<std::uint16_t>(op), 0, MU_F32, static_cast<std::uint16_t>(a), static_cast<std::uint16_t>(b), MU_PW_NONE, 0};
 }
 
 struct Tail {

@@ -15,6 +15,12 @@
 
 namespace driver {
 
+/// What the host tells of its threads.
+inline std::uint32_t& thread_count() {
+  static std::uint32_t n = 3;
+  return n;
+}
+
 /// Chunks run on threads of their own, so that races show.
 inline const mu_host* host() {
   static const mu_host table{
@@ -28,7 +34,7 @@ inline const mu_host* host() {
         for (std::uint64_t begin = 0; begin < n; begin += grain) threads.emplace_back([=] { f(arg, begin, std::min(n, begin + grain)); });
         for (auto& t : threads) t.join();
       },
-      [](void*) noexcept -> std::uint32_t { return 3; },
+      [](void*) noexcept -> std::uint32_t { return thread_count(); },
   };
   return &table;
 }
@@ -63,8 +69,28 @@ inline std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& dim)
   return stride;
 }
 
-/// plan_create, plan_run and plan_destroy; the first code that isn't MU_OK. `error` gets the text.
-inline mu_code run(const Module& m, const mu_op& op, std::vector<mu_tensor> in, mu_tensor out, std::string* error = nullptr) {
+/// As much workspace as a plan has asked for, of NaN, and bytes behind it that show whether it kept to that.
+class Workspace {
+ public:
+  explicit Workspace(const mu_plan_info& info) : bytes_(info.workspace_bytes), align_(std::max<std::uint64_t>(1, info.workspace_align)) {
+    if (bytes_) memory_.assign(bytes_ + align_ + guard, '\xff');
+  }
+  mu_buffer* buffer() { return bytes_ ? reinterpret_cast<mu_buffer*>(memory_.data()) : nullptr; }
+  std::uint64_t offset() const { return (align_ - reinterpret_cast<std::uintptr_t>(memory_.data()) % align_) % align_; }
+  bool kept_to() const {
+    return std::all_of(memory_.begin() + (bytes_ ? static_cast<std::ptrdiff_t>(offset() + bytes_) : 0), memory_.end(),
+                       [](char c) { return c == '\xff'; });
+  }
+
+ private:
+  static constexpr std::uint64_t guard = 256;
+  std::uint64_t bytes_, align_;
+  std::vector<char> memory_;
+};
+
+/// plan_create, plan_run and plan_destroy; the first code that isn't MU_OK. `error` gets the text, `flags` are plan_create's.
+inline mu_code run(const Module& m, const mu_op& op, std::vector<mu_tensor> in, mu_tensor out, std::string* error = nullptr,
+                   std::uint32_t flags = 0) {
   mu_error e{};
   e.size = sizeof e;
   const auto n_in = static_cast<std::uint32_t>(in.size());
@@ -75,11 +101,13 @@ inline mu_code run(const Module& m, const mu_op& op, std::vector<mu_tensor> in, 
   for (auto& t : bare) t.buffer = nullptr;
   mu_tensor bare_out = out;
   bare_out.buffer = nullptr;
-  mu_code code = m.plugin->compute->plan_create(m.device, &op, 0, n_in, bare.data(), 1, &bare_out, &plan, &info, &e);
+  mu_code code = m.plugin->compute->plan_create(m.device, &op, flags, n_in, bare.data(), 1, &bare_out, &plan, &info, &e);
   if (code == MU_OK) {
     for (auto& t : in)
       for (unsigned i = t.rank; i < MU_MAX_RANK; ++i) t.dim[i] = t.stride[i] = -77;  // unspecified by law
-    code = m.plugin->compute->plan_run(plan, nullptr, n_in, in.data(), 1, &out, nullptr, 0, &e);
+    Workspace workspace(info);
+    code = m.plugin->compute->plan_run(plan, nullptr, n_in, in.data(), 1, &out, workspace.buffer(), workspace.offset(), &e);
+    EXPECT_TRUE(workspace.kept_to());
     m.plugin->compute->plan_destroy(plan);
   } else {
     EXPECT_EQ(plan, nullptr);

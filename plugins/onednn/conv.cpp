@@ -1,0 +1,235 @@
+// Convolutions and their gradients by oneDNN's primitives, made for some images each and executed serially from the host's threads.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <optional>
+
+#include "conv_primitive.hpp"
+#include "image_epilogue.hpp"
+#include "transfer.hpp"
+#include "units.hpp"
+
+namespace onednn {
+namespace {
+
+// Below, a primitive costs more to start than it saves.
+constexpr std::int64_t small_conv = 1 << 17;
+// A worker is worth its hand-over from about 50 us on: these many multiplications.
+constexpr std::int64_t part_products = 2'500'000;
+// One execution computes about so much, and keeps what it moves in the second cache.
+constexpr std::int64_t step_products = 1'000'000, step_elements = 1 << 17;
+// Workers are then as for this many threads, whatever there are: gradients of weights are summed in another order for another number.
+constexpr std::int64_t ordered_threads = 16;
+// Pieces of weights that are laid out by themselves, in outputs; and what is worth that.
+constexpr std::int64_t piece = 64, large_weights = 1 << 17;
+
+constexpr std::int64_t ceil_div(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
+
+std::size_t bytes_of(const dnnl::memory::desc& md) { return md.get_size(); }
+float* floats(char* at) { return reinterpret_cast<float*>(at); }
+
+/// What is done with so many images at once.
+struct Step {
+  ConvPrimitive conv;
+  Transfer x, y;
+};
+
+/// Weights between the view and the primitive's layout, in pieces of outputs.
+struct Weights {
+  struct Piece {
+    Transfer transfer;
+    std::int64_t offset;  // in the view
+  };
+  std::vector<Piece> pieces;
+  bool nothing = false;  // the view is in that layout
+};
+
+class Conv final : public mu_plan {
+ public:
+  Conv(const Request& r, const ConvGeometry& g, const mu_op_conv& op) : engine_(*r.engine), g_(g) {
+    OneThread guard;  // primitives are made for the number of threads that they see
+    x_view_ = weights_made() ? 0 : (g.kind == MU_CONV_FORWARD ? 0 : result);
+    y_view_ = weights_made() ? 1 : (g.kind == MU_CONV_FORWARD ? result : 0);
+    deterministic = r.ordered;
+    split(r.ordered ? ordered_threads : std::max<std::int64_t>(1, host->thread_count(host->ctx)));
+    chunk_ = make_step(r, images_, nullptr);
+    if (g.images % images_) tail_ = make_step(r, g.images % images_, &chunk_.conv.w);
+    make_weights(weights_made() ? r.out[0] : r.in[1]);
+    if (op.epilogue) epilogue_ = ImageEpilogue(*op.epilogue, r.in, r.n_in, r.out[0]);
+    lay_out();
+  }
+
+  mu_code run(const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) const noexcept override {
+    int status = dnnl_success;
+    if (!weights_made() && !weights_.nothing) status = move_weights(in[1], workspace, true);
+    if (status == dnnl_success)
+      status = for_units(engine_, workers_, [&](std::int64_t worker, const dnnl::stream& s) { work(in, out, workspace, worker, s); });
+    if (status == dnnl_success && weights_made()) status = sum_partials(out[0], workspace);
+    if (status == dnnl_success) return MU_OK;
+    std::array<char, 128> text;
+    std::snprintf(text.data(), text.size(), "[onednn conv] oneDNN failed on %lld images (dnnl status %d)",
+                  static_cast<long long>(g_.images), status);
+    return mu_fail(e, status == dnnl_out_of_memory ? MU_OUT_OF_MEMORY : MU_INTERNAL, status, text.data());
+  }
+
+ private:
+  static constexpr unsigned result = 8;  // not an input
+
+  bool weights_made() const { return g_.kind == MU_CONV_BACKWARD_WEIGHTS; }
+  static const mu_tensor& view(unsigned which, const mu_tensor* in, const mu_tensor* out) { return which == result ? out[0] : in[which]; }
+
+  // A worker does consecutive steps, a step some images.
+  void split(std::int64_t threads) {
+    const std::int64_t all = g_.images * g_.products(), moved = g_.x_elements() + g_.y_elements();
+    workers_ =
+        std::clamp(all / part_products, std::int64_t{1}, all > threads * 16 * part_products && !weights_made() ? threads * 4 : threads);
+    if (weights_made()) workers_ = std::clamp(g_.images * moved / g_.weights(), std::int64_t{1}, workers_);  // each one's sum is added
+    workers_ = std::min(workers_, g_.images);
+    std::int64_t wanted = std::min(ceil_div(step_products, g_.products()), std::max<std::int64_t>(1, step_elements / moved));
+    if (weights_made()) wanted = std::max(wanted, ceil_div(4 * g_.weights(), moved));
+    steps_ = std::max(ceil_div(g_.images, wanted), workers_);
+    images_ = ceil_div(g_.images, steps_);
+    steps_ = ceil_div(g_.images, images_);
+    workers_ = std::min(workers_, steps_);
+  }
+
+  Transfer transfer(const Request& r, unsigned which, const dnnl::memory::desc& wanted) const {
+    const mu_tensor& v = view(which, r.in, r.out);
+    const dnnl::memory::dims strides(v.stride, v.stride + v.rank);
+    return which == result ? Transfer::out_of(engine_, wanted, strides) : Transfer::into(engine_, strides, wanted);
+  }
+
+  Step make_step(const Request& r, std::int64_t images, const dnnl::memory::desc* weights) const {
+    Step s;
+    s.conv = ConvPrimitive(engine_, g_, images, weights);
+    s.x = transfer(r, x_view_, s.conv.x);
+    s.y = transfer(r, y_view_, s.conv.y);
+    return s;
+  }
+
+  void make_weights(const mu_tensor& view) {
+    const auto strides = weight_strides(g_, view);
+    const auto& whole = chunk_.conv.w;
+    const auto sizes = weight_sizes(g_);
+    weights_.nothing = lies_as(strides, whole);
+    const bool in_pieces = !weights_.nothing && g_.groups == 1 && g_.out % piece == 0 && g_.weights() >= large_weights;
+    const std::int64_t length = in_pieces ? piece : sizes[0];
+    for (std::int64_t begin = 0; begin < sizes[0]; begin += length) {
+      dnnl::memory::desc part = whole;
+      if (in_pieces) {
+        dnnl::memory::dims offsets(sizes.size(), 0), part_sizes = sizes;
+        offsets[0] = begin, part_sizes[0] = length;
+        part = whole.submemory_desc(part_sizes, offsets);
+      }
+      weights_.pieces.push_back(
+          {weights_made() ? Transfer::out_of(engine_, part, strides) : Transfer::into(engine_, strides, part), begin * strides[0]});
+    }
+  }
+
+  // Of each worker: x and y as the primitive wants them, for gradients of weights its sum and a step's, and the scratchpad.
+  void lay_out() {
+    Room all, own;
+    const std::size_t weights = bytes_of(chunk_.conv.w);
+    x_at_ = own.take(chunk_.x.nothing() ? 0 : bytes_of(chunk_.conv.x));
+    y_at_ = own.take(chunk_.y.nothing() ? 0 : bytes_of(chunk_.conv.y));
+    sum_at_ = own.take(weights_made() ? weights : 0);
+    addend_at_ = own.take(weights_made() && steps_ > workers_ ? weights : 0);
+    std::size_t scratch = std::max({bytes_of(chunk_.conv.scratchpad), chunk_.x.scratch_bytes(), chunk_.y.scratch_bytes()});
+    if (tail_) scratch = std::max({scratch, bytes_of(tail_->conv.scratchpad), tail_->x.scratch_bytes(), tail_->y.scratch_bytes()});
+    scratch_at_ = own.take(scratch);
+    each_ = own.taken();
+    packed_at_ = all.take(weights_made() || weights_.nothing ? 0 : weights);
+    piece_scratch_ = 0;
+    for (const auto& p : weights_.pieces) piece_scratch_ = std::max(piece_scratch_, Room().take(0) + p.transfer.scratch_bytes());
+    piece_scratch_ = (piece_scratch_ + 63) / 64 * 64;
+    pieces_at_ = all.take(piece_scratch_ * weights_.pieces.size());
+    workers_at_ = all.take(each_ * static_cast<std::size_t>(workers_));
+    workspace_bytes = all.taken();
+  }
+
+  int move_weights(const mu_tensor& view, char* workspace, bool in) const noexcept {
+    const auto n = static_cast<std::int64_t>(weights_.pieces.size());
+    float* packed = floats(workspace + (in ? packed_at_ : workers_at_ + sum_at_));
+    return for_units(engine_, n, [&](std::int64_t i, const dnnl::stream& s) {
+      const auto& p = weights_.pieces[static_cast<std::size_t>(i)];
+      float* strided = address(view) + p.offset;
+      p.transfer.run(engine_, s, in ? strided : packed, in ? packed : strided,
+                     workspace + pieces_at_ + static_cast<std::size_t>(i) * piece_scratch_);
+    });
+  }
+
+  void work(const mu_tensor* in, const mu_tensor* out, char* workspace, std::int64_t worker, const dnnl::stream& s) const {
+    char* own = workspace + workers_at_ + each_ * static_cast<std::size_t>(worker);
+    const std::int64_t begin = steps_ * worker / workers_, end = steps_ * (worker + 1) / workers_;
+    float* w = floats(workspace + packed_at_);
+    if (!weights_made() && weights_.nothing) w = address(in[1]);
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (weights_made()) w = floats(own + (i == begin ? sum_at_ : addend_at_));
+      step(in, out, own, i, w, s);
+      if (weights_made() && i > begin) add(floats(own + sum_at_), w, 0, weight_floats());
+    }
+  }
+
+  void step(const mu_tensor* in, const mu_tensor* out, char* own, std::int64_t number, float* w, const dnnl::stream& s) const {
+    const std::int64_t begin = number * images_, end = std::min(begin + images_, g_.images);
+    const Step& k = end - begin == images_ ? chunk_ : *tail_;
+    const mu_tensor &x = view(x_view_, in, out), &y = view(y_view_, in, out);
+    float *x_from = address(x) + begin * x.stride[0], *y_from = address(y) + begin * y.stride[0];
+    float* x_at = k.x.nothing() ? x_from : floats(own + x_at_);
+    float* y_at = k.y.nothing() ? y_from : floats(own + y_at_);
+    char* scratch = own + scratch_at_;
+    if (x_view_ != result) k.x.run(engine_, s, x_from, x_at, scratch);
+    if (y_view_ != result) k.y.run(engine_, s, y_from, y_at, scratch);
+    k.conv.execute(engine_, s, g_.kind, x_at, w, y_at, scratch);
+    if (x_view_ == result) k.x.run(engine_, s, x_at, x_from, scratch);
+    if (y_view_ == result) k.y.run(engine_, s, y_at, y_from, scratch);
+    if (!epilogue_.empty()) epilogue_.apply(in, out[0], begin, end);
+  }
+
+  std::int64_t weight_floats() const { return static_cast<std::int64_t>(bytes_of(chunk_.conv.w) / sizeof(float)); }
+
+  static void add(float* sum, const float* more, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) sum[i] += more[i];
+  }
+
+  int sum_partials(const mu_tensor& dw, char* workspace) const noexcept {
+    const std::int64_t n = weight_floats();
+    float* first = floats(workspace + workers_at_ + sum_at_);
+    constexpr std::int64_t range = 1 << 14;
+    if (workers_ > 1) {
+      const int status = for_units(engine_, ceil_div(n, range), [&](std::int64_t i, const dnnl::stream&) {
+        for (std::int64_t k = 1; k < workers_; ++k)
+          add(first, first + k * static_cast<std::int64_t>(each_ / sizeof(float)), i * range, std::min(n, (i + 1) * range));
+      });
+      if (status != dnnl_success) return status;
+    }
+    if (!weights_.nothing) return move_weights(dw, workspace, false);
+    std::copy_n(first, n, address(dw));
+    return dnnl_success;
+  }
+
+  dnnl::engine engine_;
+  ConvGeometry g_;
+  unsigned x_view_ = 0, y_view_ = 0;
+  std::int64_t workers_ = 1, steps_ = 1, images_ = 1;
+  Step chunk_;
+  std::optional<Step> tail_;
+  Weights weights_;
+  ImageEpilogue epilogue_;
+  std::size_t x_at_ = 0, y_at_ = 0, sum_at_ = 0, addend_at_ = 0, scratch_at_ = 0, each_ = 0;
+  std::size_t packed_at_ = 0, pieces_at_ = 0, piece_scratch_ = 0, workers_at_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<mu_plan> make_conv(const Request& r) {
+  mu_op_conv op;
+  if (const mu_code code = mu_read_desc(&op, sizeof op, r.op, sizeof op); code != MU_OK)
+    throw Refusal{code, "[onednn conv] the descriptor isn't one of this version"};
+  const ConvGeometry g = conv_geometry(r, op);
+  require(g.images * g.products() > small_conv, "[onednn conv] the builtin kernel is faster for convolutions this small");
+  require(g.kind != MU_CONV_BACKWARD_WEIGHTS || !op.epilogue, "[onednn conv] gradients of weights take no epilogue");
+  return std::make_unique<Conv>(r, g, op);
+}
+
+}  // namespace onednn

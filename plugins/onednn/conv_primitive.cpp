@@ -1,0 +1,99 @@
+#include "conv_primitive.hpp"
+
+#include <cstring>
+
+namespace onednn {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+// Channels-last kernels are as fast as blocked ones and need no padding of channels (AVX-512, 2.6 and 3.2); blocked ones are there for
+// CPUs that lack the former. With few channels of x its gradient comes faster out of a product of plain layouts.
+constexpr std::int64_t few_channels = 5;
+constexpr Tag channels_last[] = {Tag::acb, Tag::acdb, Tag::acdeb}, plain[] = {Tag::abc, Tag::abcd, Tag::abcde};
+
+std::array<Tag, 3> preferred(const ConvGeometry& g) {
+  const Tag last = channels_last[g.axes - 1], first = plain[g.axes - 1];
+  if (g.kind == MU_CONV_BACKWARD_DATA && g.in / g.groups < few_channels) return {first, last, Tag::any};
+  return {last, Tag::any, first};
+}
+
+memory::dims sizes(std::int64_t images, std::int64_t channels, const std::array<std::int64_t, 3>& size, unsigned axes) {
+  memory::dims d{images, channels};
+  d.insert(d.end(), size.begin(), size.begin() + axes);
+  return d;
+}
+
+}  // namespace
+
+dnnl::primitive_attr with_scratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+memory::dims weight_sizes(const ConvGeometry& g) {
+  memory::dims d{g.out / g.groups, g.in / g.groups};
+  if (g.groups > 1) d.insert(d.begin(), g.groups);
+  d.insert(d.end(), g.kernel.begin(), g.kernel.begin() + g.axes);
+  return d;
+}
+
+memory::dims weight_strides(const ConvGeometry& g, const mu_tensor& w) {
+  memory::dims s(w.stride, w.stride + w.rank);
+  if (g.groups > 1) s.insert(s.begin(), s[0] * (g.out / g.groups));
+  return s;
+}
+
+ConvPrimitive::ConvPrimitive(const dnnl::engine& engine, const ConvGeometry& g, std::int64_t images, const memory::desc* weights) {
+  const auto f32 = memory::data_type::f32;
+  const memory::desc any_w = weights ? *weights : memory::desc(weight_sizes(g), f32, Tag::any);
+  for (const Tag tag : preferred(g)) {
+    const memory::desc x_wanted(sizes(images, g.in, g.x, g.axes), f32, tag), y_wanted(sizes(images, g.out, g.y, g.axes), f32, tag);
+    if (make(engine, g, x_wanted, any_w, y_wanted)) return;
+  }
+  throw Refusal{MU_UNSUPPORTED, "[onednn conv] oneDNN has only its reference code for this"};
+}
+
+bool ConvPrimitive::make(const dnnl::engine& engine, const ConvGeometry& g, const memory::desc& x_wanted, const memory::desc& w_wanted,
+                         const memory::desc& y_wanted) {
+  const auto fast = [](const auto& pd) { return !std::strstr(pd.impl_info_str(), "ref"); };
+  const auto attr = with_scratchpad();
+  try {
+    if (g.kind == MU_CONV_FORWARD) {
+      const auto pd = version::conv(engine, x_wanted, w_wanted, y_wanted, g.window, attr);
+      if (!fast(pd)) return false;
+      x = pd.src_desc(), w = pd.weights_desc(), y = pd.dst_desc(), scratchpad = pd.scratchpad_desc();
+      primitive = dnnl::convolution_forward(pd);
+    } else if (g.kind == MU_CONV_BACKWARD_DATA) {
+      const auto pd = version::conv_backward_data(engine, x_wanted, w_wanted, y_wanted, g.window, attr);
+      if (!fast(pd)) return false;
+      x = pd.diff_src_desc(), w = pd.weights_desc(), y = pd.diff_dst_desc(), scratchpad = pd.scratchpad_desc();
+      primitive = dnnl::convolution_backward_data(pd);
+    } else {
+      const auto pd = version::conv_backward_weights(engine, x_wanted, w_wanted, y_wanted, g.window, attr);
+      if (!fast(pd)) return false;
+      x = pd.src_desc(), w = pd.diff_weights_desc(), y = pd.diff_dst_desc(), scratchpad = pd.scratchpad_desc();
+      primitive = dnnl::convolution_backward_weights(pd);
+    }
+    return true;
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_unimplemented) return false;
+    throw;
+  }
+}
+
+void ConvPrimitive::execute(const dnnl::engine& engine, const dnnl::stream& stream, std::uint32_t kind, float* at_x, float* at_w,
+                            float* at_y, void* scratch) const {
+  constexpr int roles[][3] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
+                              {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
+                              {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST}};
+  const auto& role = roles[kind];
+  primitive.execute(stream, {{role[0], memory(x, engine, at_x)},
+                             {role[1], memory(w, engine, at_w)},
+                             {role[2], memory(y, engine, at_y)},
+                             {DNNL_ARG_SCRATCHPAD, memory(scratchpad, engine, scratch)}});
+}
+
+}  // namespace onednn
