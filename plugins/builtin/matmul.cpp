@@ -2,6 +2,7 @@
 #include <atomic>
 #include <new>
 
+#include "epilogue.hpp"
 #include "gemm.hpp"
 #include "interpreter.hpp"
 
@@ -121,14 +122,6 @@ struct Matmul final : mu_plan {
   bool plain;  // the epilogue only copies
 };
 
-Program cast_program(mu_dtype from, mu_dtype to) {
-  const mu_pw_inst cast{MU_PW_CAST, 0, to, 0, MU_PW_NONE, MU_PW_NONE, 0};
-  mu_pw_program p{};
-  p.size = sizeof p, p.magic = MU_PW_MAGIC, p.version = 1, p.n_in = 1, p.n_inst = 1, p.n_out = 1, p.out[0] = 1;
-  p.in_type = &from, p.inst = &cast;
-  return compile(p, Outputs::stored);
-}
-
 Type sums_of(Type t) { return is_half(t) ? Type::f32 : t == Type::i8 || t == Type::u8 ? Type::i32 : t; }
 
 void check_dims(const Views& v) {
@@ -139,7 +132,6 @@ void check_dims(const Views& v) {
   bool fits = a.dim[r - 2] == out.dim[r - 2] && b.dim[r - 1] == out.dim[r - 1] && a.dim[r - 1] == b.dim[r - 2];
   for (int i = 0; i < r - 2; ++i) fits = fits && a.dim[i] == out.dim[i] && b.dim[i] == out.dim[i];
   if (!fits) invalid("[matmul] dims do not fit: " + dims);
-  for (std::uint32_t i = 2; i < v.n_in; ++i) require_equal_dims(v.in[i], out, "[matmul] epilogue input and output");
 }
 
 }  // namespace
@@ -153,15 +145,7 @@ PlanPtr plan_matmul(const mu_op_matmul& op, const Views& v) {
   const Type acc = type_of(op.acc);
   if (acc != sums_of(a))
     unsupported(std::string("[matmul] sums of ") + name_of(a) + " are made in " + name_of(sums_of(a)) + ", in no other type");
-  Program epilogue = op.epilogue ? compile(*op.epilogue, Outputs::stored) : cast_program(op.acc, v.out[0].dtype);
-  if (op.epilogue) {
-    if (epilogue.n_in < 1 || epilogue.n_out != 1) invalid("[matmul] an epilogue has the product as input 0 and one output");
-    if (epilogue.in_type[0] != acc || epilogue.out_type[0] != out)
-      invalid("[matmul] the epilogue's types are not those of the product and output");
-    require_types(epilogue, {v.n_in - 2, v.in + 2, v.n_out, v.out}, 1, "[matmul] epilogue:");
-  } else if (v.n_in > 2) {
-    invalid("[matmul] further inputs need an epilogue");
-  }
+  Program epilogue = epilogue_program(op.epilogue, acc, v, "[matmul]");
   auto widen = a == acc ? nullptr : std::make_unique<Program>(cast_program(v.in[0].dtype, op.acc));
   return std::make_unique<Matmul>(acc, std::move(widen), std::move(epilogue), !op.epilogue && acc == out);
 }
