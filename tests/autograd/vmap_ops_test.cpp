@@ -186,6 +186,34 @@ TEST(VmapOps, Normalisation) {
       1e-10, [&](const auto& b, const auto& x) { return normalized(x, numbers<4>(3), b); }, numbers<n, 4>(5), unmapped(numbers<2, 4>()));
 }
 
+TEST(VmapOps, Convolutions) {
+  const auto folded = [](const auto& x, const auto& w) { return conv<2, 1, 1, 2>(x, w); };
+  both(1e-10, folded, numbers<n, 2, 4, 5, 4>(), numbers<n, 2, 2, 3, 2>(5));
+  const auto unfolded = [](const auto& x, const auto& w) { return conv_transpose<2, 0, 1>(x, w); };
+  both(1e-10, unfolded, numbers<n, 2, 3, 3>(), numbers<n, 3, 2, 2>(5));
+  const auto biased = [](const auto& b, const auto& x, const auto& w) { return conv(x, w, b); };
+  const auto x = numbers<n, 2, 3, 5>();
+  const auto w = numbers<n, 2, 3, 2>(5);
+  each(1e-10, biased, numbers<n, 2>(3), x, w);
+  each(1e-10, biased, numbers<n, 2>(3), x, unmapped(at<0>(w, 0)));
+  each(1e-10, biased, numbers<n, 2>(3), unmapped(at<0>(x, 0)), unmapped(at<0>(w, 0)));
+  const auto same_bias = [&](const auto& k, const auto& a) { return conv(a, k, numbers<2>(3)); };
+  both(1e-10, same_bias, w, x);
+  const auto pairs = [](const auto& a) {
+    return vmap([](const auto& k, const auto& b) { return conv(b, k); })(a, unmapped(numbers<1, 2, 4>(9)));
+  };
+  each(1e-10, pairs, numbers<n, 2, 3, 2, 2>());
+}
+
+TEST(VmapOps, Pools) {
+  each(
+      exact, [](const auto& x) { return max_pool<2, 1>(x); }, numbers<n, 2, 1, 3, 4>());
+  each(
+      rounded, [](const auto& x) { return avg_pool<2, 2, 1>(x); }, numbers<n, 2, 1, 3, 4>());
+  each(
+      rounded, [](const auto& x) { return adaptive_avg_pool<2>(x) * sum(adaptive_avg_pool<1>(x)); }, numbers<n, 2, 1, 3, 5>());
+}
+
 TEST(VmapOps, LinearAlgebra) {
   const auto a = numbers<n, 3, 3>() + 2.0 * eye<double, 3, 3>();
   const auto solved = [](const auto& m, const auto& b) { return solve(m, b); };

@@ -36,13 +36,20 @@ void reductions(const auto& x) {
 }
 
 void products(const auto& x, const auto& y, const auto& square) {
-  (void)mu::matmul(x, square), (void)mu::dot(y, y), (void)mu::outer(y, y), (void)mu::einsum<"ij,jk->ik">(x, square), (void)mu::trace(square);
+  (void)mu::matmul(x, square), (void)mu::dot(y, y), (void)mu::outer(y, y), (void)mu::einsum<"ij,jk->ik">(x, square),
+      (void)mu::trace(square);
   (void)mu::layer_norm(x, y, y), (void)mu::tril(square), (void)mu::triu(square), (void)mu::diagonal(square);
   (void)mu::solve(square, y), (void)mu::inv(square), (void)mu::det(square), (void)mu::cholesky(square), (void)mu::eigh(square);
 }
 
 void indices(const auto& x, const auto& i) {
   (void)mu::gather<1>(x, i), (void)mu::take(x, mu::flatten(i)), (void)mu::scatter_add<1>(x, i, x);
+}
+
+// images: (2, 4, 6, 6); kernels: (6, 2, 3, 3).
+void windows(const auto& images, const auto& kernels, const auto& bias) {
+  (void)mu::conv<1, 1, 1, 2>(images, kernels, bias), (void)mu::conv_transpose<2, 1>(images, mu::reshape<4, 3, 3, 3>(kernels));
+  (void)mu::max_pool<2>(images), (void)mu::avg_pool<3, 2, 1>(images), (void)mu::adaptive_avg_pool<1>(images);
 }
 
 void all(const auto& x, const auto& y, const auto& square, const mu::Tensor<std::int64_t, 2, 3>& i) {
@@ -58,6 +65,11 @@ void program() {
   const auto i = mu::zeros<std::int64_t, 2, 3>();
   all(x, y, square, i);
   all(mu::Traced{x}, mu::Traced{y}, mu::Traced{square}, i);
+  const auto images = mu::ones<2, 4, 6, 6>();
+  const auto kernels = mu::ones<6, 2, 3, 3>();
+  const auto bias = mu::ones<6>();
+  windows(images, kernels, bias);
+  windows(mu::Traced{images}, mu::Traced{kernels}, mu::Traced{bias});
   comparisons(x, y);
   (void)mu::argmax<1>(x), (void)mu::argmin<1>(x), (void)mu::argsort<1>(x), (void)mu::one_hot<4>(i);
   (void)mu::floor_divide(i, i), (void)mu::remainder(i, i), (void)mu::qr(square), (void)mu::svd(square);

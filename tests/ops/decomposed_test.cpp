@@ -86,5 +86,68 @@ TEST(Decomposed, ScanOfSpecialValues) {
   });
 }
 
+// Of a batch of two and four channels, with a kernel (stride, dilation, padding) along each axis.
+struct Spatial {
+  Index x, w;
+  core::ConvWindow window;
+  std::int64_t groups;
+};
+const Spatial spatials[] = {{{2, 4, 9}, {6, 4, 3}, {{2}, {2}, {1}}, 1},
+                            {{2, 4, 8, 7}, {6, 4, 3, 3}, {{1, 1}, {1, 1}, {1, 1}}, 1},
+                            {{2, 4, 8, 7}, {6, 2, 1, 1}, {{2, 1}, {1, 1}, {0, 0}}, 2},
+                            {{3, 4, 6, 9}, {4, 1, 2, 3}, {{1, 2}, {2, 1}, {1, 0}}, 4},
+                            {{2, 4, 5, 4, 6}, {2, 2, 3, 2, 2}, {{1, 1, 2}, {1, 2, 1}, {1, 1, 0}}, 2},
+                            {{3, 16, 14, 14}, {32, 16, 3, 3}, {{1, 1}, {1, 1}, {1, 1}}, 1}};
+core::Sizes sizes(const Index& of) {
+  core::Sizes s;
+  for (auto n : of) s.push(n);
+  return s;
+}
+
+TEST(Decomposed, ConvolutionsEqualTheOp) {
+  on_every_device([&] {
+    for (dtype type : {dtype::f32, dtype::f64})
+      for (const Spatial& c : spatials) {
+        SCOPED_TRACE(std::string(name_of(type)) + " " + text_of(c.x) + " " + text_of(c.w));
+        const core::Sizes of_x = sizes(c.x), of_w = sizes(c.w), of_y = core::conv_sizes(of_x, of_w, c.window, c.groups);
+        const Array x = array(random(c.x, 170), type), w = array(random(c.w, 171), type), dy = array(random(sizes_of(of_y), 172), type);
+        const auto check = [&](core::ConvKind kind, const Array& a, const Array& b, const core::Sizes& to) {
+          const double tol = tolerance(type, 16);
+          EXPECT_TRUE(close(core::decomposed_conv(kind, a, b, to, c.window, c.groups),
+                            ref(core::conv(kind, a, b, {}, to, &c.window, c.groups)), tol, 8 * tol));
+        };
+        check(core::ConvKind::forward, x, w, of_y);
+        check(core::ConvKind::data, dy, w, of_x);
+        check(core::ConvKind::weights, x, dy, of_w);
+      }
+  });
+}
+
+const struct {
+  Index x;
+  core::PoolWindow window;
+} pools[] = {{{2, 3, 9}, {{3}, {2}, {1}, {1}, true, true}},
+             {{2, 3, 8, 8}, {{2, 2}, {2, 2}, {1, 1}, {0, 0}, false, false}},
+             {{2, 3, 9, 7}, {{3, 2}, {2, 1}, {1, 1}, {1, 1}, false, false}},
+             {{2, 2, 5, 4, 6}, {{2, 2, 3}, {2, 2, 2}, {1, 1, 1}, {1, 0, 1}, true, false}}};
+
+TEST(Decomposed, PoolsEqualTheOp) {
+  on_every_device([&] {
+    for (dtype type : {dtype::f32, dtype::f64})
+      for (const auto& c : pools) {
+        SCOPED_TRACE(std::string(name_of(type)) + " " + text_of(c.x));
+        const Array x = array(random_integers(c.x, 173, 9), type);
+        const core::Sizes of_y = core::pool_sizes("pool", x.sizes(), c.window);
+        const Array dy = array(random_integers(sizes_of(of_y), 174, 99), type);
+        EXPECT_TRUE(equal(core::decomposed_max_pool(x, of_y, c.window), ref(core::max_pool(x, &c.window))));
+        EXPECT_TRUE(equal(core::decomposed_max_pool_backward(x, dy, c.window), ref(core::max_pool_backward(x, dy, &c.window))));
+        const double tol = tolerance(type);
+        EXPECT_TRUE(close(core::decomposed_avg_pool(x, of_y, c.window), ref(core::avg_pool(x, &c.window)), tol, tol));
+        EXPECT_TRUE(close(core::decomposed_avg_pool_backward(dy, x.sizes(), c.window),
+                          ref(core::avg_pool_backward(dy, x.sizes(), &c.window)), tol, tol));
+      }
+  });
+}
+
 }  // namespace
 }  // namespace mushin::test
