@@ -47,6 +47,27 @@ TEST(Linear, IsAnAffineMapOfEachRow) {
   EXPECT_TRUE(close(y, affine(ref(x), ref(fc.weight), ref(fc.bias))));
 }
 
+TEST(Convolutions, BeginAsPyTorchDoes) {
+  const auto expect_within = [](const auto& layer, double bound) {
+    for (const auto& values : {ref(layer.weight), ref(layer.bias)}) {
+      double greatest = 0;
+      for (double v : values.values) greatest = std::max(greatest, std::abs(v));
+      EXPECT_LE(greatest, bound);
+      EXPECT_GT(greatest, 0.8 * bound);
+    }
+  };
+  mu::manual_seed(4);
+  expect_within(nn::Conv1d<8, 40, 5>{}, 1 / std::sqrt(40.0));
+  expect_within(nn::Conv2d<8, 40, mu::PerAxis{3, 2}, 1, 0, 1, 4>{}, 1 / std::sqrt(12.0));
+  expect_within(nn::Conv3d<2, 40, 2>{}, 1 / std::sqrt(16.0));
+  expect_within(nn::ConvTranspose2d<8, 40, 3, 1, 0, 0, 2>{}, 1 / std::sqrt(180.0));  // by what each input goes to
+  static_assert(std::same_as<decltype(nn::Conv2d<8, 40, 3, 1, 0, 1, 4>::weight), mu::Variable<float, 40, 2, 3, 3>>);
+  static_assert(std::same_as<decltype(nn::ConvTranspose2d<8, 40, 3, 1, 0, 0, 2>::weight), mu::Variable<float, 8, 20, 3, 3>>);
+  const nn::Conv2d<3, 4, 3, 1, 1, 1, 1, false> plain;
+  EXPECT_EQ(nn::parameters(plain).size(), 1u);
+  EXPECT_EQ(nn::parameters(nn::clone(plain)).size(), 1u);
+}
+
 TEST(Linear, TakesAnyLeadingAxes) {
   const nn::Linear<4, 2, double> fc;
   const auto one = data<double, 4>(2);

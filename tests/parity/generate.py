@@ -1,4 +1,4 @@
-"""generate.py: writes reference.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder, and
+"""generate.py: writes reference.safetensors and conv.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder, and
 network.safetensors and lstm.safetensors, the state_dicts of networks as PyTorch's users save them.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
@@ -307,12 +307,51 @@ def recurrent_layers():
         recurrent(f"{name}_cell", getattr(nn, kind + "Cell")(4, 6), x[:, 0], *torch.randn(states, 3, 6))
 
 
+def convolutions():
+    nn = torch.nn
+
+    def case(name, module, *shape):
+        layer(name, module, torch.randn(shape))
+
+    case("conv1d", nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2), 2, 4, 9)
+    case("conv2d", nn.Conv2d(3, 5, 3, padding=1), 2, 3, 6, 5)
+    case("conv2d_all", nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(2, 1), groups=2), 2, 4, 9, 6)
+    case("conv2d_depthwise", nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False), 2, 4, 5, 5)
+    case("conv3d", nn.Conv3d(2, 3, (2, 3, 2), stride=(1, 2, 1), padding=(0, 1, 1)), 2, 2, 4, 5, 3)
+    case("conv_transpose2d", nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1), 2, 4, 4, 3)
+    case("conv_transpose2d_all",
+         nn.ConvTranspose2d(4, 6, (3, 2), stride=(3, 2), padding=(1, 0), output_padding=(2, 1), groups=2, bias=False, dilation=(1, 2)),
+         2, 4, 4, 3)
+    case("max_pool2d", nn.MaxPool2d(2), 2, 3, 6, 7)
+    case("max_pool2d_all", nn.MaxPool2d((3, 2), stride=2, padding=1, dilation=(1, 2), ceil_mode=True), 2, 3, 8, 7)
+    case("avg_pool2d", nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), 2, 3, 8, 7)
+    case("avg_pool2d_inside", nn.AvgPool2d((2, 3), stride=(2, 1), padding=(1, 1), count_include_pad=False), 2, 3, 7, 6)
+    case("adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((2, 3)), 2, 3, 6, 7)
+    case("adaptive_avg_pool2d_one", nn.AdaptiveAvgPool2d(1), 2, 3, 6, 7)
+
+    net = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4))
+    x = torch.randn(2, 1, 6, 6)
+    for key, v in net.state_dict().items():
+        keep(f"conv_net/{key}", v)
+    net.eval()
+    keep("conv_net/x", x)
+    keep("conv_net/y", net(x))
+
+
+def write(name):
+    path = Path(__file__).with_name(name)
+    save_file(out, path, metadata={"torch": torch.__version__})
+    print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")
+    out.clear()
+
+
 activations()
 losses()
 optimizers()
 schedules()
 layers()
 recurrent_layers()
-path = Path(__file__).with_name("reference.safetensors")
-save_file(out, path, metadata={"torch": torch.__version__})
-print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")
+write("reference.safetensors")
+torch.manual_seed(1)
+convolutions()
+write("conv.safetensors")

@@ -18,6 +18,11 @@ struct Network {
   MUSHIN_MODULE(Network, net)
 };
 
+struct ImageNetwork {
+  nn::Sequential<nn::Conv2d<1, 3, 3, 1, 1>, nn::BatchNorm2d<3>, nn::Relu, nn::MaxPool2d<2>, nn::Flatten, nn::Linear<27, 4>> net;
+  MUSHIN_MODULE(ImageNetwork, net)
+};
+
 namespace {
 
 /// Values of the file under the names of the layer's own state.
@@ -154,6 +159,37 @@ TEST(Parity, Tables) {
   with_state("bilinear", nn::Bilinear<3, 4, 2>{}, given<5, 3>("bilinear/x0"), given<5, 4>("bilinear/x1"));
   with_state("embedding", nn::Embedding<7, 3>{}, given_labels<2, 3>("embedding/x0"));
   with_state("embedding_padding", nn::Embedding<7, 3, 1>{}, given_labels<2, 3>("embedding_padding/x0"));
+}
+
+TEST(Parity, Convolutions) {
+  using mu::PerAxis;
+  with_state("conv1d", nn::Conv1d<4, 6, 3, 2, 1, 1, 2>{}, given<2, 4, 9>("conv1d/x0"));
+  with_state("conv2d", nn::Conv2d<3, 5, 3, 1, 1>{}, given<2, 3, 6, 5>("conv2d/x0"));
+  with_state("conv2d_all", nn::Conv2d<4, 6, PerAxis{3, 2}, PerAxis{2, 1}, PerAxis{2, 1}, PerAxis{2, 1}, 2>{},
+             given<2, 4, 9, 6>("conv2d_all/x0"));
+  with_state("conv2d_depthwise", nn::Conv2d<4, 4, 3, 1, 1, 1, 4, false>{}, given<2, 4, 5, 5>("conv2d_depthwise/x0"));
+  with_state("conv3d", nn::Conv3d<2, 3, PerAxis{2, 3, 2}, PerAxis{1, 2, 1}, PerAxis{0, 1, 1}>{}, given<2, 2, 4, 5, 3>("conv3d/x0"));
+  with_state("conv_transpose2d", nn::ConvTranspose2d<4, 3, 3, 2, 1, 1>{}, given<2, 4, 4, 3>("conv_transpose2d/x0"));
+  with_state("conv_transpose2d_all",
+             nn::ConvTranspose2d<4, 6, PerAxis{3, 2}, PerAxis{3, 2}, PerAxis{1, 0}, PerAxis{2, 1}, 2, false, PerAxis{1, 2}>{},
+             given<2, 4, 4, 3>("conv_transpose2d_all/x0"));
+}
+
+TEST(Parity, Pooling) {
+  using mu::PerAxis;
+  layer("max_pool2d", nn::MaxPool2d<2>{}, given<2, 3, 6, 7>("max_pool2d/x0"));
+  layer("max_pool2d_all", nn::MaxPool2d<PerAxis{3, 2}, 2, 1, PerAxis{1, 2}, true>{}, given<2, 3, 8, 7>("max_pool2d_all/x0"));
+  layer("avg_pool2d", nn::AvgPool2d<3, 2, 1, true>{}, given<2, 3, 8, 7>("avg_pool2d/x0"));
+  layer("avg_pool2d_inside", nn::AvgPool2d<PerAxis{2, 3}, PerAxis{2, 1}, 1, false, false>{}, given<2, 3, 7, 6>("avg_pool2d_inside/x0"));
+  layer("adaptive_avg_pool2d", nn::AdaptiveAvgPool2d<PerAxis{2, 3}>{}, given<2, 3, 6, 7>("adaptive_avg_pool2d/x0"));
+  layer("adaptive_avg_pool2d_one", nn::AdaptiveAvgPool2d<1>{}, given<2, 3, 6, 7>("adaptive_avg_pool2d_one/x0"));
+}
+
+TEST(Parity, ANetworkOfImagesHasTheNamesOfPyTorch) {
+  ImageNetwork network;
+  load("conv_net", network.net);
+  nn::eval(network);
+  EXPECT_TRUE(as_torch(network.net(given<2, 1, 6, 6>("conv_net/x")), "conv_net/y"));
 }
 
 TEST(Parity, Attention) {

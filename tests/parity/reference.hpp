@@ -6,14 +6,38 @@
 
 namespace mushin::test {
 
-inline const Safetensors& torch_file() {
-  static const Safetensors file = load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors");
-  return file;
+/// The committed files as one.
+class TorchFiles {
+ public:
+  bool contains(const char* name) const { return any_of(name) != nullptr; }
+  core::Array read(const char* name) const { return holding(name).read(name); }
+  template <class T, extent... E>
+  Tensor<T, E...> get(const char* name) const {
+    return holding(name).get<T, E...>(name);
+  }
+
+ private:
+  const Safetensors* any_of(const char* name) const {
+    for (const Safetensors& file : files_)
+      if (file.contains(name)) return &file;
+    return nullptr;
+  }
+  /// Where none has it, the first one throws.
+  const Safetensors& holding(const char* name) const {
+    const Safetensors* file = any_of(name);
+    return file ? *file : files_[0];
+  }
+  Safetensors files_[2] = {load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),
+                           load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors")};
+};
+inline const TorchFiles& torch_file() {
+  static const TorchFiles files;
+  return files;
 }
 inline Ref torch_says(const std::string& name) { return ref(torch_file().read(name.c_str())); }
 template <extent... E>
 Tensor<float, E...> given(const std::string& name) {
-  return torch_file().get<E...>(name.c_str());
+  return torch_file().get<float, E...>(name.c_str());
 }
 template <extent... E>
 Tensor<std::int64_t, E...> given_labels(const std::string& name) {

@@ -1,6 +1,9 @@
 #pragma once
+#include "mushin/nn/layers/convolution.hpp"
 #include "mushin/nn/layers/embedding.hpp"
+#include "mushin/nn/layers/first_values.hpp"
 #include "mushin/nn/layers/normalization.hpp"
+#include "mushin/nn/layers/pooling.hpp"
 #include "mushin/nn/module.hpp"
 
 namespace mushin::nn {
@@ -10,10 +13,6 @@ template <text Layer, text X>
 inline constexpr bool last_extent_matches = false;
 
 namespace detail {
-/// Uniform in [-bound, bound), from the default generator.
-MUSHIN_API core::Array uniform(const core::Sizes&, dtype, double bound);
-/// PyTorch's bound for weight and bias of a layer with that many inputs: Kaiming uniform with a = sqrt(5).
-MUSHIN_API double kaiming_bound(std::int64_t inputs);
 /// Zeros with probability `p`, elsewhere 1 / (1 - p). Error unless p is in [0, 1).
 MUSHIN_API core::Array dropout_mask(const core::Sizes&, dtype, double p);
 }  // namespace detail
