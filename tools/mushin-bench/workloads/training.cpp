@@ -1,9 +1,6 @@
-#include "../data.hpp"
-#include "../workload.hpp"
+#include "training.hpp"
 
 namespace bench {
-
-namespace nn = mu::nn;
 
 struct TinyNet {
   nn::Linear<4, 32> fc1;
@@ -32,48 +29,13 @@ Net initialised(std::uint64_t stream) {
   return net;
 }
 
-/// `Problem` has `net`, `optimizer` and `loss()`.
-template <class Problem>
-struct Training : Problem {
-  mu::Tensor<float> last = mu::zeros<>();
-
-  mu::Tensor<float> run() {
-    this->optimizer.zero_grad();
-    const auto loss = this->loss();
-    mu::core::evaluate(loss.value().raw());
-    loss.backward();
-    this->optimizer.step();
-    return loss.value();
-  }
-  void step() { last = run(); }
-  double value() const { return static_cast<double>(last.item()); }
-  std::vector<float> result() const { return this->net.fc1.weight.value().to_vector(); }
-};
-
-/// The same, captured in its second step: an optimiser makes its state in the first.
-template <class Problem>
-struct CapturedTraining : Training<Problem> {
-  struct Step {
-    Training<Problem>* training;
-    mu::Tensor<float> operator()() const { return training->run(); }
-  };
-  std::optional<mu::Captured<Step>> again;
-  bool first = true;
-
-  void step() {
-    if (std::exchange(first, false))
-      this->last = this->run();
-    else
-      this->last = again ? (*again)() : again.emplace(mu::capture(Step{this})).results();
-  }
-};
-
 struct TinyProblem {
   mu::Tensor<float, 32, 4> x = uniform<32, 4>(500);
   mu::Tensor<float, 32, 1> y = uniform<32, 1>(501);
   TinyNet net = initialised<TinyNet>(510);
   nn::SGD optimizer{nn::parameters(net), {.lr = 0.01}};
   auto loss() const { return nn::mse(net(x), y); }
+  const auto& watched() const { return net.fc1.weight; }
 };
 
 struct MnistProblem {
@@ -82,6 +44,7 @@ struct MnistProblem {
   MnistNet net = initialised<MnistNet>(610);
   nn::Adam optimizer{nn::parameters(net), {.lr = 1e-3}};
   auto loss() const { return nn::cross_entropy(net(x), y); }
+  const auto& watched() const { return net.fc1.weight; }
 };
 
 constexpr mu::extent adam_length{10'000'000};
