@@ -45,6 +45,7 @@ std::span<const Workload> reduction_workloads();
 std::span<const Workload> small_workloads();
 std::span<const Workload> training_workloads();
 std::span<const Workload> image_workloads();
+std::span<const Workload> transformer_workloads();
 
 /// The workloads of other frameworks, in the order of the report.
 std::vector<Workload> peer_workloads();
