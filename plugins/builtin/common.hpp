@@ -79,7 +79,7 @@ void parallel(std::int64_t n, std::int64_t grain, const F& f) {
 /// Throws std::bad_alloc.
 void* scratch(int which, std::size_t bytes);
 inline constexpr int scratch_partial = 0, scratch_line = 1, scratch_product = 2, scratch_b = 3, scratch_a = 4, scratch_wide_a = 5,
-                     scratch_wide_b = 6, scratch_count = 7;
+                     scratch_wide_b = 6, scratch_attention = 7, scratch_count = 8;
 
 using PlanPtr = std::unique_ptr<mu_plan>;
 struct Views {
@@ -101,6 +101,7 @@ PlanPtr plan_scatter_add(const mu_op_scatter_add&, const Views&);
 PlanPtr plan_conv(const mu_op_conv&, const Views&);
 PlanPtr plan_softmax(const mu_op_softmax&, const Views&);
 PlanPtr plan_normalize(const mu_op_normalize&, const Views&);
+PlanPtr plan_attention(const mu_op_attention&, const Views&);
 PlanPtr plan_sort(const mu_op_sort&, const Views&);
 PlanPtr plan_scan(const mu_op_scan&, const Views&);
 

@@ -53,7 +53,9 @@ HWY_INLINE void block(T* c, const T* a, const T* b, int64_t last, const Product&
   for (int r = 0; r < R; ++r)
     for (int w = 0; w < W; ++w) {
       T* to = c + r * p.c_row + w * L;
-      if (kTail && w == W - 1)
+      const bool part = kTail && w == W - 1;
+      if (p.add) s[r][w] = hn::Add(s[r][w], part ? hn::MaskedLoad(m, t, to) : hn::LoadU(t, to));
+      if (part)
         hn::BlendedStore(s[r][w], m, t, to);
       else
         hn::StoreU(s[r][w], t, to);

@@ -10,6 +10,7 @@ struct Product {
   void* c;
   const void *a, *b;
   std::int64_t m, n, k, c_row, a_row, a_column, b_row;
+  bool add = false;  // to c, else c is overwritten; of floats, by `small` alone
 };
 
 /// A block of the packed product: panels of `rows` rows of a, and of `columns` columns of b, over `depth` of the inner axis.

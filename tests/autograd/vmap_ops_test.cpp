@@ -214,6 +214,16 @@ TEST(VmapOps, Pools) {
       rounded, [](const auto& x) { return adaptive_avg_pool<2>(x) * sum(adaptive_avg_pool<1>(x)); }, numbers<n, 2, 1, 3, 5>());
 }
 
+TEST(VmapOps, Attention) {
+  const auto attended = [](const auto& q, const auto& k, const auto& v) { return scaled_dot_product_attention(q, k, v, {.causal = true}); };
+  each(1e-10, attended, numbers<n, 2, 4, 3>(), numbers<n, 4, 3>(3), unmapped(numbers<1, 4, 2>(5)));
+  const auto masked = [](const auto& v, const auto& bias) {
+    return scaled_dot_product_attention(numbers<4, 3>(), numbers<2, 3>(3), v, bias);
+  };
+  each(1e-10, masked, numbers<n, 2, 2>(5), numbers<n, 4, 2>(7));
+  each(1e-10, masked, numbers<n, 2, 2>(5), unmapped(numbers<4, 2>(7)));
+}
+
 TEST(VmapOps, LinearAlgebra) {
   const auto a = numbers<n, 3, 3>() + 2.0 * eye<double, 3, 3>();
   const auto solved = [](const auto& m, const auto& b) { return solve(m, b); };

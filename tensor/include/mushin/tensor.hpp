@@ -11,6 +11,7 @@
 #include "mushin/tensor/makers.hpp"
 #include "mushin/tensor/ops/arrange.hpp"
 #include "mushin/tensor/ops/conv.hpp"
+#include "mushin/tensor/ops/attention.hpp"
 #include "mushin/tensor/ops/diagonal.hpp"
 #include "mushin/tensor/ops/einsum.hpp"
 #include "mushin/tensor/ops/elementary.hpp"

@@ -15,14 +15,15 @@ struct Key {
   std::uint64_t word[9 + 16 * (3 + 2 * max_rank)];
   std::size_t words;
 
-  void make(const Device* d, const mu_op* op, std::span<const mu_tensor> views, std::uint32_t spec) {
+  void make(const Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views, std::uint32_t spec) {
     std::uint64_t types = 0, ranks = 0;
     for (std::size_t k = 0; k < views.size(); ++k) {
       types |= std::uint64_t{code_of(static_cast<dtype>(views[k].dtype))} << (4 * k);
       ranks |= std::uint64_t{views[k].rank} << (4 * k);
     }
     const std::size_t payload = (op->size - sizeof *op) / 8;
-    word[0] = device_bits(d) | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40;
+    word[0] = device_bits(d) | std::uint64_t{op->id} << 16 | std::uint64_t{views.size()} << 32 | std::uint64_t{payload} << 40 |
+              std::uint64_t{n_in} << 48;
     word[1] = types;
     word[2] = ranks;
     for (std::size_t i = 0; i < payload; ++i) std::memcpy(word + 3 + i, reinterpret_cast<const char*>(op) + sizeof *op + 8 * i, 8);
@@ -39,13 +40,13 @@ struct Key {
 const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
   Key key;
   const std::uint32_t told = known_spec(d, op->id);
-  key.make(d, op, views, told);
+  key.make(d, op, n_in, views, told);
   const std::uint64_t hash = hash_of(key.word, key.words);
   if (const Plan* plan = find_plan(hash, key.word, key.words)) return plan;
   std::uint32_t spec = 0;
   const Plan made = create_plan(name, d, op, views.first(n_in), views.subspan(n_in), spec);
   learn_spec(d, op->id, spec);
-  if (spec & ~told) key.make(d, op, views, known_spec(d, op->id));
+  if (spec & ~told) key.make(d, op, n_in, views, known_spec(d, op->id));
   return keep_plan(made, key.word, key.words);
 }
 

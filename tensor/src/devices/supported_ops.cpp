@@ -40,6 +40,7 @@ constexpr mu_op_scatter_add scatter_add = {{sizeof(mu_op_scatter_add), MU_OP_SCA
 constexpr mu_op_reorder reorder = {{sizeof(mu_op_reorder), MU_OP_REORDER}};
 constexpr mu_op_softmax softmax = {{sizeof(mu_op_softmax), MU_OP_SOFTMAX}, MU_SOFTMAX, 1};
 constexpr mu_op_normalize normalize = {{sizeof(mu_op_normalize), MU_OP_NORMALIZE}, MU_NORMALIZE_LAYER, 0, 1e-5};
+constexpr mu_op_attention attention = {{sizeof(mu_op_attention), MU_OP_ATTENTION}, MU_ATTENTION, 0, 1, 0};
 constexpr mu_op_sort sort = {{sizeof(mu_op_sort), MU_OP_SORT}, 1, MU_SORT_VALUES};
 constexpr mu_op_scan scan = {{sizeof(mu_op_scan), MU_OP_SCAN}, MU_SCAN_SUM, 1, MU_F32, 0};
 
@@ -55,7 +56,7 @@ struct Example {
 };
 
 // Sizes that are worth a library's call: a backend may leave small ones to the builtin one.
-std::array<Example, 13> examples() {
+std::array<Example, 14> examples() {
   const mu_tensor square = view(MU_F32, {256, 256}), index = view(MU_I64, {256, 256}), key = view(MU_I64, {2}), line = view(MU_F32, {256});
   mu_tensor column = square;
   column.dim[1] = 256;
@@ -72,6 +73,7 @@ std::array<Example, 13> examples() {
            {"reorder", &reorder.h, 1, {square, {}}, square},
            {"softmax", &softmax.h, 1, {square, {}}, square},
            {"normalize", &normalize.h, 3, {square, line, line}, square},
+           {"attention", &attention.h, 3, {square, square, square}, square},
            {"sort", &sort.h, 1, {square, {}}, square},
            {"scan", &scan.h, 1, {square, {}}, square}}};
 }

@@ -25,9 +25,8 @@ struct Block {
   static auto attended(const X& projected) {
     const auto parts = mu::permute<2, 0, 3, 1, 4>(mu::reshape<batch, steps, 3, heads, width / heads>(projected));
     const auto q = mu::at<0>(parts, 0), k = mu::at<0>(parts, 1), v = mu::at<0>(parts, 2);
-    auto scores = mu::matmul(q * (1 / std::sqrt(static_cast<double>(width / heads))), mu::transpose(k));
-    scores = decltype(scores){nn::detail::hide_later(scores.raw())};
-    return mu::reshape<batch, steps, width>(mu::permute<0, 2, 1, 3>(mu::matmul(mu::softmax<-1>(scores), v)));
+    const auto mixed = mu::scaled_dot_product_attention(q, k, v, {.causal = true});
+    return mu::reshape<batch, steps, width>(mu::permute<0, 2, 1, 3>(mixed));
   }
 };
 

@@ -2,6 +2,7 @@
 // The recording overloads of the core ops, one header for each family.
 #include "mushin/autograd/ops/arrange.hpp"
 #include "mushin/autograd/ops/conv.hpp"
+#include "mushin/autograd/ops/attention.hpp"
 #include "mushin/autograd/ops/diagonal.hpp"
 #include "mushin/autograd/ops/einsum.hpp"
 #include "mushin/autograd/ops/elementary.hpp"

@@ -115,6 +115,7 @@ typedef struct mu_op {
 #define MU_OP_POOL 67
 #define MU_OP_SOFTMAX 72
 #define MU_OP_NORMALIZE 73
+#define MU_OP_ATTENTION 80
 #define MU_OP_SORT 90
 #define MU_OP_SCAN 91
 #define MU_OP_VENDOR 0x8000
@@ -259,6 +260,22 @@ typedef struct mu_op_normalize {
   uint32_t zero0;
   double eps;
 } mu_op_normalize;
+
+#define MU_ATTENTION 0          /* in: q, k, v [, bias]               out: y [, lse]                        */
+#define MU_ATTENTION_BACKWARD 1 /* in: q, k, v, y, lse, dy [, bias]   out: dq, dk, dv                       */
+#define MU_ATTENTION_CAUSAL 1u
+/* y = softmax(scale q k^T + bias) v, the softmax along the keys. All views have one rank (2 to 8) and any strides; batch axes of inputs
+ * broadcast by stride 0, as do those of a bias. q: (…, queries, width), k: (…, keys, width), v: (…, keys, value width), y: (…, queries, value
+ * width), bias: (…, queries, keys), lse: (…, queries, 1), the logarithm of the sum of e^score. A score of -inf hides a key, and CAUSAL hides
+ * from query i those behind i + `ahead`. Where a query sees none, y is 0, lse is 0, and it has no part in gradients. One float type; of F16
+ * and BF16 a backend may refuse: the host asks again in F32. Sums with any bracketing that does not depend on the number of threads. */
+typedef struct mu_op_attention {
+  mu_op h;
+  uint32_t kind;
+  uint32_t flags;
+  double scale;
+  int64_t ahead;
+} mu_op_attention;
 
 #define MU_SORT_DESCENDING 1u
 #define MU_SORT_VALUES 2u  /* an output of in[0]'s type  */
