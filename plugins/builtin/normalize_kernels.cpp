@@ -95,6 +95,35 @@ void layer_backward(T* dx, T* dgain, T* dbias, const T* x, const T* gain, const 
 }
 
 template <class T>
+HWY_INLINE Vec<T> rms_scale(const T* x, int64_t n, double eps) {
+  const Tag<T> t;
+  const Vec<T> squares = sum_of(n, x, [](Vec<T> v) HWY_ATTR { return hn::Mul(v, v); });
+  const Vec<T> mean = hn::Div(squares, hn::Set(t, static_cast<T>(n)));
+  return hn::Div(hn::Set(t, T{1}), hn::Sqrt(hn::Add(mean, hn::Set(t, static_cast<T>(eps)))));
+}
+
+template <class T>
+void rms(T* y, const T* x, const T* gain, int64_t n, double eps) {
+  const Vec<T> scale = rms_scale(x, n, eps);
+  walk<T>(n, [&](auto load, auto store) HWY_ATTR { store(hn::Mul(hn::Mul(load(x), scale), load(gain)), y); });
+}
+
+template <class T>
+void rms_backward(T* dx, T* dgain, const T* x, const T* gain, const T* dy, int64_t n, double eps) {
+  const Tag<T> t;
+  const Vec<T> scale = rms_scale(x, n, eps);
+  Vec<T> along = hn::Zero(t);  // of dy gain times the normalised value
+  walk<T>(n, [&](auto load, auto store) HWY_ATTR {
+    const Vec<T> to_gain = hn::Mul(load(dy), hn::Mul(load(x), scale));
+    along = hn::Add(along, hn::Mul(to_gain, load(gain)));
+    store(hn::Add(load(dgain), to_gain), dgain);
+  });
+  const Vec<T> slope = hn::Div(hn::SumOfLanes(t, along), hn::Set(t, static_cast<T>(n)));
+  walk<T>(n, [&](auto load, auto store)
+                 HWY_ATTR { store(hn::Mul(hn::Sub(hn::Mul(load(dy), load(gain)), hn::Mul(hn::Mul(load(x), scale), slope)), scale), dx); });
+}
+
+template <class T>
 void add(T* sum, const T* part, int64_t n) {
   walk<T>(n, [&](auto load, auto store) HWY_ATTR { store(hn::Add(load(sum), load(part)), sum); });
 }
@@ -102,8 +131,10 @@ void add(T* sum, const T* part, int64_t n) {
 }  // namespace normalize
 
 void fill_normalize(NormalizeKernels<float>& f, NormalizeKernels<double>& d) {
-  f = {normalize::layer<float>, normalize::layer_backward<float>, normalize::add<float>};
-  d = {normalize::layer<double>, normalize::layer_backward<double>, normalize::add<double>};
+  f = {normalize::layer<float>, normalize::layer_backward<float>, normalize::rms<float>, normalize::rms_backward<float>,
+       normalize::add<float>};
+  d = {normalize::layer<double>, normalize::layer_backward<double>, normalize::rms<double>, normalize::rms_backward<double>,
+       normalize::add<double>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -224,6 +224,17 @@ TEST(VmapOps, Attention) {
   each(1e-10, masked, numbers<n, 2, 2>(5), unmapped(numbers<4, 2>(7)));
 }
 
+TEST(VmapOps, NormalisationByScaleAndOfChannels) {
+  const auto scaled = [](const auto& x, const auto& g) { return rms_norm(x, g); };
+  each(1e-10, scaled, numbers<n, 2, 4>(), unmapped(numbers<4>(3)));
+  each(1e-10, scaled, numbers<n, 2, 4>(), numbers<n, 4>(3));
+  const auto normalized = [](const auto& x, const auto& g, const auto& b) { return batch_norm(x, g, b, 1e-2); };
+  each(1e-9, normalized, numbers<n, 3, 2, 2>(), unmapped(numbers<2>(3)), unmapped(numbers<2>(5)));
+  each(1e-9, normalized, numbers<n, 3, 2>(), numbers<n, 2>(3), unmapped(numbers<2>(5)));
+  each(
+      1e-9, [&](const auto& b, const auto& x) { return normalized(x, numbers<2>(3), b); }, numbers<n, 2>(5), unmapped(numbers<3, 2>()));
+}
+
 TEST(VmapOps, LinearAlgebra) {
   const auto a = numbers<n, 3, 3>() + 2.0 * eye<double, 3, 3>();
   const auto solved = [](const auto& m, const auto& b) { return solve(m, b); };

@@ -38,8 +38,9 @@ void reductions(const auto& x) {
 void products(const auto& x, const auto& y, const auto& square) {
   (void)mu::matmul(x, square), (void)mu::dot(y, y), (void)mu::outer(y, y), (void)mu::einsum<"ij,jk->ik">(x, square),
       (void)mu::trace(square);
-  (void)mu::layer_norm(x, y, y), (void)mu::scaled_dot_product_attention(x, x, x, {.causal = true}), (void)mu::tril(square),
-      (void)mu::triu(square), (void)mu::diagonal(square);
+  (void)mu::layer_norm(x, y, y), (void)mu::rms_norm(x, y), (void)mu::batch_norm(x, y, y);
+  (void)mu::scaled_dot_product_attention(x, x, x, {.causal = true}), (void)mu::tril(square), (void)mu::triu(square),
+      (void)mu::diagonal(square);
   (void)mu::solve(square, y), (void)mu::inv(square), (void)mu::det(square), (void)mu::cholesky(square), (void)mu::eigh(square);
 }
 

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "check.hpp"
+#include "mushin/tensor/core/normalized.hpp"
+#include "mushin/tensor/ops/normalize.hpp"
 #include "mushin/tensor/ops/scan.hpp"
 
 namespace mushin::test {
@@ -146,6 +148,37 @@ TEST(Decomposed, PoolsEqualTheOp) {
         EXPECT_TRUE(close(core::decomposed_avg_pool_backward(dy, x.sizes(), c.window),
                           ref(core::avg_pool_backward(dy, x.sizes(), &c.window)), tol, tol));
       }
+  });
+}
+
+void expect_gradients(const core::compositions::Gradients<Array>& got, const core::NormGradients& want) {
+  EXPECT_TRUE(close(got.x, ref(want.x), 1e-12, 1e-12));
+  EXPECT_TRUE(close(got.gain, ref(want.gain), 1e-12, 1e-12));
+  EXPECT_TRUE(!want.bias || close(got.bias, ref(want.bias), 1e-12, 1e-12));
+}
+
+TEST(Decomposed, NormalizeEqualsTheOp) {
+  on_every_device([&] {
+    for (const Index& shape : {Index{3, 5}, Index{1, 7}, Index{40, 70}}) {
+      SCOPED_TRACE(text_of(shape));
+      const auto numbers = [](const Index& of, std::uint64_t seed) { return array(random(of, seed, -2, 3), dtype::f64); };
+      const Array x = numbers(shape, 170), dy = numbers(shape, 171), gain = numbers({shape[1]}, 172), bias = numbers({shape[1]}, 173);
+      const double eps = 1e-3;
+      EXPECT_TRUE(close(core::compositions::layer_norm(x, gain, bias, eps), ref(core::layer_norm(x, gain, bias, eps)), 1e-12, 1e-12));
+      expect_gradients(core::compositions::layer_norm_backward(x, gain, dy, eps), core::layer_norm_backward(x, gain, dy, eps));
+      EXPECT_TRUE(close(core::compositions::rms_norm(x, gain, eps), ref(core::rms_norm(x, gain, eps)), 1e-12, 1e-12));
+      expect_gradients(core::compositions::rms_norm_backward(x, gain, dy, eps), core::rms_norm_backward(x, gain, dy, eps));
+
+      const Array deep = numbers({3, shape[1], shape[0]}, 174), back = numbers({3, shape[1], shape[0]}, 175);
+      core::ChannelStatistics want;
+      const Ref y = ref(core::batch_norm(deep, gain, bias, eps, &want));
+      const auto got = core::compositions::standardized_channels(deep, eps);
+      EXPECT_TRUE(close(core::compositions::batch_norm(got, gain, bias), y, 1e-12, 1e-12));
+      EXPECT_TRUE(close(core::reshape(got.mean, {shape[1]}), ref(want.mean), 1e-12, 1e-12));
+      EXPECT_TRUE(close(core::reshape(got.variance, {shape[1]}), ref(want.variance), 1e-12, 1e-12));
+      expect_gradients(core::compositions::batch_norm_backward(deep, gain, back, eps),
+                       core::batch_norm_backward(deep, gain, back, want, eps));
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "mushin/autograd/ops/elementary.hpp"
+#include "mushin/autograd/ops/normalize.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/reduce.hpp"
 #include "mushin/autograd/ops/shape.hpp"
@@ -12,11 +13,7 @@ namespace mushin::nn::detail {
 namespace {
 
 core::Array number(const auto& x, double value) { return core::literal(value, x.type()); }
-const core::Array& value(const core::Array& x) { return x; }
-const core::Array& value(const core::Traced& x) { return x.value(); }
-
-/// All axes but that of the channels.
-unsigned but_channels(const core::Sizes& sizes) { return ((1u << sizes.rank) - 1u) & ~2u; }
+core::Array parameter(double value, std::int64_t n, dtype type) { return core::broadcast_to(core::literal(value, type), {n}); }
 
 /// (channels) beside (batch, channels, …).
 template <class Raw>
@@ -27,37 +24,19 @@ Raw along_channels(const Raw& a, unsigned rank) {
 }
 
 template <class Raw>
-struct Centred {
-  Raw difference, variance;
-};
-template <class Raw>
-Centred<Raw> centred(const Raw& x, const Raw& mean_of_x, unsigned axes) {
-  const Raw d = sub(x, mean_of_x);
-  return {d, mean(Raw(mul(d, d)), axes, true)};
-}
-
-template <class Raw>
 Raw divided(const Raw& d, const Raw& variance, double eps) {
   return mul(d, rsqrt(Raw(add(variance, number(d, eps)))));
 }
 
-template <class Raw>
-Raw standard(const Raw& x, unsigned axes, double eps) {
-  const auto c = centred<Raw>(x, mean(x, axes, true), axes);
-  return divided(c.difference, c.variance, eps);
-}
-
+/// Each group of each sample is a channel of one sample, and what is behind a channel of the layer.
 template <class Raw>
 Raw standard_groups(const Raw& x, std::int64_t groups, double eps) {
   const core::Sizes& sizes = x.sizes();
   std::int64_t rest = sizes[1] / groups;
   for (unsigned i = 2; i < sizes.rank; ++i) rest *= sizes[i];
-  return reshape(standard<Raw>(reshape(x, {sizes[0], groups, rest}), 4u, eps), sizes);
-}
-
-template <class Raw>
-Raw by_rms(const Raw& x, unsigned axes, double eps) {
-  return divided<Raw>(x, mean(Raw(mul(x, x)), axes, true), eps);
+  const std::int64_t all = sizes[0] * groups;
+  const Raw one(parameter(1, all, x.type())), nothing(parameter(0, all, x.type()));
+  return reshape(batch_norm(Raw(reshape(x, {1, all, rest})), one, nothing, eps), sizes);
 }
 
 template <class Raw>
@@ -66,14 +45,14 @@ Raw scaled_channels(const Raw& x, const Raw& weight, const Raw& bias) {
 }
 
 /// What the running statistics become, in one pass.
-void follow(Running& r, const core::Array& mean, const core::Array& variance, std::int64_t n) {
+void follow(Running& r, const core::ChannelStatistics& batch, std::int64_t n) {
   const auto blend = [&r](const core::Array& old, const core::Array& fresh, double scale) {
-    const core::Array flat = core::reshape(fresh, old.sizes());
-    return core::add(core::mul(old, number(old, 1 - r.momentum)), core::mul(flat, number(flat, r.momentum * scale)));
+    const core::Array same = core::cast(fresh, old.type());
+    return core::add(core::mul(old, number(old, 1 - r.momentum)), core::mul(same, number(same, r.momentum * scale)));
   };
   const double unbiased = static_cast<double>(n) / static_cast<double>(n - 1);
   core::Array* const to[] = {&r.mean.value(), &r.variance.value()};
-  const core::Array from[] = {blend(*to[0], mean, 1), blend(*to[1], variance, unbiased)};
+  const core::Array from[] = {blend(*to[0], batch.mean, 1), blend(*to[1], batch.variance, unbiased)};
   core::assign(to, from, 2);
   core::Array* const count = &r.batches.value();
   const core::Array next = core::add(*count, core::literal(1, dtype::i64));
@@ -81,17 +60,16 @@ void follow(Running& r, const core::Array& mean, const core::Array& variance, st
 }
 
 template <class Raw>
-Raw training(const Raw& x, Running& r) {
+Raw training(const Raw& x, const Raw& weight, const Raw& bias, Running& r) {
   const core::Sizes& sizes = x.sizes();
   const std::int64_t n = sizes[1] == 0 ? 0 : sizes.count() / sizes[1];
   if (n < 2)
     throw ShapeError(
         fmt::format("[BatchNorm] training needs more than one value for each channel: {} of {} channels", n, sizes[1]).c_str());
-  const unsigned axes = but_channels(sizes);
-  const Raw mean_of_x = mean(x, axes, true);
-  const auto c = centred<Raw>(x, mean_of_x, axes);
-  follow(r, value(mean_of_x), value(c.variance), n);
-  return divided(c.difference, c.variance, r.eps);
+  core::ChannelStatistics statistics;
+  const Raw y = batch_norm(x, weight, bias, r.eps, &statistics);
+  follow(r, statistics, n);
+  return y;
 }
 
 template <class Raw>
@@ -102,16 +80,16 @@ Raw running(const Raw& x, const Running& r) {
 
 }  // namespace
 
-core::Array standardize(const core::Array& x, unsigned axes, double eps) { return standard(x, axes, eps); }
-core::Traced standardize(const core::Traced& x, unsigned axes, double eps) { return standard(x, axes, eps); }
 core::Array standardize_groups(const core::Array& x, std::int64_t groups, double eps) { return standard_groups(x, groups, eps); }
 core::Traced standardize_groups(const core::Traced& x, std::int64_t groups, double eps) { return standard_groups(x, groups, eps); }
-core::Array divide_by_rms(const core::Array& x, unsigned axes, double eps) { return by_rms(x, axes, eps); }
-core::Traced divide_by_rms(const core::Traced& x, unsigned axes, double eps) { return by_rms(x, axes, eps); }
 core::Array scale_channels(const core::Array& x, const core::Array& w, const core::Array& b) { return scaled_channels(x, w, b); }
 core::Traced scale_channels(const core::Traced& x, const core::Traced& w, const core::Traced& b) { return scaled_channels(x, w, b); }
-core::Array batch_norm_training(const core::Array& x, Running r) { return training(x, r); }
-core::Traced batch_norm_training(const core::Traced& x, Running r) { return training(x, r); }
+core::Array batch_norm_training(const core::Array& x, const core::Array& weight, const core::Array& bias, Running r) {
+  return training(x, weight, bias, r);
+}
+core::Traced batch_norm_training(const core::Traced& x, const core::Traced& weight, const core::Traced& bias, Running r) {
+  return training(x, weight, bias, r);
+}
 core::Array batch_norm_running(const core::Array& x, const Running& r) { return running(x, r); }
 core::Traced batch_norm_running(const core::Traced& x, const Running& r) { return running(x, r); }
 

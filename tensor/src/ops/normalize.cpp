@@ -14,24 +14,60 @@ void check_last(const char* name, const char* what, const Sizes& x, const Sizes&
   if (!good) fail<ShapeError>("[{}] the {} does not have the last sizes of x: {} and {}", name, what, text_of(part), text_of(x));
 }
 
-// All operands as buffers on one device, x as lines.
-struct Lines {
+void check_channels(const char* what, const Sizes& x, const Sizes& part) {
+  if (x.rank < 2 || part.rank != 1 || part[0] != x[1])
+    fail<ShapeError>("[batch_norm] the {} does not have the size of axis 1 of x: {} and {}", what, text_of(part), text_of(x));
+}
+
+// All operands as buffers on one device: x as lines, or as (batch, channels, rest).
+struct Operands {
   Device* device;
   Array x, gain, other;
-  Sizes rows, line;
+  Sizes whole, line;
 
-  Lines(const char* name, const Array& a, const Array& g, const Array& o, bool other_is_line)
-      : device(common_device(name, node_of(a), node_of(g), node_of(o))) {
-    const std::int64_t n = g.sizes().count();
+  Operands(const char* name, const Array& a, const Array& g, const Array& o)
+      : device(common_device(name, node_of(a), node_of(g), node_of(o))), whole(a.sizes()), line(g.sizes()) {
+    x = buffer_of(a, device), gain = buffer_of(g, device);
+    if (o) other = buffer_of(o, device);
+  }
+  void as_lines(bool other_is_line) {
+    const std::int64_t n = gain.sizes().count();
     std::int64_t count = 1;
-    for (unsigned i = 0; i < a.rank() - g.rank(); ++i) count *= a.sizes()[i];
-    rows = {count, n}, line = {n};
-    x = reshape(buffer_of(a, device), rows), gain = reshape(buffer_of(g, device), line);
-    other = reshape(buffer_of(o, device), other_is_line ? line : rows);
+    for (unsigned i = 0; i < x.rank() - gain.rank(); ++i) count *= x.sizes()[i];
+    as({count, n}, {n}, other_is_line);
+  }
+  void as_channels(bool other_is_line) {
+    std::int64_t rest = 1;
+    for (unsigned i = 2; i < x.rank(); ++i) rest *= x.sizes()[i];
+    as({x.sizes()[0], x.sizes()[1], rest}, {x.sizes()[1]}, other_is_line);
+  }
+  Array fresh(const Sizes& sizes) const { return fresh_array(device, x.type(), sizes, sizes.count(), "normalize"); }
+  NormGradients fresh_gradients() const { return {fresh(x.sizes()), fresh(gain.sizes()), fresh(gain.sizes())}; }
+  NormGradients in_shape(const NormGradients& g) const {
+    return {reshape(g.x, whole), reshape(g.gain, line), g.bias ? reshape(g.bias, line) : Array()};
+  }
+  /// Whether a device has computed it into the outputs.
+  bool computed(const char* name, std::uint32_t kind, double eps, std::initializer_list<const Array*> in,
+                std::initializer_list<const Array*> out) const {
+    if (x.sizes().count() == 0) return false;
+    const mu_op_normalize op{{sizeof op, MU_OP_NORMALIZE}, kind, 0, eps};
+    mu_tensor view[8];
+    unsigned count = 0;
+    for (const Array* a : in) view_of(view[count++], node_of(*a));
+    for (const Array* a : out) view_of(view[count++], node_of(*a));
+    return try_request(name, device, &op.h, static_cast<unsigned>(in.size()), {view, count});
+  }
+
+ private:
+  void as(const Sizes& sizes, const Sizes& of_parameter, bool other_is_line) {
+    x = reshape(x, sizes), gain = reshape(gain, of_parameter);
+    if (other) other = reshape(other, other_is_line ? of_parameter : sizes);
   }
 };
 
-Array fresh(const Lines& l, const Sizes& sizes, const char* name) { return fresh_array(l.device, l.x.type(), sizes, sizes.count(), name); }
+NormGradients arrays(compositions::Gradients<Array> g) { return {std::move(g.x), std::move(g.gain), std::move(g.bias)}; }
+Array wide(const Array& a) { return cast(a, dtype::f32); }
+NormGradients narrow(const NormGradients& g, dtype to) { return {cast(g.x, to), cast(g.gain, to), g.bias ? cast(g.bias, to) : Array()}; }
 
 }  // namespace
 
@@ -40,33 +76,73 @@ Array layer_norm(const Array& x, const Array& gain, const Array& bias, double ep
   check_last("layer_norm", "bias", x.sizes(), bias.sizes());
   if (!(gain.sizes() == bias.sizes()))
     fail<ShapeError>("[layer_norm] gain and bias have different sizes: {} and {}", text_of(gain.sizes()), text_of(bias.sizes()));
-  if (is_half(x.type())) return cast(layer_norm(cast(x, dtype::f32), cast(gain, dtype::f32), cast(bias, dtype::f32), eps), x.type());
-  const Lines l("layer_norm", x, gain, bias, true);
-  const Array made = fresh(l, l.rows, "layer_norm");
-  if (l.rows.count() == 0) return reshape(made, x.sizes());
-  const mu_op_normalize op{{sizeof op, MU_OP_NORMALIZE}, MU_NORMALIZE_LAYER, 0, eps};
-  mu_tensor view[4];
-  view_of(view[0], node_of(l.x)), view_of(view[1], node_of(l.gain)), view_of(view[2], node_of(l.other)), view_of(view[3], node_of(made));
-  return reshape(try_request("layer_norm", l.device, &op.h, 3, view) ? made : compositions::layer_norm(l.x, l.gain, l.other, eps),
-                 x.sizes());
+  if (is_half(x.type())) return cast(layer_norm(wide(x), wide(gain), wide(bias), eps), x.type());
+  Operands o("layer_norm", x, gain, bias);
+  o.as_lines(true);
+  Array made = o.fresh(o.x.sizes());
+  if (!o.computed("layer_norm", MU_NORMALIZE_LAYER, eps, {&o.x, &o.gain, &o.other}, {&made}) && made.sizes().count())
+    made = compositions::layer_norm(o.x, o.gain, o.other, eps);
+  return reshape(made, o.whole);
 }
 
-LayerNormGradients layer_norm_backward(const Array& x, const Array& gain, const Array& dy, double eps) {
-  if (is_half(x.type())) {
-    const auto wide = layer_norm_backward(cast(x, dtype::f32), cast(gain, dtype::f32), cast(dy, dtype::f32), eps);
-    return {cast(wide.x, x.type()), cast(wide.gain, x.type()), cast(wide.bias, x.type())};
+NormGradients layer_norm_backward(const Array& x, const Array& gain, const Array& dy, double eps) {
+  if (is_half(x.type())) return narrow(layer_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type());
+  Operands o("layer_norm_backward", x, gain, dy);
+  o.as_lines(false);
+  NormGradients made = o.fresh_gradients();
+  if (!o.computed("layer_norm_backward", MU_NORMALIZE_LAYER_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain, &made.bias}))
+    made = arrays(compositions::layer_norm_backward(o.x, o.gain, o.other, eps));
+  return o.in_shape(made);
+}
+
+Array rms_norm(const Array& x, const Array& gain, double eps) {
+  check_last("rms_norm", "gain", x.sizes(), gain.sizes());
+  if (is_half(x.type())) return cast(rms_norm(wide(x), wide(gain), eps), x.type());
+  Operands o("rms_norm", x, gain, gain);
+  o.as_lines(true);
+  Array made = o.fresh(o.x.sizes());
+  if (!o.computed("rms_norm", MU_NORMALIZE_RMS, eps, {&o.x, &o.gain}, {&made}) && made.sizes().count())
+    made = compositions::rms_norm(o.x, o.gain, eps);
+  return reshape(made, o.whole);
+}
+
+NormGradients rms_norm_backward(const Array& x, const Array& gain, const Array& dy, double eps) {
+  if (is_half(x.type())) return narrow(rms_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type());
+  Operands o("rms_norm_backward", x, gain, dy);
+  o.as_lines(false);
+  NormGradients made{o.fresh(o.x.sizes()), o.fresh(o.gain.sizes()), {}};
+  if (!o.computed("rms_norm_backward", MU_NORMALIZE_RMS_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain}))
+    made = arrays(compositions::rms_norm_backward(o.x, o.gain, o.other, eps));
+  return o.in_shape(made);
+}
+
+Array batch_norm(const Array& x, const Array& gain, const Array& bias, double eps, ChannelStatistics* statistics) {
+  check_channels("gain", x.sizes(), gain.sizes());
+  check_channels("bias", x.sizes(), bias.sizes());
+  if (is_half(x.type())) return cast(batch_norm(wide(x), wide(gain), wide(bias), eps, statistics), x.type());
+  Operands o("batch_norm", x, gain, bias);
+  o.as_channels(true);
+  Array made = o.fresh(o.x.sizes());
+  ChannelStatistics s{o.fresh(o.gain.sizes()), o.fresh(o.gain.sizes())};
+  if (!o.computed("batch_norm", MU_NORMALIZE_BATCH, eps, {&o.x, &o.gain, &o.other}, {&made, &s.mean, &s.variance})) {
+    const auto composed = compositions::standardized_channels(o.x, eps);
+    made = compositions::batch_norm(composed, o.gain, o.other);
+    s = {reshape(composed.mean, o.gain.sizes()), reshape(composed.variance, o.gain.sizes())};
   }
-  const Lines l("layer_norm_backward", x, gain, dy, false);
-  LayerNormGradients made{fresh(l, l.rows, "layer_norm"), fresh(l, l.line, "layer_norm"), fresh(l, l.line, "layer_norm")};
-  const mu_op_normalize op{{sizeof op, MU_OP_NORMALIZE}, MU_NORMALIZE_LAYER_BACKWARD, 0, eps};
-  mu_tensor view[6];
-  const Array* const operands[] = {&l.x, &l.gain, &l.other, &made.x, &made.gain, &made.bias};
-  for (unsigned i = 0; i < 6; ++i) view_of(view[i], node_of(*operands[i]));
-  if (l.rows.count() == 0 || !try_request("layer_norm_backward", l.device, &op.h, 3, view)) {
-    const auto composed = compositions::layer_norm_backward(l.x, l.gain, l.other, eps);
-    made = {composed.x, composed.gain, composed.bias};
-  }
-  return {reshape(made.x, x.sizes()), reshape(made.gain, gain.sizes()), reshape(made.bias, gain.sizes())};
+  if (statistics) *statistics = std::move(s);
+  return reshape(made, o.whole);
+}
+
+NormGradients batch_norm_backward(const Array& x, const Array& gain, const Array& dy, const ChannelStatistics& statistics, double eps) {
+  if (is_half(x.type())) return narrow(batch_norm_backward(wide(x), wide(gain), wide(dy), statistics, eps), x.type());
+  Operands o("batch_norm_backward", x, gain, dy);
+  o.as_channels(false);
+  const Array mean = buffer_of(statistics.mean, o.device), variance = buffer_of(statistics.variance, o.device);
+  NormGradients made = o.fresh_gradients();
+  if (!o.computed("batch_norm_backward", MU_NORMALIZE_BATCH_BACKWARD, eps, {&o.x, &o.gain, &o.other, &mean, &variance},
+                  {&made.x, &made.gain, &made.bias}))
+    made = arrays(compositions::batch_norm_backward(o.x, o.gain, o.other, eps));
+  return o.in_shape(made);
 }
 
 }  // namespace mushin::core

@@ -250,10 +250,16 @@ typedef struct mu_op_softmax {
   uint32_t axis;
 } mu_op_softmax;
 
-#define MU_NORMALIZE_LAYER 0          /* in: x, gain, bias    out: (x - mean) / sqrt(variance + eps) * gain + bias */
-#define MU_NORMALIZE_LAYER_BACKWARD 1 /* in: x, gain, dy      out: dx, dgain, dbias                                */
-/* Along the last of two axes; gain, bias, dgain and dbias have that axis alone. The variance divides by its length. Two passes: no sum
- * of squares that could cancel. One float type; sums with any bracketing that does not depend on the number of threads. */
+#define MU_NORMALIZE_LAYER 0          /* in: x, gain, bias                  out: (x - mean) / sqrt(variance + eps) * gain + bias        */
+#define MU_NORMALIZE_LAYER_BACKWARD 1 /* in: x, gain, dy                    out: dx, dgain, dbias                                       */
+#define MU_NORMALIZE_BATCH 2          /* in: x, gain, bias                  out: the same of each channel, its mean, its variance       */
+#define MU_NORMALIZE_BATCH_BACKWARD 3 /* in: x, gain, dy, mean, variance    out: dx, dgain, dbias; the statistics are x's, held by them */
+#define MU_NORMALIZE_RMS 4            /* in: x, gain                        out: x / sqrt(mean(x^2) + eps) * gain                       */
+#define MU_NORMALIZE_RMS_BACKWARD 5   /* in: x, gain, dy                    out: dx, dgain                                              */
+/* LAYER and RMS: along the last of two axes, which the parameters and their gradients have alone. BATCH: x has three axes (batch, channels,
+ * rest), the statistics are over the first and the last, and all else has that of the channels alone. The variance divides by the number of
+ * values. No sum of squares that could cancel. One float type; sums with any bracketing that does not depend on the number of threads. A
+ * backend may refuse any kind. */
 typedef struct mu_op_normalize {
   mu_op h;
   uint32_t kind;

@@ -11,15 +11,9 @@ inline constexpr bool channels_match = false;
 
 namespace detail {
 
-/// (x - mean) / sqrt(variance + eps) over `axes`, the variance divided by n.
-MUSHIN_API core::Array standardize(const core::Array& x, unsigned axes, double eps);
-MUSHIN_API core::Traced standardize(const core::Traced& x, unsigned axes, double eps);
-/// The same over all that belongs to each of the groups of channels; axis 1 is theirs.
+/// (x - mean) / sqrt(variance + eps) over all that belongs to each of the groups of channels; axis 1 is theirs.
 MUSHIN_API core::Array standardize_groups(const core::Array& x, std::int64_t groups, double eps);
 MUSHIN_API core::Traced standardize_groups(const core::Traced& x, std::int64_t groups, double eps);
-/// x / sqrt(mean(x²) + eps) over `axes`.
-MUSHIN_API core::Array divide_by_rms(const core::Array& x, unsigned axes, double eps);
-MUSHIN_API core::Traced divide_by_rms(const core::Traced& x, unsigned axes, double eps);
 /// x * weight + bias, one of each for each channel.
 MUSHIN_API core::Array scale_channels(const core::Array& x, const core::Array& weight, const core::Array& bias);
 MUSHIN_API core::Traced scale_channels(const core::Traced& x, const core::Traced& weight, const core::Traced& bias);
@@ -29,9 +23,10 @@ struct Running {
   core::Leaf mean, variance, batches;
   double momentum, eps;
 };
-/// With the statistics of the batch, which go into the running ones. ShapeError when there is one value for each channel alone.
-MUSHIN_API core::Array batch_norm_training(const core::Array& x, Running);
-MUSHIN_API core::Traced batch_norm_training(const core::Traced& x, Running);
+/// Scaled by weight and bias, with the statistics of the batch, which go into the running ones. ShapeError when there is one value for each
+/// channel alone.
+MUSHIN_API core::Array batch_norm_training(const core::Array& x, const core::Array& weight, const core::Array& bias, Running);
+MUSHIN_API core::Traced batch_norm_training(const core::Traced& x, const core::Traced& weight, const core::Traced& bias, Running);
 /// With the running statistics.
 MUSHIN_API core::Array batch_norm_running(const core::Array& x, const Running&);
 MUSHIN_API core::Traced batch_norm_running(const core::Traced& x, const Running&);
@@ -70,7 +65,7 @@ struct LayerNorm {
   MUSHIN_MODULE(LayerNorm, weight, bias, eps)
 };
 
-/// x / sqrt(mean(x²) + eps) * weight over the last axes, of extents `E...`. weight: ones. https://arxiv.org/abs/1910.07467
+/// mu::rms_norm over the last axes, of extents `E...`. weight: ones.
 template <extent... E>
 struct RMSNorm {
   static_assert(sizeof...(E) > 0 && (E.is_static() && ...), "[RMSNorm] its extents must be numbers, one at least");
@@ -87,8 +82,7 @@ struct RMSNorm {
     if constexpr (!accepts<X>)
       static_assert(channels_match<spell(Shape{E...}), spell(X::extents)>, "[RMSNorm] the last extents of x must be the layer's");
     static_assert(std::same_as<typename X::element, T>, "[RMSNorm] x must have the layer's element type: cast with .to<T>()");
-    constexpr unsigned rank = X::extents.rank, axes = ((1u << sizeof...(E)) - 1u) << (rank - sizeof...(E));
-    return mushin::detail::like<X>(detail::divide_by_rms(x.raw(), axes, eps)) * weight;
+    return rms_norm(x, weight, eps);
   }
   MUSHIN_MODULE(RMSNorm, weight, eps)
 };
@@ -127,7 +121,7 @@ struct InstanceNorm2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_CHANNELS("InstanceNorm2d", 4, 4, Channels, X, "(batch, channels, height, width)");
-    return mushin::detail::like<X>(detail::standardize(x.raw(), 0b1100u, eps));
+    return mushin::detail::like<X>(detail::standardize_groups(x.raw(), x.raw().sizes()[1], eps));
   }
 };
 
@@ -152,8 +146,9 @@ struct InstanceNorm2d {
     auto operator()(const X& x) const {                                                                                                    \
       MUSHIN_NN_RULE_CHANNELS(#Name, least, most, Channels, X, rank_rule);                                                                 \
       detail::Running running{running_mean.leaf().alias(), running_var.leaf().alias(), num_batches_tracked.leaf().alias(), momentum, eps}; \
-      auto standard = training ? detail::batch_norm_training(x.raw(), std::move(running)) : detail::batch_norm_running(x.raw(), running);  \
-      return mushin::detail::made<T, X::extents>(detail::scale_channels(standard, weight.raw(), bias.raw()));                              \
+      auto y = training ? detail::batch_norm_training(x.raw(), weight.raw(), bias.raw(), std::move(running))                               \
+                        : detail::scale_channels(detail::batch_norm_running(x.raw(), running), weight.raw(), bias.raw());                  \
+      return mushin::detail::made<T, X::extents>(std::move(y));                                                                            \
     }                                                                                                                                      \
     MUSHIN_MODULE(Name, weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)                             \
   }

@@ -11,4 +11,7 @@ constexpr bool ends_with(Shape a, Shape part) {
   return true;
 }
 
+/// `part` can have the extent of `a`'s channels, which lie along axis 1, and no other.
+constexpr bool one_for_each_channel(Shape a, Shape part) { return a.rank >= 2 && part.rank == 1 && may_equal(a[1], part[0]); }
+
 }  // namespace mushin::rules
