@@ -6,6 +6,7 @@
 #include "mushin/nn/checkpoint.hpp"
 #include "mushin/nn/data/csv.hpp"
 #include "mushin/nn/data/idx.hpp"
+#include "mushin/nn/data/images.hpp"
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
 #include "mushin/nn/data/text.hpp"

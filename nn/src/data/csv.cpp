@@ -1,7 +1,6 @@
 #include "mushin/nn/data/csv.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,28 +10,13 @@
 #include <span>
 
 #include "data/csv_scan.hpp"
+#include "data/shown.hpp"
 #include "data/stream.hpp"
 
 namespace mushin::data {
 namespace {
 
 constexpr const char* op = "Csv";
-
-/// A text of a file for an error's text: short, and without what a terminal would obey.
-std::string shown(std::string_view text) {
-  constexpr std::size_t most = 40;
-  std::string out(text.substr(0, most));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = '?';
-  return "\"" + out + (text.size() > most ? "\"…" : "\"");
-}
-
-std::string shown(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 12;
-  std::vector<std::string> out;
-  for (const auto& name : std::span(names).first(std::min(names.size(), most))) out.push_back(shown(name));
-  return fmt::format("{}{}", fmt::join(out, ", "), names.size() > most ? ", …" : "");
-}
 
 }  // namespace
 
