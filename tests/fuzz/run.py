@@ -19,9 +19,9 @@ import seeds  # noqa: E402
 
 COMPILER = shutil.which("clang++-14") or shutil.which("clang++")
 SANITIZE = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
-FLAGS = ["-std=c++20", "-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", *SANITIZE,
+FLAGS = ["-std=c++20", "-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-DMUSHIN_PNG", "-DMUSHIN_JPEG", *SANITIZE,
          *(f"-I{ROOT / p}" for p in ("tensor/include", "tensor/src", "tensor/plugin_api/include", "autograd/include", "nn/include", "nn/src"))]
-SOURCE = ROOT / "tensor/src"
+SOURCE, DATA = ROOT / "tensor/src", ROOT / "nn/src/data"
 # What a reader is made of, beside its own file here.
 IO = [HERE / "arrays.cpp", SOURCE / "core/error.cpp", SOURCE / "core/fail.cpp", *(SOURCE / f"io/{n}.cpp" for n in ("contents", "files", "text"))]
 NPY = [*IO, SOURCE / "io/npy.cpp", SOURCE / "io/npy_header.cpp"]
@@ -29,10 +29,12 @@ READERS = {
     "npy": NPY,
     "npz": [*NPY, *(SOURCE / f"io/{n}.cpp" for n in ("npz", "zip_reader", "zip_writer"))],
     "safetensors": [*IO, SOURCE / "io/safetensors.cpp", SOURCE / "io/safetensors_header.cpp"],
-    "idx": [*IO, ROOT / "nn/src/data/idx.cpp"],
+    "idx": [*IO, *(DATA / f"{n}.cpp" for n in ("idx", "stream"))],
+    "csv": [*IO, *(DATA / f"{n}.cpp" for n in ("csv", "csv_scan", "stream"))],
+    "image": [*IO, *(DATA / f"{n}.cpp" for n in ("image", "picture", "png", "jpeg", "stream"))],
     "note": [SOURCE / "loader/note_probe.cpp"],
 }
-LIBRARIES = ["-lfmt", "-lminizip", "-lz"]
+LIBRARIES = ["-lfmt", "-lminizip", "-lz", "-lpng", "-ljpeg"]
 # No input needs more: memory is asked for what a file holds, not for what it says.
 LIMITS = ["-max_len=16384", "-timeout=20", "-rss_limit_mb=2048", "-malloc_limit_mb=64", "-print_final_stats=1"]
 

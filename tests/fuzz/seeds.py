@@ -1,10 +1,12 @@
 """Small files of each format, good and nearly good, from which a fuzzer begins."""
+import base64
 import gzip
 import io
 import json
 import struct
 import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +62,51 @@ def idx_files():
     yield bytes([0, 0, 8, 2]) + struct.pack(">2I", 2**32 - 1, 2**32 - 1)
 
 
+def csv_files():
+    """The first byte is the fuzzer's: 1 for a header, 2 for tabs, 4 and 8 for what is missing."""
+    for options in range(12):
+        mark = b"\t" if options & 2 else b","
+        yield bytes([options]) + b'a, b ,"c ""d"""\n1,-2.5e3,x\r\n\nNA,+7,"y\nz"\n,9223372036854775807,'.replace(b",", mark)
+    yield b"\1\xef\xbb\xbfa\n" + gzip.compress(b"a\n1\n", mtime=0)
+    yield b"\1" + gzip.compress(b"a,b\n1,2\n", mtime=0)
+
+
+def png(width, height, depth, color, rows, *chunks, interlace=0):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">2I5B", width, height, depth, color, 0, 0, interlace)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")))
+
+
+# Grey with restarts, colours in many scans, colours in one: as small as libjpeg makes them.
+JPEGS = (
+    "/9j/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/wAALCAAJAAkBAREA/8QAFwAAAwEAAAAAAAAAAAAA"
+    "AAAAAQMEBf/EABoQAAICAwAAAAAAAAAAAAAAAAAEFCExQWH/3QAEAAH/2gAIAQEAAD8AiWRxR//QEHh//9F62j//0tM//9k=",
+    "/9j/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSk"
+    "pKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wgARCAARAAoDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAwAF/8QAFQEBAQAAAAAAAAAAAAAAAAAA"
+    "AAH/2gAMAwEAAhADEAAAAYGYDRqT/8QAGxAAAgIDAQAAAAAAAAAAAAAAAAIBEgMRITP/2gAIAQEAAQUCSKLt5MnZoL6H/8QAFBEBAAAAAAAAAAAAAAAAAAAAEP/aAAgBAwEBPwE/"
+    "/8QAFhEBAQEAAAAAAAAAAAAAAAAAAAEx/9oACAECAQE/AUx//8QAGxAAAQQDAAAAAAAAAAAAAAAAAQACEBIRQXH/2gAIAQEABj8CsVmxVBqHdj//xAAaEAEAAwEBAQAAAAAAAAAA"
+    "AAABABExIXGh/9oACAEBAAE/ISXAIoaN9oYq8New5n2YZP/aAAwDAQACAAMAAAAQoD//xAAVEQEBAAAAAAAAAAAAAAAAAAAQMf/aAAgBAwEBPxCH/8QAFxEAAwEAAAAAAAAAAAAA"
+    "AAAAAAExEf/aAAgBAgEBPxDE6SP/xAAfEAABBAICAwAAAAAAAAAAAAABACFBURExYXGBwfD/2gAIAQEAAT8QFZtYswE/wHEAZgPpSu8ndPHvhMGhfIsrR0v/2Q==",
+    "/9j/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSk"
+    "pKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAARCAAJABEDASIAAhEBAxEB/8QAFwAAAwEAAAAAAAAAAAAAAAAAAAECBf/EACYQAAEDAQUJAAAAAAAAAAAA"
+    "AAIAAQMEBRE1c+EVIjFBUVKSscH/xAAWAQEBAQAAAAAAAAAAAAAAAAABAAL/xAAaEQADAAMBAAAAAAAAAAAAAAAAARESMVGx/9oADAMBAAIRAxEAPwB0EYUdIdRI26A33dX5Mps+"
+    "Ip5jqZ3a8ncid+DaMrtHCQzB+q4cKqckvSG4mymh7as/tm8NULBQtQclz0//2Q==",
+)
+
+
+def image_files():
+    yield png(3, 2, 8, 0, b"\0\1\2\3\1\4\5\6")
+    yield png(2, 2, 16, 6, bytes(2 * 17), (b"gAMA", struct.pack(">I", 45455)))
+    yield png(9, 1, 1, 3, b"\0\xaa\x80", (b"PLTE", bytes(range(6))), (b"tRNS", b"\7"))
+    yield png(3, 3, 8, 2, bytes(33), interlace=1)
+    yield png(2, 2, 16, 4, bytes(2 * 9), (b"tEXt", b"Title\0none"))
+    yield png(2**31 - 1, 2**31 - 1, 8, 2, b"")
+    for jpeg in JPEGS:
+        yield base64.b64decode(jpeg)
+
+
 def note_files():
     """A plugin, as small as the linker makes it."""
     source, out = ROOT / "plugins/template/template.c", Path("template.so")
@@ -71,7 +118,8 @@ def note_files():
     yield whole[: len(whole) // 2]
 
 
-FORMATS = {"npy": npy_files, "npz": npz_files, "safetensors": safetensors_files, "idx": idx_files, "note": note_files}
+FORMATS = {"npy": npy_files, "npz": npz_files, "safetensors": safetensors_files, "idx": idx_files, "csv": csv_files, "image": image_files,
+           "note": note_files}
 
 
 def write(name, folder):
