@@ -10,6 +10,7 @@
 
 #include "mushin/nn/data/loader.hpp"
 #include "mushin/nn/data/tensors.hpp"
+#include "mushin/tensor/io/safetensors.hpp"
 #include "support/files.hpp"
 
 namespace mu = mushin;
@@ -225,6 +226,9 @@ TEST(Loader, AStateBelongsToALoaderLikeItsOwn) {
   EXPECT_TRUE(has(refused(set, {.batch = 8, .shuffle = true}, place), {".batch = 7", "50, 8"}));
   EXPECT_TRUE(has(refused(set, {.batch = 7}, place), {".shuffle = true", "50, 7, false"}));
   EXPECT_TRUE(has(refused(set, {.batch = 7, .shuffle = true, .drop_last = true}, place), {".drop_last = false", "50, 7, true, true"}));
+  const mushin::test::Folder folder;
+  mu::save_safetensors(folder / "loader", {{"loader", place.tensor()}});
+  EXPECT_EQ(data::LoaderState{(mu::load_safetensors(folder / "loader").get<std::int64_t, 7>("loader"))}, place);
   auto beyond = place;
   beyond.batches = 9;
   EXPECT_TRUE(has(refused(set, {.batch = 7, .shuffle = true}, beyond), {"within an epoch", "batch 9 of 8"}));

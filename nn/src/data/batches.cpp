@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <numeric>
 #include <string>
 
@@ -36,23 +35,27 @@ std::string place_of(const Plan& plan, Indices which, std::int64_t number) {
   return fmt::format("[Loader] batch {}, samples {}: ", number, fmt::join(which.begin(), which.end(), ", "));
 }
 
+template <class E>
+void throw_if(const std::exception& e, const std::string& text) {
+  if (dynamic_cast<const E*>(&e)) throw E(text.c_str());
+}
+
 /// What is being handled, thrown again with its place in front. Mushin's own errors stay what they are.
 [[noreturn]] void throw_again(const std::string& place) {
-  const auto at_place = [&](const std::exception& e) { return place + e.what(); };
+  std::string text = place + "an exception without a text";
   try {
     throw;
-  } catch (const FileError& e) {
-    throw FileError(at_place(e).c_str());
-  } catch (const ShapeError& e) {
-    throw ShapeError(at_place(e).c_str());
-  } catch (const DeviceError& e) {
-    throw DeviceError(at_place(e).c_str());
-  } catch (const OutOfMemory& e) {
-    throw OutOfMemory(at_place(e).c_str());
   } catch (const std::exception& e) {
-    std::throw_with_nested(SampleError(at_place(e).c_str()));
+    text = place + e.what();
+    throw_if<FileError>(e, text);
+    throw_if<ShapeError>(e, text);
+    throw_if<DeviceError>(e, text);
+    throw_if<OutOfMemory>(e, text);
+    throw_if<PluginError>(e, text);
+    throw_if<GraphError>(e, text);
+    std::throw_with_nested(SampleError(text.c_str()));
   } catch (...) {
-    std::throw_with_nested(SampleError((place + "an exception without a text").c_str()));
+    std::throw_with_nested(SampleError(text.c_str()));
   }
 }
 
