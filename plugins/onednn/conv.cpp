@@ -22,6 +22,10 @@ constexpr std::int64_t step_products = 1'000'000, step_elements = 1 << 17;
 constexpr std::int64_t ordered_threads = 16;
 // Pieces of weights that are laid out by themselves, in outputs; and what is worth that.
 constexpr std::int64_t piece = 64, large_weights = 1 << 17;
+// Parts have as many channels at least.
+constexpr std::int64_t part_channels = 16;
+// Partial sums are added up in ranges of so many elements.
+constexpr std::int64_t range = 1 << 14;
 
 constexpr std::int64_t ceil_div(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
 
@@ -46,24 +50,24 @@ struct Weights {
 
 class Conv final : public mu_plan {
  public:
-  Conv(const Request& r, const ConvGeometry& g, const mu_op_conv& op) : engine_(*r.engine), g_(g) {
+  Conv(const Request& r, const ConvGeometry& whole, const mu_op_conv& op) : engine_(*r.engine), g_(whole) {
     OneThread guard;  // primitives are made for the number of threads that they see
-    x_view_ = weights_made() ? 0 : (g.kind == MU_CONV_FORWARD ? 0 : result);
-    y_view_ = weights_made() ? 1 : (g.kind == MU_CONV_FORWARD ? result : 0);
+    x_view_ = weights_made() ? 0 : (g_.kind == MU_CONV_FORWARD ? 0 : result);
+    y_view_ = weights_made() ? 1 : (g_.kind == MU_CONV_FORWARD ? result : 0);
     deterministic = r.ordered;
     split(r.ordered ? ordered_threads : std::max<std::int64_t>(1, host->thread_count(host->ctx)));
     chunk_ = make_step(r, images_, nullptr);
-    if (g.images % images_) tail_ = make_step(r, g.images % images_, &chunk_.conv.w);
+    if (g_.images % images_) tail_ = make_step(r, g_.images % images_, &chunk_.conv.w);
     make_weights(weights_made() ? r.out[0] : r.in[1]);
-    if (op.epilogue) epilogue_ = ImageEpilogue(*op.epilogue, r.in, r.n_in, r.out[0]);
+    if (op.epilogue) epilogue_ = ImageEpilogue(*op.epilogue, r.in, r.n_in, r.out[0], channels_of_part());
     lay_out();
   }
 
   mu_code run(const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) const noexcept override {
     int status = dnnl_success;
-    if (!weights_made() && !weights_.nothing) status = move_weights(in[1], workspace, true);
+    if (!weights_made() && !weights_.nothing) status = move_weights(in[1], workspace);
     if (status == dnnl_success)
-      status = for_units(engine_, workers_, [&](std::int64_t worker, const dnnl::stream& s) { work(in, out, workspace, worker, s); });
+      status = for_units(engine_, parts_ * workers_, [&](std::int64_t u, const dnnl::stream& s) { work(in, out, workspace, u, s); });
     if (status == dnnl_success && weights_made()) status = sum_partials(out[0], workspace);
     if (status == dnnl_success) return MU_OK;
     std::array<char, 128> text;
@@ -78,19 +82,30 @@ class Conv final : public mu_plan {
   bool weights_made() const { return g_.kind == MU_CONV_BACKWARD_WEIGHTS; }
   static const mu_tensor& view(unsigned which, const mu_tensor* in, const mu_tensor* out) { return which == result ? out[0] : in[which]; }
 
-  // A worker does consecutive steps, a step some images.
+  // The result's channels that a part has; of gradients of weights the outputs.
+  std::int64_t& channels_of_part() { return g_.kind == MU_CONV_BACKWARD_DATA ? g_.in : g_.out; }
+  std::int64_t channels_of_part() const { return g_.kind == MU_CONV_BACKWARD_DATA ? g_.in : g_.out; }
+
+  // A worker does consecutive steps, a step some images. Where there are too few images for the threads, channels are parted, too: from
+  // here on the geometry is a part's.
   void split(std::int64_t threads) {
     const std::int64_t all = g_.images * g_.products(), moved = g_.x_elements() + g_.y_elements();
-    workers_ =
+    const std::int64_t wanted =
         std::clamp(all / part_products, std::int64_t{1}, all > threads * 16 * part_products && !weights_made() ? threads * 4 : threads);
+    workers_ = std::min(wanted, g_.images);
     if (weights_made()) workers_ = std::clamp(g_.images * moved / g_.weights(), std::int64_t{1}, workers_);  // each one's sum is added
-    workers_ = std::min(workers_, g_.images);
-    std::int64_t wanted = std::min(ceil_div(step_products, g_.products()), std::max<std::int64_t>(1, step_elements / moved));
-    if (weights_made()) wanted = std::max(wanted, ceil_div(4 * g_.weights(), moved));
-    steps_ = std::max(ceil_div(g_.images, wanted), workers_);
-    images_ = ceil_div(g_.images, steps_);
+    while (g_.groups == 1 && workers_ * parts_ < std::min(wanted, threads) && channels_of_part() % (2 * part_channels) == 0)
+      channels_of_part() /= 2, parts_ *= 2;
+    images_ = std::min(images_of_step(), ceil_div(g_.images, workers_));
     steps_ = ceil_div(g_.images, images_);
     workers_ = std::min(workers_, steps_);
+  }
+
+  // Enough for weights to be worth their way through the caches.
+  std::int64_t images_of_step() const {
+    const std::int64_t moved = g_.x_elements() + g_.y_elements();
+    const std::int64_t wanted = std::min(ceil_div(step_products, g_.products()), std::max<std::int64_t>(1, step_elements / moved));
+    return std::max(wanted, ceil_div(g_.weights() * (weights_made() ? 4 : 1), moved));
   }
 
   Transfer transfer(const Request& r, unsigned which, const dnnl::memory::desc& wanted) const {
@@ -106,6 +121,10 @@ class Conv final : public mu_plan {
     s.y = transfer(r, y_view_, s.conv.y);
     return s;
   }
+
+  // Part `p` of a view begins so many elements behind it; `axis` is that of the channels which are parted.
+  std::int64_t part_offset(std::int64_t p, const mu_tensor& v, unsigned axis) const { return p * channels_of_part() * v.stride[axis]; }
+  unsigned weight_axis() const { return g_.kind == MU_CONV_BACKWARD_DATA ? 1 : 0; }
 
   void make_weights(const mu_tensor& view) {
     const auto strides = weight_strides(g_, view);
@@ -138,43 +157,51 @@ class Conv final : public mu_plan {
     if (tail_) scratch = std::max({scratch, bytes_of(tail_->conv.scratchpad), tail_->x.scratch_bytes(), tail_->y.scratch_bytes()});
     scratch_at_ = own.take(scratch);
     each_ = own.taken();
-    packed_at_ = all.take(weights_made() || weights_.nothing ? 0 : weights);
-    piece_scratch_ = 0;
-    for (const auto& p : weights_.pieces) piece_scratch_ = std::max(piece_scratch_, Room().take(0) + p.transfer.scratch_bytes());
-    piece_scratch_ = (piece_scratch_ + 63) / 64 * 64;
-    pieces_at_ = all.take(piece_scratch_ * weights_.pieces.size());
-    workers_at_ = all.take(each_ * static_cast<std::size_t>(workers_));
+    const auto parts = static_cast<std::size_t>(parts_);
+    packed_each_ = weights_made() || weights_.nothing ? 0 : Room::whole(weights);
+    packed_at_ = all.take(packed_each_ * parts);
+    for (const auto& p : weights_.pieces) piece_scratch_ = std::max(piece_scratch_, Room::whole(p.transfer.scratch_bytes()));
+    pieces_at_ = all.take(piece_scratch_ * weights_.pieces.size() * parts);
+    workers_at_ = all.take(each_ * static_cast<std::size_t>(workers_) * parts);
     workspace_bytes = all.taken();
   }
 
-  int move_weights(const mu_tensor& view, char* workspace, bool in) const noexcept {
-    const auto n = static_cast<std::int64_t>(weights_.pieces.size());
-    float* packed = floats(workspace + (in ? packed_at_ : workers_at_ + sum_at_));
-    return for_units(engine_, n, [&](std::int64_t i, const dnnl::stream& s) {
-      const auto& p = weights_.pieces[static_cast<std::size_t>(i)];
-      float* strided = address(view) + p.offset;
-      p.transfer.run(engine_, s, in ? strided : packed, in ? packed : strided,
-                     workspace + pieces_at_ + static_cast<std::size_t>(i) * piece_scratch_);
+  // A part's packed weights, or the sum of its gradients.
+  float* weights_of(std::int64_t part, char* workspace) const {
+    if (weights_made()) return floats(workspace + workers_at_ + sum_at_ + each_ * static_cast<std::size_t>(part * workers_));
+    return floats(workspace + packed_at_ + packed_each_ * static_cast<std::size_t>(part));
+  }
+
+  int move_weights(const mu_tensor& view, char* workspace) const noexcept {
+    const auto pieces = static_cast<std::int64_t>(weights_.pieces.size());
+    return for_units(engine_, pieces * parts_, [&](std::int64_t i, const dnnl::stream& s) {
+      const auto& p = weights_.pieces[static_cast<std::size_t>(i % pieces)];
+      float *strided = address(view) + p.offset + part_offset(i / pieces, view, weight_axis()), *packed = weights_of(i / pieces, workspace);
+      char* scratch = workspace + pieces_at_ + static_cast<std::size_t>(i) * piece_scratch_;
+      p.transfer.run(engine_, s, weights_made() ? packed : strided, weights_made() ? strided : packed, scratch);
     });
   }
 
-  void work(const mu_tensor* in, const mu_tensor* out, char* workspace, std::int64_t worker, const dnnl::stream& s) const {
-    char* own = workspace + workers_at_ + each_ * static_cast<std::size_t>(worker);
+  void work(const mu_tensor* in, const mu_tensor* out, char* workspace, std::int64_t unit, const dnnl::stream& s) const {
+    char* own = workspace + workers_at_ + each_ * static_cast<std::size_t>(unit);
+    const std::int64_t part = unit / workers_, worker = unit % workers_;
     const std::int64_t begin = steps_ * worker / workers_, end = steps_ * (worker + 1) / workers_;
-    float* w = floats(workspace + packed_at_);
-    if (!weights_made() && weights_.nothing) w = address(in[1]);
+    float* w = weights_.nothing && !weights_made() ? address(in[1]) + part_offset(part, in[1], weight_axis()) : weights_of(part, workspace);
     for (std::int64_t i = begin; i < end; ++i) {
       if (weights_made()) w = floats(own + (i == begin ? sum_at_ : addend_at_));
-      step(in, out, own, i, w, s);
+      step(in, out, own, part, i, w, s);
       if (weights_made() && i > begin) add(floats(own + sum_at_), w, 0, weight_floats());
     }
   }
 
-  void step(const mu_tensor* in, const mu_tensor* out, char* own, std::int64_t number, float* w, const dnnl::stream& s) const {
+  void step(const mu_tensor* in, const mu_tensor* out, char* own, std::int64_t part, std::int64_t number, float* w,
+            const dnnl::stream& s) const {
     const std::int64_t begin = number * images_, end = std::min(begin + images_, g_.images);
     const Step& k = end - begin == images_ ? chunk_ : *tail_;
     const mu_tensor &x = view(x_view_, in, out), &y = view(y_view_, in, out);
-    float *x_from = address(x) + begin * x.stride[0], *y_from = address(y) + begin * y.stride[0];
+    const bool x_parted = g_.kind == MU_CONV_BACKWARD_DATA;
+    float* x_from = address(x) + begin * x.stride[0] + (x_parted ? part_offset(part, x, 1) : 0);
+    float* y_from = address(y) + begin * y.stride[0] + (x_parted ? 0 : part_offset(part, y, 1));
     float* x_at = k.x.nothing() ? x_from : floats(own + x_at_);
     float* y_at = k.y.nothing() ? y_from : floats(own + y_at_);
     char* scratch = own + scratch_at_;
@@ -183,7 +210,7 @@ class Conv final : public mu_plan {
     k.conv.execute(engine_, s, g_.kind, x_at, w, y_at, scratch);
     if (x_view_ == result) k.x.run(engine_, s, x_at, x_from, scratch);
     if (y_view_ == result) k.y.run(engine_, s, y_at, y_from, scratch);
-    if (!epilogue_.empty()) epilogue_.apply(in, out[0], begin, end);
+    if (!epilogue_.empty()) epilogue_.apply(in, out[0], begin, end, part * channels_of_part());
   }
 
   std::int64_t weight_floats() const { return static_cast<std::int64_t>(bytes_of(chunk_.conv.w) / sizeof(float)); }
@@ -193,31 +220,30 @@ class Conv final : public mu_plan {
   }
 
   int sum_partials(const mu_tensor& dw, char* workspace) const noexcept {
-    const std::int64_t n = weight_floats();
-    float* first = floats(workspace + workers_at_ + sum_at_);
-    constexpr std::int64_t range = 1 << 14;
+    const std::int64_t n = weight_floats(), ranges = ceil_div(n, range), apart = static_cast<std::int64_t>(each_ / sizeof(float));
     if (workers_ > 1) {
-      const int status = for_units(engine_, ceil_div(n, range), [&](std::int64_t i, const dnnl::stream&) {
-        for (std::int64_t k = 1; k < workers_; ++k)
-          add(first, first + k * static_cast<std::int64_t>(each_ / sizeof(float)), i * range, std::min(n, (i + 1) * range));
+      const int status = for_units(engine_, ranges * parts_, [&](std::int64_t i, const dnnl::stream&) {
+        float* first = weights_of(i / ranges, workspace);
+        const std::int64_t begin = i % ranges * range, end = std::min(n, begin + range);
+        for (std::int64_t k = 1; k < workers_; ++k) add(first, first + k * apart, begin, end);
       });
       if (status != dnnl_success) return status;
     }
-    if (!weights_.nothing) return move_weights(dw, workspace, false);
-    std::copy_n(first, n, address(dw));
+    if (!weights_.nothing) return move_weights(dw, workspace);
+    for (std::int64_t p = 0; p < parts_; ++p) std::copy_n(weights_of(p, workspace), n, address(dw) + part_offset(p, dw, weight_axis()));
     return dnnl_success;
   }
 
   dnnl::engine engine_;
   ConvGeometry g_;
   unsigned x_view_ = 0, y_view_ = 0;
-  std::int64_t workers_ = 1, steps_ = 1, images_ = 1;
+  std::int64_t parts_ = 1, workers_ = 1, steps_ = 1, images_ = 1;  // workers: of each part
   Step chunk_;
   std::optional<Step> tail_;
   Weights weights_;
   ImageEpilogue epilogue_;
   std::size_t x_at_ = 0, y_at_ = 0, sum_at_ = 0, addend_at_ = 0, scratch_at_ = 0, each_ = 0;
-  std::size_t packed_at_ = 0, pieces_at_ = 0, piece_scratch_ = 0, workers_at_ = 0;
+  std::size_t packed_at_ = 0, packed_each_ = 0, pieces_at_ = 0, piece_scratch_ = 0, workers_at_ = 0;
 };
 
 }  // namespace

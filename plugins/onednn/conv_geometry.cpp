@@ -54,6 +54,12 @@ void read_axis(ConvGeometry& g, const mu_op_conv& op, unsigned i) {
   g.window.after.push_back(std::max<std::int64_t>(after, 0));
 }
 
+bool no_blocks(const mu_tensor& v) {
+  if (overlaps({v.dim, v.dim + v.rank}, {v.stride, v.stride + v.rank})) return true;
+  const bool pixels = std::any_of(v.dim + 2, v.dim + v.rank, [](std::int64_t n) { return n > 1; });
+  return pixels && v.dim[1] > 1 && v.stride[1] == 1;
+}
+
 std::int64_t volume(const std::array<std::int64_t, 3>& sizes, unsigned axes) {
   std::int64_t n = 1;
   for (unsigned i = 0; i < axes; ++i) n *= sizes[i];
@@ -76,6 +82,7 @@ ConvGeometry conv_geometry(const Request& r, const mu_op_conv& op) {
   g.images = x->dim[0], g.in = x->dim[1], g.out = y->dim[1], g.groups = op.groups;
   if (g.groups < 1 || g.in % g.groups || g.out % g.groups) invalid("[onednn conv] channels aren't a multiple of the groups");
   if (y->dim[0] != g.images || w->dim[0] != g.out || w->dim[1] != g.in / g.groups) invalid("[onednn conv] extents don't fit together");
+  g.channels_last = no_blocks(*x) || no_blocks(*y);
   for (unsigned i = 0; i < g.axes; ++i) {
     g.x[i] = x->dim[i + 2], g.y[i] = y->dim[i + 2], g.kernel[i] = w->dim[i + 2];
     read_axis(g, op, i);

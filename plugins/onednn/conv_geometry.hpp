@@ -15,6 +15,8 @@ struct ConvGeometry {
   std::int64_t images = 0, in = 0, out = 0, groups = 1;
   std::array<std::int64_t, 3> x{}, y{}, kernel{};
   version::Window window;
+  /// x or y lies with its channels innermost, or repeats elements and so isn't moved into blocks.
+  bool channels_last = false;
 
   /// Multiplications for one image.
   std::int64_t products() const;

@@ -22,17 +22,19 @@ std::vector<unsigned> axes_of(const mu_tensor& out) {
 
 }  // namespace
 
-ImageEpilogue::ImageEpilogue(const mu_pw_program& program, const mu_tensor* in, unsigned n_in, const mu_tensor& out) {
+ImageEpilogue::ImageEpilogue(const mu_pw_program& program, const mu_tensor* in, unsigned n_in, const mu_tensor& out,
+                             std::int64_t channels) {
   n_extra_ = n_in - 2;
   require(n_extra_ <= most, "[onednn] the epilogue has too many inputs");
   const auto view = [&](unsigned k) -> const mu_tensor& { return k == 0 ? out : in[k + 1]; };
   dim_[0] = out.dim[0], rank_ = 1;
   for (unsigned k = 0; k <= n_extra_; ++k) stride_[k][0] = view(k).stride[0];
   for (const unsigned axis : axes_of(out)) {
+    const std::int64_t extent = axis == 1 ? channels : out.dim[axis];
     bool behind = rank_ > 1;  // in every view it runs through one element of the axis before
-    for (unsigned k = 0; k <= n_extra_ && behind; ++k) behind = stride_[k][rank_ - 1] == view(k).stride[axis] * out.dim[axis];
+    for (unsigned k = 0; k <= n_extra_ && behind; ++k) behind = stride_[k][rank_ - 1] == view(k).stride[axis] * extent;
     if (!behind) dim_[rank_++] = 1;
-    dim_[rank_ - 1] *= out.dim[axis];
+    dim_[rank_ - 1] *= extent;
     for (unsigned k = 0; k <= n_extra_; ++k) stride_[k][rank_ - 1] = view(k).stride[axis];
   }
   if (rank_ == 1) {
@@ -50,7 +52,8 @@ ImageEpilogue::ImageEpilogue(const mu_pw_program& program, const mu_tensor* in, 
   rows_ = Epilogue(program, merged.data(), n_in, merged[n_in]);
 }
 
-void ImageEpilogue::apply(const mu_tensor* in, const mu_tensor& out, std::int64_t begin, std::int64_t end) const noexcept {
+void ImageEpilogue::apply(const mu_tensor* in, const mu_tensor& out, std::int64_t begin, std::int64_t end,
+                          std::int64_t channel) const noexcept {
   std::int64_t rows = end - begin;
   for (unsigned i = 1; i + 1 < rank_; ++i) rows *= dim_[i];
   const std::int64_t columns = dim_[rank_ - 1];
@@ -60,11 +63,12 @@ void ImageEpilogue::apply(const mu_tensor* in, const mu_tensor& out, std::int64_
     for (unsigned k = 0; k <= n_extra_; ++k) {
       std::int64_t rest = r, offset = 0;
       for (unsigned i = rank_ - 1; i-- > 1; rest /= dim_[i]) offset += rest % dim_[i] * stride_[k][i];
-      offset += (begin + rest) * stride_[k][0];
+      const mu_tensor& v = k == 0 ? out : in[k + 1];
+      offset += (begin + rest) * stride_[k][0] + channel * v.stride[1];
       if (k == 0)
         row += offset;
       else
-        at[k] = address(in[k + 1]) + offset;
+        at[k] = address(v) + offset;
     }
     for (std::int64_t c = 0; c < columns; c += block)
       rows_.apply(row + c, static_cast<std::size_t>(std::min(block, columns - c)), at.data(), static_cast<std::size_t>(c));

@@ -11,11 +11,12 @@ class ImageEpilogue {
  public:
   ImageEpilogue() = default;
   /// As Epilogue's. The result's rows run along its axis of stride 1; axes that lie behind one another in all views count as one.
-  ImageEpilogue(const mu_pw_program&, const mu_tensor* in, unsigned n_in, const mu_tensor& out);
+  /// `channels`: how many of axis 1 are done at once.
+  ImageEpilogue(const mu_pw_program&, const mu_tensor* in, unsigned n_in, const mu_tensor& out, std::int64_t channels);
 
   bool empty() const { return rows_.empty(); }
-  /// Images [begin, end) of the result, in place; `in` are the op's inputs.
-  void apply(const mu_tensor* in, const mu_tensor& out, std::int64_t begin, std::int64_t end) const noexcept;
+  /// Images [begin, end) of the result, in place, and of these the channels from `channel` on; `in` are the op's inputs.
+  void apply(const mu_tensor* in, const mu_tensor& out, std::int64_t begin, std::int64_t end, std::int64_t channel) const noexcept;
 
  private:
   static constexpr unsigned most = 15;  // inputs of a program

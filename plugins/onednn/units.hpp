@@ -36,9 +36,11 @@ class Room {
   /// Where so many bytes begin.
   std::size_t take(std::size_t bytes) {
     const std::size_t at = taken_;
-    taken_ += (bytes + 63) / 64 * 64;
+    taken_ += whole(bytes);
     return at;
   }
+  /// What so many bytes take.
+  static std::size_t whole(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
   std::size_t taken() const { return taken_; }
 
  private:
