@@ -12,16 +12,16 @@ void check_order(std::initializer_list<const void*> members) {
     if (!std::less<>{}(m[0], m[1])) throw Error("[MUSHIN_MODULE] list the members in the order of declaration");
 }
 
-void FindParameters::enter(MemberName name) {
+void MemberPath::enter(MemberName name) {
   lengths_.push_back(name_.size());
   if (!name_.empty()) name_ += '.';
   name_.append(name.begin, name.size);
 }
-void FindParameters::enter(std::size_t index) {
+void MemberPath::enter(std::size_t index) {
   const std::string digits = std::to_string(index);
   enter(MemberName{digits.data(), static_cast<unsigned>(digits.size())});
 }
-void FindParameters::leave() {
+void MemberPath::leave() {
   name_.resize(lengths_.back());
   lengths_.pop_back();
 }
@@ -34,6 +34,6 @@ void to(Parameters parameters, Device device) {
   }
 }
 
-void FindParameters::found(const core::Leaf& leaf) { parameters_.push_back({name_, leaf.alias()}); }
+void FindParameters::found(const core::Leaf& leaf) { parameters_.push_back({path(), leaf.alias()}); }
 
 }  // namespace mushin::nn::detail

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <sstream>
 
-#include "support/files.hpp"
 #include "mushin/nn.hpp"
+#include "support/files.hpp"
 #include "support/matchers.hpp"
 
 namespace mu = mushin;
@@ -190,4 +191,153 @@ TEST(Module, ANetOfMixedMembersTrains) {
     EXPECT_EQ(g.shape, mu::test::sizes_of(p.leaf.sizes())) << p.name;
     EXPECT_GT(size, 0) << p.name;
   }
+}
+
+// nn::summary, and what of it the compiler knows.
+
+struct EveryLayer {
+  nn::Embedding<10, 6> words;
+  nn::MultiheadAttention<6, 2> attention;
+  nn::LayerNorm<6> layer_norm;
+  nn::RMSNorm<6> rms_norm;
+  nn::GRU<6, 4, 2> gru;
+  nn::LSTM<4, 4> lstm;
+  nn::RNN<4, 3> rnn;
+  nn::Flatten flat;
+  nn::BatchNorm1d<15> batch_norm;
+  nn::GroupNorm<3, 15> group_norm;
+  nn::Bilinear<15, 15, 2> bilinear;
+  nn::LSTMCell<2, 2> cell;
+  nn::Glu<> glu;
+  nn::Softmax<> softmax;
+  auto operator()(const auto& x) const {
+    const auto a = words(x);
+    const auto b = rms_norm(layer_norm(attention(a, a, a)));
+    const auto c = std::get<0>(rnn(std::get<0>(lstm(std::get<0>(gru(b))))));
+    const auto d = group_norm(batch_norm(nn::Flatten{}(c)));
+    return softmax(glu(std::get<0>(cell(bilinear(d, d)))));
+  }
+  MUSHIN_MODULE(EveryLayer, words, attention, layer_norm, rms_norm, gru, lstm, rnn, flat, batch_norm, group_norm, bilinear, cell, glu,
+                softmax)
+};
+
+struct Twice {
+  nn::Linear<4, 4> same;
+  std::vector<Block<4>> blocks;
+  auto operator()(const auto& x) const { return blocks[0](same(same(x))); }
+  MUSHIN_MODULE(Twice, same, blocks)
+};
+
+struct Plain {
+  auto operator()(const auto& x) const { return x * 2.0f; }
+};
+
+namespace {
+const nn::LayerSummary& row(const nn::Summary& s, const std::string& name) {
+  for (const auto& l : s.layers)
+    if (l.name == name) return l;
+  throw std::runtime_error("no layer " + name);
+}
+
+using Chained = nn::Sequential<nn::Linear<784, 512>, nn::Relu, nn::Sequential<nn::Linear<512, 10>, nn::LogSoftmax<>>>;
+static_assert(nn::parameter_count<Chained> == 784 * 512 + 512 + 512 * 10 + 10);
+static_assert(nn::parameter_count<Net> == 4 * 8 + 8 + 8 * 3 + 3);
+static_assert(nn::parameter_count<nn::BatchNorm1d<5>> == 10 && nn::parameter_count<nn::LSTM<3, 5, 2>> == 20 * 8 + 40 + 20 * 10 + 40);
+static_assert(nn::parameter_count<nn::MultiheadAttention<6, 2>> == 18 * 6 + 18 + 36 + 6);
+using Pictures = mu::Tensor<float, 32, 784>;
+static_assert(nn::flops<Chained, Pictures> == 32 * (2 * 784 * 512 + 512 + 2 * 512 * 10 + 5 * 10));
+static_assert(nn::output_of<Chained, Pictures>::extents == mu::Shape{32, 10});
+static_assert(nn::flops<nn::RNNCell<3, 5>, mu::Tensor<float, 2, 3>> == 2 * (2 * 5 * 8 + 5));
+static_assert(nn::flops<nn::LSTM<3, 5, 2>, mu::Tensor<float, 2, 7, 3>> == 14 * (2 * 20 * 8 + 45 + 2 * 20 * 10 + 45));
+}  // namespace
+
+TEST(Summary, TellsWhatEachLayerGivesAndCosts) {
+  const Net net;
+  const auto s = nn::summary<mu::Tensor<float, batch, 4>>(net);
+  EXPECT_EQ(s.type, "Net");
+  EXPECT_EQ(s.layers.size(), 3u);
+  EXPECT_EQ(row(s, "fc1").type, "Linear");
+  EXPECT_EQ(row(s, "fc1").output, (mu::core::Sizes{1, 8}));
+  EXPECT_EQ(row(s, "fc1").parameters, 40);
+  EXPECT_EQ(row(s, "fc1").flops, 64);
+  EXPECT_EQ(row(s, "fc1").activation_bytes, 32);
+  EXPECT_EQ(row(s, "drop").flops, 8);
+  EXPECT_EQ(s.parameters, 67);
+  EXPECT_EQ(s.trainable, 67);
+  EXPECT_EQ(s.flops, 64 + 8 + 48);
+  EXPECT_EQ(s.activation_bytes, 32 + 32 + 12);
+  EXPECT_EQ(s.output, (mu::core::Sizes{1, 3}));
+  EXPECT_TRUE(net.drop.training);  // a copy was evaluated
+  const auto larger = nn::summary<mu::Tensor<float, 10, 4>>(net);
+  EXPECT_EQ(larger.flops, 1200);
+  const auto alone = nn::summary(net);
+  EXPECT_EQ(alone.parameters, 67);
+  EXPECT_EQ(alone.layers.size(), 2u);
+  EXPECT_FALSE(alone.flops);
+  const auto frozen = nn::summary<mu::Tensor<float, 2, 4>>(nn::freeze(net));
+  EXPECT_EQ(frozen.trainable, 0);
+  EXPECT_EQ(frozen.parameters, 67);
+  EXPECT_FALSE(row(frozen, "fc2").trainable);
+}
+
+TEST(Summary, CountsALayerThatIsCalledTwiceOnce) {
+  Twice net;
+  net.blocks.resize(2);
+  const auto s = nn::summary<mu::Tensor<float, 3, 4>>(net);
+  EXPECT_EQ(s.parameters, 20 + 2 * 24);
+  EXPECT_EQ(row(s, "same").calls, 2);
+  EXPECT_EQ(row(s, "same").flops, 2 * 3 * 32);
+  EXPECT_EQ(row(s, "same").parameters, 20);
+  EXPECT_EQ(row(s, "blocks.0.inner").flops, 3 * 32);
+  // A block computes with a variable of its own, and one is never called: nobody knows what all comes to.
+  EXPECT_EQ(row(s, "blocks.0").parameters, 4);
+  EXPECT_FALSE(row(s, "blocks.0").flops);
+  EXPECT_EQ(row(s, "blocks.1.inner").calls, 0);
+  EXPECT_FALSE(s.flops);
+}
+
+TEST(Summary, KnowsEveryLayer) {
+  const EveryLayer net;
+  mu::manual_seed(1);
+  const auto want = mu::randu<4>().to_vector();
+  mu::manual_seed(1);
+  const auto s = nn::summary<mu::Tensor<std::int64_t, 2, 5>>(net);
+  EXPECT_EQ(mu::randu<4>().to_vector(), want);  // nothing was drawn
+  for (const auto& l : s.layers) {
+    EXPECT_TRUE(l.calls > 0 || l.name == "flat" || l.name == "attention.out_proj") << l.name;
+    EXPECT_TRUE(l.flops || l.name == "flat") << l.name;
+  }
+  EXPECT_EQ(row(s, "words").flops, 0);
+  const std::int64_t attention = 4 * 2 * 10 * 36 + 10 * 6 + 2 * 25 * (4 * 6 + 5 * 2);
+  EXPECT_EQ(row(s, "attention").flops, attention);
+  EXPECT_EQ(row(s, "attention.out_proj").flops, 2 * 10 * 36);
+  EXPECT_EQ(row(s, "layer_norm").flops, 7 * 60);
+  EXPECT_EQ(row(s, "rms_norm").flops, 4 * 60);
+  const std::int64_t gru = 10 * (2 * 12 * 10 + 32 + 2 * 12 * 8 + 32), lstm = 10 * (2 * 16 * 8 + 36), rnn = 10 * (2 * 3 * 7 + 3);
+  EXPECT_EQ(row(s, "gru").flops, gru);
+  EXPECT_EQ(row(s, "gru").output, (mu::core::Sizes{2, 5, 4}));
+  EXPECT_EQ(row(s, "lstm").flops, lstm);
+  EXPECT_EQ(row(s, "rnn").flops, rnn);
+  EXPECT_EQ(row(s, "batch_norm").flops, 7 * 30);
+  EXPECT_EQ(row(s, "batch_norm").buffers, 31);
+  const std::int64_t bilinear = 2 * 2 * 16 * 15 * 2, cell = 2 * (2 * 8 * 4 + 18);
+  EXPECT_EQ(row(s, "bilinear").flops, bilinear);
+  EXPECT_EQ(row(s, "cell").flops, cell);
+  EXPECT_EQ(s.flops, attention + 11 * 60 + gru + lstm + rnn + 2 * 7 * 30 + bilinear + cell + 4 + 5 * 2);
+  EXPECT_EQ(s.buffers, 31);
+}
+
+TEST(Summary, AFormOfItsOwnAndWhatItDoesNotKnow) {
+  const nn::Sequential<nn::Linear<2, 3>, Plain, nn::Tanh> net;
+  const auto s = nn::summary<mu::Tensor<float, 4, 2>>(net);
+  std::ostringstream out;
+  out << s;
+  EXPECT_EQ(out.str(),
+            "layer  type        output  parameters  buffers    FLOPs  bytes\n"
+            "0      Linear      (4, 3)           9        0       48     48\n"
+            "1      Plain       (4, 3)           0        0  unknown     48\n"
+            "2      Tanh        (4, 3)           0        0       12     48\n"
+            "total  Sequential  (4, 3)           9        0  unknown    144\n"
+            "9 parameters, 9 trainable\n");
+  EXPECT_EQ(s.text(), out.str());
 }

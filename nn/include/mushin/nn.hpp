@@ -21,3 +21,4 @@
 #include "mushin/nn/recurrent.hpp"
 #include "mushin/nn/schedules.hpp"
 #include "mushin/nn/sequential.hpp"
+#include "mushin/nn/summary.hpp"

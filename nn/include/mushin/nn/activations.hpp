@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd.hpp"
+#include "mushin/nn/observe.hpp"
 
 // Activations as functions, and as layers for Sequential. Shape and element type of x; float types.
 namespace mushin::nn {
@@ -115,54 +115,68 @@ auto glu(const X& x) {
 #undef MUSHIN_NN_FLOAT
 
 struct Relu {
-  auto operator()(const auto& x) const { return mushin::relu(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::relu(x), x); }
 };
 struct LeakyRelu {
   double slope = 0.01;
-  auto operator()(const auto& x) const { return nn::leaky_relu(x, slope); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::leaky_relu(x, slope), x); }
 };
 struct Elu {
   double alpha = 1;
-  auto operator()(const auto& x) const { return nn::elu(x, alpha); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::elu(x, alpha), x); }
 };
 struct Selu {
-  auto operator()(const auto& x) const { return nn::selu(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::selu(x), x); }
 };
 struct Gelu {
   GeluForm form = GeluForm::exact;
-  auto operator()(const auto& x) const { return nn::gelu(x, form); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::gelu(x, form), x); }
 };
 struct Silu {
-  auto operator()(const auto& x) const { return nn::silu(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::silu(x), x); }
 };
 struct Softplus {
   double beta = 1, threshold = 20;
-  auto operator()(const auto& x) const { return nn::softplus(x, beta, threshold); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::softplus(x, beta, threshold), x); }
 };
 struct Hardswish {
-  auto operator()(const auto& x) const { return nn::hardswish(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::hardswish(x), x); }
 };
 struct Mish {
-  auto operator()(const auto& x) const { return nn::mish(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::mish(x), x); }
 };
 struct Tanh {
-  auto operator()(const auto& x) const { return mushin::tanh(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::tanh(x), x); }
 };
 struct Sigmoid {
-  auto operator()(const auto& x) const { return mushin::sigmoid(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::sigmoid(x), x); }
 };
 /// Along `Axis`; -1 is the last.
 template <int Axis = -1>
 struct Softmax {
-  auto operator()(const auto& x) const { return mushin::softmax<Axis>(x); }
+  static constexpr std::int64_t flops(Shape x) { return 5 * detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::softmax<Axis>(x), x); }
 };
 template <int Axis = -1>
 struct LogSoftmax {
-  auto operator()(const auto& x) const { return mushin::log_softmax<Axis>(x); }
+  static constexpr std::int64_t flops(Shape x) { return 5 * detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::log_softmax<Axis>(x), x); }
 };
 template <int Axis = -1>
 struct Glu {
-  auto operator()(const auto& x) const { return nn::glu<Axis>(x); }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
+  auto operator()(const auto& x) const { return observed(*this, nn::glu<Axis>(x), x); }
 };
 
 }  // namespace mushin::nn

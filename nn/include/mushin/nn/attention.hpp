@@ -67,7 +67,13 @@ struct MultiheadAttention {
     using Scores = decltype(scores);
     if constexpr (sizeof...(C) != 0) scores = Scores{detail::hide_later(scores.raw())};
     const auto mixed = permute<0, 2, 1, 3>(matmul(softmax<-1>(scores), v));
-    return out_proj(mushin::reshape<Q::extents[0], Q::extents[1], Width>(mixed));
+    return observed(*this, out_proj(mushin::reshape<Q::extents[0], Q::extents[1], Width>(mixed)), queries, keys, values);
+  }
+  /// Projections in and out, the scale, scores, softmax (5 for a score), and the mixture.
+  static constexpr std::int64_t flops(Shape q, Shape k, Shape v) {
+    const std::int64_t scores = q[0].size * q[1].size * k[1].size;
+    const std::int64_t projections = 2 * width * (2 * detail::elements(q) + detail::elements(k) + detail::elements(v));
+    return projections + detail::elements(q) + scores * (4 * width + 5 * Heads);
   }
   MUSHIN_MODULE(MultiheadAttention, in_proj_weight, in_proj_bias, out_proj)
 

@@ -5,6 +5,7 @@
 #include "mushin/nn/layers/normalization.hpp"
 #include "mushin/nn/layers/pooling.hpp"
 #include "mushin/nn/module.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
 
@@ -33,8 +34,9 @@ struct Linear {
     if constexpr (!accepts<X>)
       static_assert(last_extent_matches<spell(Shape{In, Out}), spell(X::extents)>, "[Linear] the last extent of x must be the layer's In");
     static_assert(std::same_as<typename X::element, T>, "[Linear] x must have the layer's element type: cast with .to<T>()");
-    return matmul(x, transpose(weight)) + bias;
+    return observed(*this, matmul(x, transpose(weight)) + bias, x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * Out.size; }
   MUSHIN_MODULE(Linear, weight, bias)
 };
 
@@ -68,14 +70,18 @@ struct Bilinear {
     using core::reshape;
     constexpr Shape apart = rules::append(rules::with_extent(Half::extents, Half::extents.rank - 1, Out), Right);
     const auto rows = mushin::detail::made<T, apart>(reshape(half.raw(), split));
-    return sum<-1>(rows * unsqueeze<-2>(z)) + bias;
+    return observed(*this, sum<-1>(rows * unsqueeze<-2>(z)) + bias, x, z);
+  }
+  static constexpr std::int64_t flops(Shape x, Shape) {
+    return 2 * (detail::elements(x) + detail::elements(x) / Left.size) * Right.size * Out.size;
   }
   MUSHIN_MODULE(Bilinear, weight, bias)
 };
 
 /// All axes but the first become one.
 struct Flatten {
-  auto operator()(const auto& x) const { return mushin::flatten(x); }
+  auto operator()(const auto& x) const { return observed(*this, mushin::flatten(x), x); }
+  static constexpr std::int64_t flops(Shape) { return 0; }
 };
 
 /// While training, each element is 0 with probability `p`, and else x / (1 - p); after nn::eval(net): x. Random numbers come from the
@@ -88,8 +94,10 @@ struct Dropout {
   auto operator()(const X& x) const {
     static_assert(float_elements<X>, "[Dropout] needs a float element type: cast with .to<float>()");
     const double probability = training ? static_cast<double>(p) : 0.0;
-    return x * typed<core::Array, typename X::element, X::extents>{detail::dropout_mask(x.shape(), X::dtype(), probability)};
+    return observed(*this,
+                    x * typed<core::Array, typename X::element, X::extents>{detail::dropout_mask(x.shape(), X::dtype(), probability)}, x);
   }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
 };
 
 }  // namespace mushin::nn

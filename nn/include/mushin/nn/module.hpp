@@ -146,13 +146,26 @@ void walk(Visitor& visitor, M& m) {
   }
 }
 
-/// Gathers the variables, and the buffers if they are asked for, under their dotted names. Compiled once; the walk alone is a template.
-class MUSHIN_API FindParameters {
+/// The way to a member: "blocks.0.bias".
+class MUSHIN_API MemberPath {
  public:
-  explicit FindParameters(bool buffers) : buffers_(buffers) {}
   void enter(MemberName);
   void enter(std::size_t index);
   void leave();
+
+ protected:
+  const std::string& path() const { return name_; }
+  std::size_t depth() const { return lengths_.size(); }
+
+ private:
+  std::string name_;
+  std::vector<std::size_t> lengths_;
+};
+
+/// Gathers the variables, and the buffers if they are asked for, under their dotted names. Compiled once; the walk alone is a template.
+class MUSHIN_API FindParameters : public MemberPath {
+ public:
+  explicit FindParameters(bool buffers) : buffers_(buffers) {}
   template <class M>
   void operator()(const M&) {}
   template <class T, extent... E>
@@ -169,8 +182,6 @@ class MUSHIN_API FindParameters {
   void found(const core::Leaf&);
   bool buffers_;
   Parameters parameters_;
-  std::string name_;
-  std::vector<std::size_t> lengths_;
 };
 
 /// Tells every layer that wants to know (a bool `training`) whether this is training.
@@ -281,6 +292,7 @@ class Frozen {
   auto operator()(const X&... x) const {
     return no_grad([&] { return net_(x...); });
   }
+  const std::remove_reference_t<M>& module() const { return net_; }
 
  private:
   M net_;

@@ -30,6 +30,12 @@ MUSHIN_API RecurrentState recurrent_step(Gating, const core::Traced& x, const co
 /// The four of each layer in turn. x: (batch, time, features). ShapeError when there is no step.
 MUSHIN_API RecurrentRun recurrent(Gating, const core::Traced& x, const core::Traced* parameters, unsigned layers, const RecurrentState&);
 
+/// One step of a layer for one sample: two operations for each element of its weights, and the gates.
+constexpr std::int64_t step_flops(Gating g, std::int64_t in, std::int64_t hidden) {
+  const std::int64_t at_gates = g == Gating::rnn ? 1 : g == Gating::gru ? 8 : 9;
+  return 2 * gates(g) * hidden * (in + hidden) + at_gates * hidden;
+}
+
 /// `e`, or 1 for what a layer refuses.
 constexpr std::int64_t count_or_one(extent e) { return e.is_static() && e.size > 0 ? e.size : 1; }
 
@@ -98,6 +104,9 @@ struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>> 
 
  public:
   static constexpr unsigned layers = sizeof...(I) / 4;
+  static constexpr std::int64_t flops(Shape x) {
+    return x[0].size * x[1].size * (step_flops(G, In, Hidden) + (layers - 1) * step_flops(G, Hidden, Hidden));
+  }
 
   RecurrentLayers() = default;
   explicit RecurrentLayers(typename parameter_at<I>::variable... values) : parameter_at<I>{std::move(values)}... {}
@@ -222,7 +231,7 @@ struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) < 2, "[RNN] give it one state, or none for zeros");
     MUSHIN_NN_RULE_SEQUENCE("RNN");
-    return this->run(x, state...);
+    return observed(*this, this->run(x, state...), x);
   }
 };
 
@@ -238,7 +247,7 @@ struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) < 2, "[GRU] give it one state, or none for zeros");
     MUSHIN_NN_RULE_SEQUENCE("GRU");
-    return this->run(x, state...);
+    return observed(*this, this->run(x, state...), x);
   }
 };
 
@@ -254,7 +263,7 @@ struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Laye
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) == 0 || sizeof...(S) == 2, "[LSTM] give it both states, h and c, or none for zeros");
     MUSHIN_NN_RULE_SEQUENCE("LSTM");
-    return this->run(x, state...);
+    return observed(*this, this->run(x, state...), x);
   }
 };
 
@@ -293,8 +302,9 @@ struct RNNCell {
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) < 2, "[RNNCell] give it one state, or none for zeros");
     MUSHIN_NN_RULE_STEP("RNNCell");
-    return detail::step<detail::Gating::rnn, Hidden>(*this, x, state...);
+    return observed(*this, detail::step<detail::Gating::rnn, Hidden>(*this, x, state...), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return x[0].size * detail::step_flops(detail::Gating::rnn, In.size, Hidden.size); }
   MUSHIN_MODULE(RNNCell, weight_ih, weight_hh, bias_ih, bias_hh)
 };
 
@@ -308,8 +318,9 @@ struct GRUCell {
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) < 2, "[GRUCell] give it one state, or none for zeros");
     MUSHIN_NN_RULE_STEP("GRUCell");
-    return detail::step<detail::Gating::gru, Hidden>(*this, x, state...);
+    return observed(*this, detail::step<detail::Gating::gru, Hidden>(*this, x, state...), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return x[0].size * detail::step_flops(detail::Gating::gru, In.size, Hidden.size); }
   MUSHIN_MODULE(GRUCell, weight_ih, weight_hh, bias_ih, bias_hh)
 };
 
@@ -323,8 +334,9 @@ struct LSTMCell {
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) == 0 || sizeof...(S) == 2, "[LSTMCell] give it both states, h and c, or none for zeros");
     MUSHIN_NN_RULE_STEP("LSTMCell");
-    return detail::step<detail::Gating::lstm, Hidden>(*this, x, state...);
+    return observed(*this, detail::step<detail::Gating::lstm, Hidden>(*this, x, state...), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return x[0].size * detail::step_flops(detail::Gating::lstm, In.size, Hidden.size); }
   MUSHIN_MODULE(LSTMCell, weight_ih, weight_hh, bias_ih, bias_hh)
 };
 

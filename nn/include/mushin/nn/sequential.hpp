@@ -1,5 +1,6 @@
 #pragma once
 #include "mushin/nn/module.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
 
@@ -25,7 +26,11 @@ auto operator|(const Flow<X>& flow, const Slot<I, M>& slot) {
     if constexpr (!M::template accepts<Value>)
       static_assert(chain_accepts<I, M, spell(Value::extents)>,
                     "[Sequential] a layer does not accept the shape that comes out of the one before");
-  return Flow<decltype(slot.layer(flow.value))>{slot.layer(flow.value)};
+  Flow<decltype(slot.layer(flow.value))> next{slot.layer(flow.value)};
+  // A layer that doesn't tell that it was called has a shape all the same.
+  if constexpr (!Module<M> && requires { detail::first_result(next.value); })
+    if (detail::observing()) detail::note_unless_noted(slot.layer, next.value);
+  return next;
 }
 
 namespace detail {

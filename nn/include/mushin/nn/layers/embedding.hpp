@@ -1,5 +1,6 @@
 #pragma once
 #include "mushin/nn/module.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
 
@@ -26,10 +27,12 @@ struct Embedding {
     static_assert(index_elements<X> && Constant<X>, "[Embedding] indices must be int64 constants: cast with .to<std::int64_t>()");
     const auto rows = take(weight, x);
     if constexpr (Padding < 0)
-      return rows;
+      return observed(*this, rows, x);
     else
-      return mushin::detail::like<decltype(rows)>(detail::embedded(rows.raw(), mushin::detail::constant(x.raw()), Padding));
+      return observed(*this, mushin::detail::like<decltype(rows)>(detail::embedded(rows.raw(), mushin::detail::constant(x.raw()), Padding)),
+                      x);
   }
+  static constexpr std::int64_t flops(Shape) { return 0; }
   MUSHIN_MODULE(Embedding, weight)
 };
 

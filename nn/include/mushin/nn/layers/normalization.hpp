@@ -2,8 +2,11 @@
 #include <limits>
 
 #include "mushin/nn/module.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
+
+// The operations that nn::summary counts for an element: mean, difference, square, its mean, division, scale, shift.
 
 // What a compile error shows below its sentence: the layer's extents, and those of what it was given.
 template <text Layer, text X>
@@ -60,8 +63,9 @@ struct LayerNorm {
 
   template <TensorLike X>
   auto operator()(const X& x) const {
-    return layer_norm(x, weight, bias, eps);
+    return observed(*this, layer_norm(x, weight, bias, eps), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 7 * detail::elements(x); }
   MUSHIN_MODULE(LayerNorm, weight, bias, eps)
 };
 
@@ -82,8 +86,9 @@ struct RMSNorm {
     if constexpr (!accepts<X>)
       static_assert(channels_match<spell(Shape{E...}), spell(X::extents)>, "[RMSNorm] the last extents of x must be the layer's");
     static_assert(std::same_as<typename X::element, T>, "[RMSNorm] x must have the layer's element type: cast with .to<T>()");
-    return rms_norm(x, weight, eps);
+    return observed(*this, rms_norm(x, weight, eps), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 4 * detail::elements(x); }
   MUSHIN_MODULE(RMSNorm, weight, eps)
 };
 
@@ -103,9 +108,10 @@ struct GroupNorm {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_CHANNELS("GroupNorm", 2, max_rank, Channels, X, "(batch, channels, …)");
-    return mushin::detail::made<T, X::extents>(
-        detail::scale_channels(detail::standardize_groups(x.raw(), Groups, eps), weight.raw(), bias.raw()));
+    const auto standard = detail::standardize_groups(x.raw(), Groups, eps);
+    return observed(*this, mushin::detail::made<T, X::extents>(detail::scale_channels(standard, weight.raw(), bias.raw())), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 7 * detail::elements(x); }
   MUSHIN_MODULE(GroupNorm, weight, bias, eps)
 };
 
@@ -121,8 +127,9 @@ struct InstanceNorm2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_CHANNELS("InstanceNorm2d", 4, 4, Channels, X, "(batch, channels, height, width)");
-    return mushin::detail::like<X>(detail::standardize_groups(x.raw(), x.raw().sizes()[1], eps));
+    return observed(*this, mushin::detail::like<X>(detail::standardize_groups(x.raw(), x.raw().sizes()[1], eps)), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 5 * detail::elements(x); }
 };
 
 #define MUSHIN_NN_BATCH_NORM(Name, least, most, rank_rule)                                                                                 \
@@ -148,8 +155,9 @@ struct InstanceNorm2d {
       detail::Running running{running_mean.leaf().alias(), running_var.leaf().alias(), num_batches_tracked.leaf().alias(), momentum, eps}; \
       auto y = training ? detail::batch_norm_training(x.raw(), weight.raw(), bias.raw(), std::move(running))                               \
                         : detail::scale_channels(detail::batch_norm_running(x.raw(), running), weight.raw(), bias.raw());                  \
-      return mushin::detail::made<T, X::extents>(std::move(y));                                                                            \
+      return observed(*this, mushin::detail::made<T, X::extents>(std::move(y)), x);                                                        \
     }                                                                                                                                      \
+    static constexpr std::int64_t flops(Shape x) { return 7 * detail::elements(x); }                                                       \
     MUSHIN_MODULE(Name, weight, bias, running_mean, running_var, num_batches_tracked, eps, momentum, training)                             \
   }
 
