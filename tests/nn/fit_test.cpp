@@ -49,14 +49,23 @@ Inputs inputs() {
 /// The class is told by the first three features.
 Labels labels() { return mu::argmax<1>(mu::slice<1, 0, 3>(inputs())); }
 
-/// All that a run is made of, begun from one seed. Six batches of seven samples, the last of five.
+/// A loader that cannot tell where it is.
+template <class Loader>
+struct Mute {
+  Loader& loader;
+  auto begin() { return loader.begin(); }
+  auto end() { return loader.end(); }
+};
+
+/// All that a run is made of (SGD with a range that cannot be restored), begun from one seed. Six batches of seven samples, the last of
+/// five.
 struct Training {
   data::Tensors<Inputs, Labels> set{inputs(), labels()};
   FitNet net;
   std::unique_ptr<nn::Optimizer> opt;
   std::unique_ptr<nn::Schedule> schedule;
   std::unique_ptr<data::Loader<data::Tensors<Inputs, Labels>>> batches;
-  nn::History history;
+  bool mute;
 
   explicit Training(bool adam = true) : Training(adam, (mu::manual_seed(3), 0)) {}
 
@@ -68,8 +77,14 @@ struct Training {
         if (calls++ == interrupt_at) ::raise(SIGINT);
       return nn::cross_entropy(p, y);
     };
+    return mute ? run(Mute<data::Loader<data::Tensors<Inputs, Labels>>>{*batches}, loss, folder, epochs, each, checkpoint_steps)
+                : run(*batches, loss, folder, epochs, each, checkpoint_steps);
+  }
+  template <class Batches, class Loss>
+  nn::History run(Batches&& from, const Loss& loss, const std::string& folder, std::int64_t epochs, nn::Each each,
+                  std::int64_t checkpoint_steps) {
     data::Loader validation(set, {.batch = 16});
-    return nn::fit(net, *batches, loss, *opt,
+    return nn::fit(net, from, loss, *opt,
                    {.epochs = epochs,
                     .validate = validation,
                     .metrics = {{"accuracy", nn::accuracy}},
@@ -82,7 +97,7 @@ struct Training {
   }
 
  private:
-  Training(bool adam, int) {
+  Training(bool adam, int) : mute(!adam) {
     if (adam)
       opt = std::make_unique<nn::Adam>(nn::parameters(net), nn::AdamOptions{.lr = 0.01});
     else
@@ -234,6 +249,18 @@ TEST(Fit, GoesOnFromTheLastCheckpointAfterAnError) {
   EXPECT_EQ(calls, 12 - 8);
   EXPECT_EQ(got.epochs[1].loss, want.epochs[1].loss);
   EXPECT_EQ(bits(second), want_bits);
+}
+
+TEST(Fit, ALoaderOfAnotherKindIsTold) {
+  const Folder folder;
+  Training t;
+  t.fit(folder / "run", 1);
+  const auto before = bits(t);
+  t.batches = std::make_unique<data::Loader<data::Tensors<Inputs, Labels>>>(t.set, data::LoaderOptions{.batch = 8, .shuffle = true});
+  EXPECT_TRUE(
+      has(text_of_error<mu::FileError>([&] { t.fit(folder / "run", 2); }),
+          {"[fit] the checkpoint must be of this training", "batches: [Loader] a state must be of a loader like this one", ".batch = 7"}));
+  EXPECT_EQ(bits(t).front(), before.front());
 }
 
 TEST(Fit, EveryDifferenceOfACheckpointIsInOneError) {
@@ -516,7 +543,7 @@ TEST(Fit, WhatMakesNoSenseIsOneSentence) {
   auto batches = line_batches(), none = batches;
   none.clear();
   const auto mse = [](const auto& p, const auto& y) { return nn::mse(p, y); };
-  using Options = nn::detail::fit_options<nn::Linear<1, 1>, decltype(batches)>;
+  using Options = nn::FitOptionsOf<nn::Linear<1, 1>, decltype(batches)>;
   const auto refused = [&](auto& range, Options options) {
     return text_of_error<mu::Error>([&] { nn::fit(net, range, mse, opt, options); });
   };

@@ -3,24 +3,31 @@
 
 namespace mushin::nn {
 
+/// What a module gives for a batch: all of its tensors but the last, the target, are inputs.
+template <class Net, class Batch>
+auto predict(const Net& net, const Batch& batch) {
+  static_assert(std::tuple_size_v<Batch> > 1, "[fit] a batch must be a tuple of inputs and a target: (x, y)");
+  return [&]<std::size_t... I>(std::index_sequence<I...>) { return net(std::get<I>(batch)...); }
+  (std::make_index_sequence<std::tuple_size_v<Batch> - 1>{});
+}
+template <class Batch>
+using target_of = std::tuple_element_t<std::tuple_size_v<Batch> - 1, Batch>;
+/// The same without a graph: constants.
+template <class Net, class Batch>
+auto predict_constants(const Net& net, const Batch& batch) {
+  return no_grad([&] { return predict(net, batch); });
+}
+template <class Net, class Batch>
+using prediction_of = decltype(predict_constants(std::declval<const Net&>(), std::declval<const Batch&>()));
+
+/// The options of a training, for whoever wants to name them.
+template <class Net, class Range>
+using FitOptionsOf = FitOptions<detail::batch_in<Range>, prediction_of<Net, detail::batch_in<Range>>, target_of<detail::batch_in<Range>>>;
+
 namespace detail {
 
 template <class Batch>
 inline constexpr std::size_t inputs_of = std::tuple_size_v<Batch> - 1;
-
-template <class Net, class Batch>
-auto predict(const Net& net, const Batch& batch) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) { return net(std::get<I>(batch)...); }
-  (std::make_index_sequence<inputs_of<Batch>>{});
-}
-
-/// What it is without a graph.
-template <class Net, class Batch>
-using prediction_of = decltype(mushin::detail::values(predict(std::declval<const Net&>(), std::declval<const Batch&>())));
-template <class Batch>
-using target_of = std::tuple_element_t<inputs_of<Batch>, Batch>;
-template <class Net, class Range>
-using fit_options = FitOptions<batch_in<Range>, prediction_of<Net, batch_in<Range>>, target_of<batch_in<Range>>>;
 
 /// The position of a range that can tell it and take it back.
 template <class Range>
@@ -37,7 +44,7 @@ inline constexpr bool told_by_tensor = requires(const State& s) {
 template <class Net, class Range, class Loss>
 class FitOf final : public FitTask {
   using Batch = batch_in<Range>;
-  using Options = fit_options<Net, Range>;
+  using Options = FitOptionsOf<Net, Range>;
   using Iterator = decltype(std::begin(std::declval<Range&>()));
 
  public:
@@ -63,9 +70,6 @@ class FitOf final : public FitTask {
   FitForward forward() override {
     auto&& batch = **at_;
     auto loss = loss_(predict(net_, batch), std::get<inputs_of<Batch>>(batch));
-    using L = decltype(loss);
-    static_assert(TensorLike<L> && L::extents.rank == 0, "[fit] the loss must be a scalar: the mean over the batch");
-    static_assert(!Constant<L>, "[fit] the loss must come from the network's parameters: a constant has no gradient");
     return {core::Traced(loss.raw()), samples_of(batch)};
   }
 
@@ -74,7 +78,7 @@ class FitOf final : public FitTask {
     sums.metrics.resize(options_.metrics.size());
     options_.validate.each([&](const Batch& batch) {
       const auto& target = std::get<inputs_of<Batch>>(batch);
-      const auto prediction = no_grad([&] { return predict(net_, batch); });
+      const auto prediction = predict_constants(net_, batch);
       const auto loss = no_grad([&] { return loss_(prediction, target); });
       const auto weight = static_cast<double>(samples_of(batch));
       sums.samples += samples_of(batch);
@@ -146,8 +150,11 @@ class FitOf final : public FitTask {
 /// last is told with its epoch and step, and then the module and the random numbers are as they were before the step. FileError when a file
 /// cannot be written (the one before is kept), or the checkpoint is of something else: one error with all differences.
 template <Module Net, class Range, class Loss>
-History fit(Net& net, Range&& train, const Loss& loss, Optimizer& opt,
-            detail::fit_options<Net, std::remove_reference_t<Range>> options = {}) {
+History fit(Net& net, Range&& train, const Loss& loss, Optimizer& opt, FitOptionsOf<Net, std::remove_reference_t<Range>> options = {}) {
+  using Batch = detail::batch_in<Range>;
+  using L = decltype(loss(predict(net, std::declval<const Batch&>()), std::declval<const target_of<Batch>&>()));
+  static_assert(TensorLike<L> && L::extents.rank == 0, "[fit] the loss must be a scalar: the mean over the batch");
+  static_assert(!Constant<L>, "[fit] the loss must come from the network's parameters: a constant has no gradient");
   std::vector<std::string> names;
   for (const auto& metric : options.metrics) names.push_back(metric.name());
   const detail::FitSettings settings{.epochs = options.epochs,

@@ -130,6 +130,9 @@ Summary summary_of(const M& net, bool trainable) {
   }
 }
 
+}  // namespace detail
+
+// What computes the constants below, and is named in their compile errors.
 template <class M>
 struct ParameterCount;
 struct CountParameters {
@@ -143,7 +146,7 @@ struct ParameterCount {
   static constexpr std::int64_t value() {
     if constexpr (Module<M>)
       return decltype(std::declval<const M&>().mushin_members(CountParameters{}))::value;
-    else if constexpr (is_list<M> || is_optional<M>)
+    else if constexpr (detail::is_list<M> || detail::is_optional<M>)
       static_assert(
           is_known_to_the_compiler<M>,
           "[parameter_count] only the run knows how many modules a std::vector or a std::optional has: nn::summary(net).parameters");
@@ -152,7 +155,7 @@ struct ParameterCount {
 };
 template <class T, extent... E>
 struct ParameterCount<Variable<T, E...>> {
-  static constexpr std::int64_t value() { return elements(Shape{E...}); }
+  static constexpr std::int64_t value() { return detail::elements(Shape{E...}); }
 };
 template <class M, std::size_t N>
 struct ParameterCount<std::array<M, N>> {
@@ -160,9 +163,9 @@ struct ParameterCount<std::array<M, N>> {
 };
 
 template <class M, class... X>
-struct Flops {
+struct LayerFlops {
   static constexpr std::int64_t value() {
-    if constexpr (!counts_flops<M, X...>) {
+    if constexpr (!detail::counts_flops<M, X...>) {
       static_assert(is_known_to_the_compiler<M>,
                     "[flops] the compiler knows layers that tell their flops, and nn::Sequential of them: nn::summary<X>(net).flops");
       return 0;
@@ -180,23 +183,21 @@ struct FlopsFlow {
 template <class X, class M>
 constexpr auto operator|(FlopsFlow<X> flow, std::type_identity<M>) {
   using Y = std::remove_cvref_t<decltype(std::declval<const M&>()(std::declval<const X&>()))>;
-  return FlopsFlow<Y>{flow.flops + Flops<M, X>::value()};
+  return FlopsFlow<Y>{flow.flops + LayerFlops<M, X>::value()};
 }
 template <class... M, class X>
-struct Flops<Sequential<M...>, X> {
+struct LayerFlops<Sequential<M...>, X> {
   static constexpr std::int64_t value() { return (FlopsFlow<X>{} | ... | std::type_identity<M>{}).flops; }
 };
 
-}  // namespace detail
-
 /// How many elements the variables of a module have: `static_assert(nn::parameter_count<Net> == 535818)`.
 template <Module M>
-inline constexpr std::int64_t parameter_count = detail::ParameterCount<M>::value();
+inline constexpr std::int64_t parameter_count = ParameterCount<M>::value();
 
 /// The operations of a call of a layer, or of an nn::Sequential of layers, with inputs of these types, whose extents are numbers: as
 /// nn::summary counts them.
 template <class M, TensorLike... X>
-inline constexpr std::int64_t flops = detail::Flops<M, X...>::value();
+inline constexpr std::int64_t flops = LayerFlops<M, X...>::value();
 
 /// What a module gives for inputs of these types: `nn::output_of<Net, mu::Tensor<float, 32, 784>>::extents`.
 template <class M, TensorLike... X>
