@@ -38,8 +38,10 @@ static_assert(!rules::conv_kernel_fits(Shape{1, 1, 3}, Shape{1, 1, 0}, 1, 1) &&
 static_assert(rules::conv_transpose(Shape{2, 6, 4, 7}, Shape{6, 2, 3, 2}, PerAxis{2, 1}, PerAxis{1, 0}, 0, PerAxis{2, 1}, 2) ==
               Shape{2, 4, 9, 8});
 static_assert(rules::conv_transpose(Shape{1, 8, 7, 7}, Shape{8, 4, 3, 3}, 2, 1, 1, 1, 1) == Shape{1, 4, 14, 14});
-static_assert(rules::conv_transpose_more_fits(1, 2, 1) && !rules::conv_transpose_more_fits(2, 2, 1) &&
-              rules::conv_transpose_more_fits(2, 2, 3) && !rules::conv_transpose_more_fits(-1, 2, 1));
+constexpr Shape image{2, 3, 8, 8};
+static_assert(rules::conv_transpose_more_fits(image, 1, 2, 1) && !rules::conv_transpose_more_fits(image, 2, 2, 1) &&
+              rules::conv_transpose_more_fits(image, 2, 2, 3) && !rules::conv_transpose_more_fits(image, -1, 2, 1) &&
+              rules::conv_transpose_more_fits(image, 1, PerAxis{2, 3}, 1) && !rules::conv_transpose_more_fits(image, 1, PerAxis{2, 1}, 1));
 static_assert(!rules::conv_transpose_fits(Shape{1, 1, 1}, Shape{1, 1, 2}, 1, 1, 0, 1));
 
 // Windows that reach beyond the padding begin in front of it.
@@ -50,7 +52,9 @@ static_assert(rules::pool(Shape{2, 3, 5}, 2, 3, 1, 1, true) == Shape{2, 3, 2} &&
 static_assert(rules::pool(Shape{batch, 3, steps}, 3, 1, 1, 1, false) == Shape{batch, 3, steps});
 static_assert(rules::pool_fits(Shape{2, 3, 2}, 3, 1, 1) && !rules::pool_fits(Shape{2, 3, 2}, 3, 0, 1) &&
               rules::pool_fits(Shape{2, 3, steps}, 3, 0, 1));
-static_assert(rules::pool_padding_fits(3, 1, 1) && !rules::pool_padding_fits(3, 2, 1) && rules::pool_padding_fits(3, 2, 2));
+static_assert(rules::pool_padding_fits(image, 3, 1, 1) && !rules::pool_padding_fits(image, 3, 2, 1) &&
+              rules::pool_padding_fits(image, 3, 2, 2) && rules::pool_padding_fits(image, PerAxis{2, 3}, 1, 1) &&
+              !rules::pool_padding_fits(image, PerAxis{3, 1}, 1, 1));
 static_assert(rules::adaptive_pool(Shape{batch, 3, 7, steps}, PerAxis{2, 1}) == Shape{batch, 3, 2, 1});
 
 static_assert(rules::between(3, 1) && !rules::between(PerAxis{1, 0}, 1) && !rules::between(-1, 0));

@@ -115,7 +115,7 @@ template <PerAxis Stride = 1, PerAxis Padding = 0, PerAxis OutputPadding = 0, st
           TensorLike W, TensorLike... B>
 auto conv_transpose(const X& x, const W& w, const B&... bias) {
   MUSHIN_RULE_CONV("conv_transpose", X, W, B, Groups, rules::times(W::extents[1], Groups));
-  static_assert(rules::fits_axes(X::extents, OutputPadding) && rules::conv_transpose_more_fits(OutputPadding, Stride, Dilation),
+  static_assert(rules::fits_axes(X::extents, OutputPadding) && rules::conv_transpose_more_fits(X::extents, OutputPadding, Stride, Dilation),
                 "[conv_transpose] the output padding must be less than the stride or the dilation, and not negative");
   static_assert(rules::divides(Groups, W::extents[0]), "[conv_transpose] the groups must divide the channels of x");
   if constexpr (!rules::conv_transpose_channels_match(X::extents, W::extents))

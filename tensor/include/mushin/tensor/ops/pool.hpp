@@ -60,7 +60,8 @@ inline constexpr core::PoolWindow pool_window = make_pool_window(Axes, Window, S
   static_assert(rules::fits_axes(X::extents, Window) && rules::fits_axes(X::extents, Stride) && rules::fits_axes(X::extents, Padding) && \
                     rules::fits_axes(X::extents, Dilation),                                                                              \
                 "[" op "] give one number for all axes, or one for each spatial axis of x");                                             \
-  static_assert(rules::pool_padding_fits(Window, Padding, Dilation), "[" op "] the padding must be at most half of the window");         \
+  static_assert(rules::pool_padding_fits(X::extents, Window, Padding, Dilation),                                                         \
+                "[" op "] the padding must be at most half of the window");                                                              \
   if constexpr (!rules::pool_fits(X::extents, Window, Padding, Dilation))                                                                \
   static_assert(window_lies_within<spell(X::extents), "">, "[" op "] the window must not be greater than x with its padding")
 

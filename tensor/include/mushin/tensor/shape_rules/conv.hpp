@@ -39,8 +39,8 @@ constexpr std::int64_t transposed_size(std::int64_t size, Slide s, std::int64_t 
   return (size - 1) * s.stride - 2 * s.padding + reach(s.window, s.dilation) + more;
 }
 /// There are only that many sizes of which a convolution would give the same.
-constexpr bool conv_transpose_more_fits(PerAxis more, PerAxis stride, PerAxis dilation) {
-  for (unsigned i = 0; i < 3; ++i)
+constexpr bool conv_transpose_more_fits(Shape x, PerAxis more, PerAxis stride, PerAxis dilation) {
+  for (unsigned i = 0; i < spatial_axes(x); ++i)
     if (more[i] < 0 || (more[i] > 0 && more[i] >= stride[i] && more[i] >= dilation[i])) return false;
   return true;
 }

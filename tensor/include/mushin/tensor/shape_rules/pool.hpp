@@ -11,8 +11,8 @@ constexpr bool pool_fits(Shape x, PerAxis window, PerAxis padding, PerAxis dilat
   return true;
 }
 /// Each window has something inside.
-constexpr bool pool_padding_fits(PerAxis window, PerAxis padding, PerAxis dilation) {
-  for (unsigned i = 0; i < 3; ++i)
+constexpr bool pool_padding_fits(Shape x, PerAxis window, PerAxis padding, PerAxis dilation) {
+  for (unsigned i = 0; i < spatial_axes(x); ++i)
     if (2 * padding[i] > reach(window[i], dilation[i])) return false;
   return true;
 }
