@@ -63,6 +63,9 @@ TEST(Convolutions, BeginAsPyTorchDoes) {
   expect_within(nn::ConvTranspose2d<8, 40, 3, 1, 0, 0, 2>{}, 1 / std::sqrt(180.0));  // by what each input goes to
   static_assert(std::same_as<decltype(nn::Conv2d<8, 40, 3, 1, 0, 1, 4>::weight), mu::Variable<float, 40, 2, 3, 3>>);
   static_assert(std::same_as<decltype(nn::ConvTranspose2d<8, 40, 3, 1, 0, 0, 2>::weight), mu::Variable<float, 8, 20, 3, 3>>);
+  static_assert(nn::Conv2d<6, 4, 3, 1, 1, 1, 2>::flops(mu::Shape{2, 6, 8, 8}) == 2 * 4 * 64 * 2 * 27);
+  static_assert(nn::ConvTranspose2d<4, 3, 2, 2>::flops(mu::Shape{1, 4, 3, 3}) == 2 * 36 * 12);
+  static_assert(nn::MaxPool2d<2>::flops(mu::Shape{1, 4, 6, 6}) == 4 * 9 * 4);
   const nn::Conv2d<3, 4, 3, 1, 1, 1, 1, false> plain;
   EXPECT_EQ(nn::parameters(plain).size(), 1u);
   EXPECT_EQ(nn::parameters(nn::clone(plain)).size(), 1u);

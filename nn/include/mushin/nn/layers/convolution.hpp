@@ -1,6 +1,7 @@
 #pragma once
 #include "mushin/nn/layers/first_values.hpp"
 #include "mushin/nn/module.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
 
@@ -79,9 +80,13 @@ constexpr bool is_image(unsigned axes, extent channels) {
     auto operator()(const X& x) const {                                                                                                    \
       MUSHIN_NN_RULE_IMAGE(#Name, In, Out, X, form);                                                                                       \
       if constexpr (Bias)                                                                                                                  \
-        return conv<Stride, Padding, Dilation, Groups>(x, weight, bias);                                                                   \
+        return observed(*this, conv<Stride, Padding, Dilation, Groups>(x, weight, bias), x);                                               \
       else                                                                                                                                 \
-        return conv<Stride, Padding, Dilation, Groups>(x, weight);                                                                         \
+        return observed(*this, conv<Stride, Padding, Dilation, Groups>(x, weight), x);                                                     \
+    }                                                                                                                                      \
+    static constexpr std::int64_t flops(Shape x) {                                                                                         \
+      constexpr Shape kernels{Out, detail::per_group(In, Groups), __VA_ARGS__};                                                            \
+      return detail::elements(rules::conv(x, kernels, Stride, Padding, Dilation)) * 2 * inputs;                                            \
     }                                                                                                                                      \
     MUSHIN_MODULE(Name, weight, bias)                                                                                                      \
   }
@@ -115,10 +120,11 @@ struct ConvTranspose2d {
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_IMAGE("ConvTranspose2d", In, Out, X, "(batch, channels, height, width)");
     if constexpr (Bias)
-      return conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight, bias);
+      return observed(*this, conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight, bias), x);
     else
-      return conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight);
+      return observed(*this, conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * inputs; }
   MUSHIN_MODULE(ConvTranspose2d, weight, bias)
 };
 

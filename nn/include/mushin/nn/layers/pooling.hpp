@@ -1,5 +1,5 @@
 #pragma once
-#include "mushin/autograd.hpp"
+#include "mushin/nn/observe.hpp"
 
 namespace mushin::nn {
 
@@ -14,7 +14,10 @@ struct MaxPool2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_FOUR_AXES("MaxPool2d", X);
-    return max_pool<Window, Stride, Padding, Dilation, CeilMode>(x);
+    return observed(*this, max_pool<Window, Stride, Padding, Dilation, CeilMode>(x), x);
+  }
+  static constexpr std::int64_t flops(Shape x) {
+    return detail::elements(rules::pool(x, Window, Stride, Padding, Dilation, CeilMode)) * Window[0] * Window[1];
   }
 };
 
@@ -27,7 +30,10 @@ struct AvgPool2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_FOUR_AXES("AvgPool2d", X);
-    return avg_pool<Window, Stride, Padding, CeilMode, CountIncludePad>(x);
+    return observed(*this, avg_pool<Window, Stride, Padding, CeilMode, CountIncludePad>(x), x);
+  }
+  static constexpr std::int64_t flops(Shape x) {
+    return detail::elements(rules::pool(x, Window, Stride, Padding, 1, CeilMode)) * Window[0] * Window[1];
   }
 };
 
@@ -40,8 +46,9 @@ struct AdaptiveAvgPool2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_FOUR_AXES("AdaptiveAvgPool2d", X);
-    return adaptive_avg_pool<To>(x);
+    return observed(*this, adaptive_avg_pool<To>(x), x);
   }
+  static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
 };
 
 #undef MUSHIN_NN_RULE_FOUR_AXES
