@@ -119,7 +119,7 @@ TEST(Conv, OfViews) {
 TEST(Conv, SpecialValuesStayWhereTheyBelong) {
   // (1, 1, 5) under a kernel of 3.
   static constexpr ConvWindow window{{1}, {1}, {0}};
-  const Ref x{{1, 1, 5}, {nan, 1, 2, 3, inf}}, w{{1, 1, 3}, {1, 1, 1}}, dy{{1, 1, 3}, {1, nan, 2}}, wide{{1, 1, 3}, {nan, 2, inf}};
+  const Ref x{{1, 1, 5}, {nan, 1, 2, 3, inf}}, w{{1, 1, 3}, {1, 1, 1}}, dy{{1, 1, 3}, {1, nan, 2}};
   on_every_device([&] {
     const auto f32 = [](const Ref& r) { return array(r, dtype::f32); };
     const Ref y = ref(core::conv(ConvKind::forward, f32(x), f32(w), {}, {1, 1, 3}, &window, 1));
@@ -130,9 +130,6 @@ TEST(Conv, SpecialValuesStayWhereTheyBelong) {
     EXPECT_EQ(dx.values[0], 1);
     for (std::size_t i : {1u, 2u, 3u}) EXPECT_TRUE(std::isnan(dx.values[i])) << i;
     EXPECT_EQ(dx.values[4], 2);
-    const Ref of_wide = ref(core::conv(ConvKind::data, f32(Ref{{1, 1, 3}, {1, 1, 1}}), f32(wide), {}, {1, 1, 5}, &window, 1));
-    EXPECT_EQ(of_wide.values[4], inf);  // under the last window's last element alone
-    EXPECT_TRUE(std::isnan(of_wide.values[0]));
   });
 }
 
