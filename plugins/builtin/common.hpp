@@ -99,6 +99,7 @@ PlanPtr plan_random(const mu_op_random&, const Views&);
 PlanPtr plan_gather(const mu_op_gather&, const Views&);
 PlanPtr plan_scatter_add(const mu_op_scatter_add&, const Views&);
 PlanPtr plan_conv(const mu_op_conv&, const Views&);
+PlanPtr plan_pool(const mu_op_pool&, const Views&);
 PlanPtr plan_softmax(const mu_op_softmax&, const Views&);
 PlanPtr plan_normalize(const mu_op_normalize&, const Views&);
 PlanPtr plan_attention(const mu_op_attention&, const Views&);

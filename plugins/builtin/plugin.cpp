@@ -37,6 +37,7 @@ constexpr Maker makers[] = {
     {MU_OP_SCATTER_ADD, 2, 2, 1, 1, from_descriptor<mu_op_scatter_add, plan_scatter_add>},
     {MU_OP_REORDER, 1, 1, 1, 1, from_descriptor<mu_op_reorder, plan_reorder>},
     {MU_OP_CONV, 2, any, 1, 1, from_descriptor<mu_op_conv, plan_conv>},
+    {MU_OP_POOL, 1, 2, 1, 1, from_descriptor<mu_op_pool, plan_pool>},
     {MU_OP_SOFTMAX, 1, 2, 1, 1, from_descriptor<mu_op_softmax, plan_softmax>},
     {MU_OP_NORMALIZE, 2, 5, 1, 3, from_descriptor<mu_op_normalize, plan_normalize>},
     {MU_OP_ATTENTION, 3, 7, 1, 3, from_descriptor<mu_op_attention, plan_attention>},

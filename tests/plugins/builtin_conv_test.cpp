@@ -1,42 +1,12 @@
 // Convolutions against plain loops in double: random shapes, strides and element types, blocks' edges, epilogues, threads.
+#include <algorithm>
 #include <cmath>
 
 #include "builtin.h"
-#include "reference.hpp"
+#include "elements.hpp"
 
 namespace backend_test {
 namespace {
-
-// Elements of a view that may lie in any order, with gaps.
-struct Elements {
-  mu_tensor v;
-  std::vector<std::uint64_t> memory;
-  std::vector<std::int64_t> at;
-
-  Elements(mu_dtype t, const Sizes& dims, const Sizes& strides) : memory(size_of(dims, strides)) {
-    v = view(memory.data(), t, dims, strides);
-    at = offsets(v);
-    if (count(dims) == 0) at.clear();
-  }
-  static std::size_t size_of(const Sizes& dims, const Sizes& strides) {
-    std::int64_t last = 0;
-    for (std::size_t i = 0; i < dims.size(); ++i) last += std::max<std::int64_t>(dims[i] - 1, 0) * strides[i];
-    return static_cast<std::size_t>(last) + 1;
-  }
-  double operator[](std::size_t i) const {
-    const Bits wide = apply(MU_PW_CAST, v.dtype, MU_F64, read_element(v, at[i]), 0, 0);
-    double d;
-    std::memcpy(&d, &wide, sizeof d);
-    return d;
-  }
-  std::vector<double> all() const {
-    std::vector<double> d(at.size());
-    for (std::size_t i = 0; i < d.size(); ++i) d[i] = (*this)[i];
-    return d;
-  }
-  void set(std::size_t i, double x) { write_element(v, at[i], element_of(v.dtype, x)); }
-  Sizes dims() const { return {v.dim, v.dim + v.rank}; }
-};
 
 struct Shape {
   Sizes x, w, y;
@@ -95,35 +65,18 @@ void for_products(const Shape& s, const F& f) {
     }
 }
 
-constexpr double untouched = 77;
-
 class Conv : public testing::Test {
  protected:
   Backend backend{mushin_builtin_entry(test_host(), nullptr)};
   Random random{64};
 
-  // Axes in a random order, some with gaps; or dense.
-  Sizes strides_for(const Sizes& dims, bool dense) {
-    if (dense) return dense_strides(dims);
-    std::vector<std::size_t> order(dims.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    for (std::size_t i = order.size(); i-- > 1;)
-      std::swap(order[i], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i) + 1))]);
-    Sizes strides(dims.size());
-    std::int64_t step = 1 + random.below(2);
-    for (std::size_t i : order) strides[i] = step, step *= std::max<std::int64_t>(dims[i], 1) + random.below(2);
-    return strides;
-  }
   Elements numbers(mu_dtype t, const Sizes& dims, bool dense = true) {
-    Elements e(t, dims, strides_for(dims, dense));
+    Elements e(t, dims, dense ? dense_strides(dims) : any_strides(random, dims));
     for (std::size_t i = 0; i < e.at.size(); ++i) e.set(i, random.real(-1, 1));
     return e;
   }
   Elements empty(mu_dtype t, const Sizes& dims, bool dense = true) {
-    Elements e(t, dims, strides_for(dims, dense));
-    for (std::size_t i = 0; i < e.memory.size() * 8 / mu_dtype_bytes(t); ++i)
-      write_element(e.v, static_cast<std::int64_t>(i), element_of(t, untouched));
-    return e;
+    return {t, dims, dense ? dense_strides(dims) : any_strides(random, dims)};
   }
 
   mu_code run(Shape s, const std::vector<mu_tensor>& in, Elements& out, mu_dtype acc) {
@@ -135,16 +88,12 @@ class Conv : public testing::Test {
 
   void expect_equal(const Elements& got, const std::vector<double>& exact, const std::vector<double>& size, const std::string& what) {
     const mu_dtype t = got.v.dtype;
-    std::vector<bool> written(got.memory.size() * 8 / mu_dtype_bytes(t), false);
     for (std::size_t i = 0; i < got.at.size(); ++i) {
-      written[static_cast<std::size_t>(got.at[i])] = true;
       // Of the sums, which grow as a root of their number, and of what is stored.
       const double limit = 8 * unit(t == MU_F64 ? MU_F64 : MU_F32) * size[i] + unit(t) * std::abs(exact[i]) + (t == MU_F16 ? 0x1p-24 : 0);
       ASSERT_NEAR(got[i], exact[i], limit) << what << " element " << i;
     }
-    const Bits mark = element_of(t, untouched);
-    for (std::size_t o = 0; o < written.size(); ++o)
-      ASSERT_TRUE(written[o] || read_element(got.v, static_cast<std::int64_t>(o)) == mark) << what << ": wrote outside of its view";
+    ASSERT_TRUE(got.rest_untouched()) << what << ": wrote outside of its view";
   }
 
   // All three kinds of a shape, with one and with two threads.
@@ -158,7 +107,6 @@ class Conv : public testing::Test {
       s.op.kind = kind;
       const std::vector<mu_tensor> in{operand[kind][0]->v, operand[kind][1]->v};
       Elements one = empty(t, *dims[kind], dense), two = one;
-      two.v.buffer = reinterpret_cast<mu_buffer*>(two.memory.data());
       set_host_threads(1);
       ASSERT_EQ(run(s, in, one, acc), MU_OK) << backend.message() << text_of(s);
       set_host_threads(2);
@@ -257,7 +205,6 @@ TEST_F(Conv, EpilogueGivesTheBitsOfSeparateSteps) {
         p.out = {p.add(MU_PW_ADD, acc, kept, p2)};
         const mu_pw_program program = p.descriptor();
         Elements fused = empty(acc, dims), eager = fused, sums = empty(t, dims);
-        eager.v.buffer = reinterpret_cast<mu_buffer*>(eager.memory.data());
         const std::vector<mu_tensor> further{view(bias.memory.data(), acc, dims, along), residual.v};
         Shape with_program = s;
         with_program.op.epilogue = &program;
