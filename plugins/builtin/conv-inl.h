@@ -51,41 +51,123 @@ void unfold(void* out, const ConvUnfolding& u, int64_t begin, int64_t end) {
   }
 }
 
-template <class T, int R>
+// R rows by W vectors of the panel.
+template <class T, int R, int W>
 HWY_INLINE void add_tile(T* c, const T* a, const T* b, const ConvRows& p) {
   const hn::ScalableTag<T> t;
   using V = hn::Vec<decltype(t)>;
   const int64_t L = static_cast<int64_t>(hn::Lanes(t));
-  V s[R][2];
+  V s[R][W];
   HWY_UNROLL(12)
-  for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = hn::Zero(t);
+  for (int r = 0; r < R; ++r)
+    for (int w = 0; w < W; ++w) s[r][w] = hn::Zero(t);
   for (int64_t i = 0; i < p.depth; ++i, ++a, b += 2 * L) {
-    const V v0 = hn::LoadU(t, b), v1 = hn::LoadU(t, b + L);
+    V v[W];
+    for (int w = 0; w < W; ++w) v[w] = hn::LoadU(t, b + w * L);
     HWY_UNROLL(12)
     for (int r = 0; r < R; ++r) {
       const V x = hn::Set(t, a[r * p.a_row]);
-      s[r][0] = hn::MulAdd(x, v0, s[r][0]), s[r][1] = hn::MulAdd(x, v1, s[r][1]);
+      for (int w = 0; w < W; ++w) s[r][w] = hn::MulAdd(x, v[w], s[r][w]);
     }
   }
   HWY_UNROLL(12)
-  for (int r = 0; r < R; ++r, c += p.c_row) {
-    hn::StoreU(hn::Add(s[r][0], hn::LoadU(t, c)), t, c);
-    hn::StoreU(hn::Add(s[r][1], hn::LoadU(t, c + L)), t, c + L);
-  }
+  for (int r = 0; r < R; ++r, c += p.c_row)
+    for (int w = 0; w < W; ++w) hn::StoreU(hn::Add(s[r][w], hn::LoadU(t, c + w * L)), t, c + w * L);
 }
 
+template <class T, int W>
+HWY_INLINE void add_panel(T* c, const T* b, const ConvRows& p) {
+  const T* a = static_cast<const T*>(p.a);
+  int64_t i = 0;
+  for (; i + gemm::most_rows <= p.m; i += gemm::most_rows) add_tile<T, gemm::most_rows, W>(c + i * p.c_row, a + i * p.a_row, b, p);
+  for (; i + 4 <= p.m; i += 4) add_tile<T, 4, W>(c + i * p.c_row, a + i * p.a_row, b, p);
+  for (; i < p.m; ++i) add_tile<T, 1, W>(c + i * p.c_row, a + i * p.a_row, b, p);
+}
 template <class T>
 void add_rows(const ConvRows& p) {
   const int64_t width = 2 * gemm::lanes<T>();
   const T* b = static_cast<const T*>(p.b);
+  T* c = static_cast<T*>(p.c);
   for (int64_t j = 0; j < p.n; j += width, b += width * p.depth) {
-    T* c = static_cast<T*>(p.c) + j;
-    const T* a = static_cast<const T*>(p.a);
-    int64_t i = 0;
-    for (; i + gemm::most_rows <= p.m; i += gemm::most_rows) add_tile<T, gemm::most_rows>(c + i * p.c_row, a + i * p.a_row, b, p);
-    for (; i + 4 <= p.m; i += 4) add_tile<T, 4>(c + i * p.c_row, a + i * p.a_row, b, p);
-    for (; i < p.m; ++i) add_tile<T, 1>(c + i * p.c_row, a + i * p.a_row, b, p);
+    if (2 * (p.n - j) <= width)
+      add_panel<T, 1>(c + j, b, p);
+    else
+      add_panel<T, 2>(c + j, b, p);
   }
+}
+
+// Neighbours at steps of 1 or 2: all of a vector, nothing behind the last.
+template <class T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> load_steps(const T* p, [[maybe_unused]] int64_t step) {
+  const hn::ScalableTag<T> t;
+#if HWY_TARGET != HWY_SCALAR
+  if (step == 2) {
+    const auto low = hn::LoadU(t, p), high = hn::LoadU(t, p + hn::Lanes(t) - 1);  // its odd elements are wanted
+    return hn::ConcatUpperLower(t, hn::ConcatOdd(t, high, high), hn::ConcatEven(t, low, low));
+  }
+#endif
+  return hn::LoadU(t, p);
+}
+
+template <class T>
+void add_planes(const ConvPlanes& p) {
+  const hn::ScalableTag<T> t;
+  const int64_t L = static_cast<int64_t>(hn::Lanes(t));
+  const bool vectors = p.x_step == 1 || (p.x_step == 2 && HWY_TARGET != HWY_SCALAR);
+  const T* w = static_cast<const T*>(p.w);
+  for (int64_t l = 0; l < p.lines; ++l) {
+    T* y = static_cast<T*>(p.y) + l * p.y_line;
+    const T* x = static_cast<const T*>(p.x) + l * p.x_line;
+    int64_t j = 0;
+    for (; vectors && j + L <= p.n; j += L) {
+      const auto v = load_steps(x + j * p.x_step, p.x_step);
+      for (int64_t r = 0; r < p.rows; ++r) {
+        T* to = y + r * p.y_row + j;
+        hn::StoreU(hn::MulAdd(hn::Set(t, w[r * p.w_row]), v, hn::LoadU(t, to)), t, to);
+      }
+    }
+    if (j == p.n) continue;
+#if !HWY_MEM_OPS_MIGHT_FAULT
+    if (p.x_step == 1) {
+      const auto m = hn::FirstN(t, static_cast<size_t>(p.n - j));
+      const auto v = hn::MaskedLoad(m, t, x + j);
+      for (int64_t r = 0; r < p.rows; ++r) {
+        T* to = y + r * p.y_row + j;
+        hn::BlendedStore(hn::MulAdd(hn::Set(t, w[r * p.w_row]), v, hn::MaskedLoad(m, t, to)), m, t, to);
+      }
+      continue;
+    }
+#endif
+    for (; j < p.n; ++j)
+      for (int64_t r = 0; r < p.rows; ++r) y[r * p.y_row + j] += w[r * p.w_row] * x[j * p.x_step];
+  }
+}
+
+template <class T>
+void dot_planes(const ConvPlanes& p) {
+  const hn::ScalableTag<T> t;
+  const int64_t L = static_cast<int64_t>(hn::Lanes(t));
+  const bool vectors = p.x_step == 1 || (p.x_step == 2 && HWY_TARGET != HWY_SCALAR);
+  auto s0 = hn::Zero(t), s1 = s0;
+  T rest = 0;
+  for (int64_t l = 0; l < p.lines; ++l) {
+    const T *y = static_cast<const T*>(p.y) + l * p.y_line, *x = static_cast<const T*>(p.x) + l * p.x_line;
+    int64_t j = 0;
+    for (; vectors && j + 2 * L <= p.n; j += 2 * L) {
+      s0 = hn::MulAdd(hn::LoadU(t, y + j), load_steps(x + j * p.x_step, p.x_step), s0);
+      s1 = hn::MulAdd(hn::LoadU(t, y + j + L), load_steps(x + (j + L) * p.x_step, p.x_step), s1);
+    }
+    for (; vectors && j + L <= p.n; j += L) s0 = hn::MulAdd(hn::LoadU(t, y + j), load_steps(x + j * p.x_step, p.x_step), s0);
+#if !HWY_MEM_OPS_MIGHT_FAULT
+    if (p.x_step == 1 && j < p.n) {
+      const auto m = hn::FirstN(t, static_cast<size_t>(p.n - j));
+      s1 = hn::MulAdd(hn::MaskedLoad(m, t, y + j), hn::MaskedLoad(m, t, x + j), s1);
+      continue;
+    }
+#endif
+    for (; j < p.n; ++j) rest += y[j] * x[j * p.x_step];
+  }
+  *static_cast<T*>(p.sum) += rest + hn::GetLane(hn::SumOfLanes(t, hn::Add(s0, s1)));
 }
 
 }  // namespace conv

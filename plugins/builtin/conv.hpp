@@ -85,6 +85,8 @@ struct ConvSum {
 };
 /// On the host's threads. Throws std::bad_alloc.
 void convolve(const ConvSum&, const ConvFinish&);
+/// The same without packing, where groups have few rows and lines are long enough. False, with nothing done, where it does not apply.
+bool convolve_direct(const ConvSum&, const ConvFinish&);
 
 /// The gradient of the weights of each group: of channel c, tap t and output o it is the sum over batch and positions p of
 /// dy[b, g outputs + o, p] * what the reader reads of channel c.
@@ -100,5 +102,7 @@ struct ConvWeightResult {
   const void* arg;
 };
 void convolve_weights(const ConvWeightSum&, const ConvWeightResult&);
+/// Adds what one image gives to the sums of a group: sums[(c taps + t) pitch + o]. dy's neighbours along the last axis are dense.
+void add_weights_direct(const ConvWeightSum&, char* sums, std::int64_t pitch, std::int64_t image, std::int64_t group);
 
 }  // namespace mushin::builtin

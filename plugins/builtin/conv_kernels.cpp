@@ -14,8 +14,8 @@ namespace mushin::builtin {
 namespace HWY_NAMESPACE {
 
 void fill_conv(ConvTable* t) {  // in the order of Type
-  t[0] = {conv::unfold<float>, conv::add_rows<float>};
-  t[1] = {conv::unfold<double>, conv::add_rows<double>};
+  t[0] = {conv::unfold<float>, conv::add_rows<float>, conv::add_planes<float>, conv::dot_planes<float>};
+  t[1] = {conv::unfold<double>, conv::add_rows<double>, conv::add_planes<double>, conv::dot_planes<double>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -118,7 +118,7 @@ class Convolution {
 }  // namespace
 
 void convolve(const ConvSum& s, const ConvFinish& f) {
-  if (s.rows > 0 && s.batch * s.reader.count() > 0) Convolution(s, f).run();
+  if (s.rows > 0 && s.batch * s.reader.count() > 0 && !convolve_direct(s, f)) Convolution(s, f).run();
 }
 
 }  // namespace mushin::builtin

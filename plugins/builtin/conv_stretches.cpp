@@ -44,8 +44,9 @@ std::int64_t ConvStretches::add(const ConvTap& tap, const Segment& s, std::int64
     from += at * x.stride[i];
   }
   const std::int64_t at = s.at[2] + tap.at[2], step = reader_.step[2];
-  const std::int64_t low = at >= 0 ? 0 : (step - 1 - at) / step,
-                     high = at >= x.size[2] ? 0 : least(s.count, (x.size[2] - at + step - 1) / step);
+  std::int64_t low = 0, high = s.count;
+  if (at < 0) low = step == 1 ? -at : (step - 1 - at) / step;
+  if (at + (s.count - 1) * step >= x.size[2]) high = at >= x.size[2] ? 0 : step == 1 ? x.size[2] - at : (x.size[2] - at + step - 1) / step;
   if (low >= high) return count;
   const ConvStretch next{from + (at + low * step) * x.stride[2], s.to + low, high - low};
   if (count > first) {

@@ -28,6 +28,11 @@ class WeightSum {
     row_blocks_ = parts(rows_, block_rows_);
     chunks_ = most(1, least(parts(wanted_jobs, s.groups * row_blocks_), n_ / least_chunk));
     chunk_ = most(1, parts(n_, chunks_));
+    direct_ = s.outputs <= 2 && s.reader.positions[2] >= 8 && s.dy.stride[2] == 1;
+    if (direct_) {  // by images
+      block_rows_ = rows_, row_blocks_ = 1;
+      chunks_ = most(1, least(parts(wanted_jobs, s.groups), s.batch)), chunk_ = most(1, parts(s.batch, chunks_));
+    }
   }
 
   void run(const ConvWeightResult& result) {
@@ -66,8 +71,14 @@ class WeightSum {
       for (std::int64_t i = begin; i < end; ++i) to[i] += to[c * all + i];
   }
 
+  void images(std::int64_t group, std::int64_t begin, char* sums) const {
+    std::memset(sums, 0, static_cast<std::size_t>(rows_ * pitch_ * bytes_));
+    for (std::int64_t b = begin; b < least(s_.batch, begin + chunk_); ++b) add_weights_direct(s_, sums, pitch_, b, group);
+  }
+
   // The rows' sums over one chunk of positions.
   void block(std::int64_t group, std::int64_t begin, std::int64_t row, std::int64_t rows, char* sums) const {
+    if (direct_) return images(group, begin, sums);
     std::memset(sums, 0, static_cast<std::size_t>(rows * pitch_ * bytes_));
     const std::int64_t some = 8 * gemm_.panel_rows, u_pitch = block_positions + 64 / bytes_;
     char* dy = static_cast<char*>(scratch(scratch_a, static_cast<std::size_t>(block_positions * pitch_ * bytes_)));
@@ -116,6 +127,7 @@ class WeightSum {
   const GemmTable& gemm_;
   const ConvTable& kernels_;
   std::int64_t bytes_, rows_, positions_, n_, pitch_, block_rows_, row_blocks_, chunks_, chunk_;
+  bool direct_;  // few outputs: lines of dy and of the source are multiplied where they lie
   char* sums_ = nullptr;
 };
 

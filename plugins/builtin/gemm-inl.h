@@ -97,42 +97,58 @@ void small(const Product& p) {
     column<T, 1, true>(c + j, a, b + j, n - j, p);
 }
 
-// most_rows x 2 vectors of c over packed panels.
-template <class T, bool kAdd>
+// R rows by 2 vectors of c over packed panels.
+template <class T, int R, bool kAdd>
 HWY_INLINE void tile(T* c, int64_t c_row, const T* a, const T* b, int64_t depth) {
   const hn::ScalableTag<T> t;
   using V = hn::Vec<decltype(t)>;
   const int64_t L = lanes<T>();
-  V s[most_rows][2];
+  V s[R][2];
   HWY_UNROLL(12)
-  for (int r = 0; r < most_rows; ++r) s[r][0] = s[r][1] = hn::Zero(t);
+  for (int r = 0; r < R; ++r) s[r][0] = s[r][1] = hn::Zero(t);
   for (int64_t i = 0; i < depth; ++i, a += most_rows, b += 2 * L) {
     const V v0 = hn::LoadU(t, b), v1 = hn::LoadU(t, b + L);
     HWY_UNROLL(12)
-    for (int r = 0; r < most_rows; ++r) {
+    for (int r = 0; r < R; ++r) {
       const V x = hn::Set(t, a[r]);
       s[r][0] = hn::MulAdd(x, v0, s[r][0]), s[r][1] = hn::MulAdd(x, v1, s[r][1]);
     }
   }
   HWY_UNROLL(12)
-  for (int r = 0; r < most_rows; ++r, c += c_row) {
+  for (int r = 0; r < R; ++r, c += c_row) {
     if (kAdd) s[r][0] = hn::Add(s[r][0], hn::LoadU(t, c)), s[r][1] = hn::Add(s[r][1], hn::LoadU(t, c + L));
     hn::StoreU(s[r][0], t, c), hn::StoreU(s[r][1], t, c + L);
   }
 }
 
-// At the borders the tile goes to a buffer, of which a part is wanted.
-template <class T>
-void border_tile(T* c, int64_t rows, int64_t columns, const T* a, const T* b, const PackedBlock& p) {
-  constexpr int most_lanes = HWY_MAX_BYTES / sizeof(T);
-  HWY_ALIGN T buffer[most_rows * 2 * most_lanes];
+// The first `rows` rows of a panel, of which R are computed. Where not all is wanted, the tile goes to a buffer.
+template <class T, int R>
+HWY_NOINLINE void rows_tile(T* c, int64_t rows, int64_t columns, const T* a, const T* b, const PackedBlock& p) {
   const int64_t width = 2 * lanes<T>();
-  tile<T, false>(buffer, width, a, b, p.depth);
+  if (rows == R && columns == width) {
+    if (p.add)
+      tile<T, R, true>(c, p.c_row, a, b, p.depth);
+    else
+      tile<T, R, false>(c, p.c_row, a, b, p.depth);
+    return;
+  }
+  constexpr int most_lanes = HWY_MAX_BYTES / sizeof(T);
+  HWY_ALIGN T buffer[R * 2 * most_lanes];
+  tile<T, R, false>(buffer, width, a, b, p.depth);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < columns; ++j) {
       T* to = c + r * p.c_row + j;
       *to = p.add ? *to + buffer[r * width + j] : buffer[r * width + j];
     }
+}
+// By as few rows as there are kernels for.
+template <class T>
+HWY_INLINE void border_tile(T* c, int64_t rows, int64_t columns, const T* a, const T* b, const PackedBlock& p) {
+  if (rows <= 2) return rows_tile<T, 2>(c, rows, columns, a, b, p);
+  if (rows <= 4) return rows_tile<T, 4>(c, rows, columns, a, b, p);
+  if (most_rows == 6 || rows <= 6) return rows_tile<T, 6>(c, rows, columns, a, b, p);
+  if (rows <= 8) return rows_tile < T, most_rows == 6 ? 6 : 8 > (c, rows, columns, a, b, p);
+  rows_tile<T, most_rows>(c, rows, columns, a, b, p);
 }
 
 template <class T>
@@ -149,9 +165,9 @@ void multiply(const PackedBlock& p) {
       if (rows < most_rows || columns < width)
         border_tile(to, rows, columns, a, b, p);
       else if (p.add)
-        tile<T, true>(to, p.c_row, a, b, p.depth);
+        tile<T, most_rows, true>(to, p.c_row, a, b, p.depth);
       else
-        tile<T, false>(to, p.c_row, a, b, p.depth);
+        tile<T, most_rows, false>(to, p.c_row, a, b, p.depth);
     }
   }
 }
