@@ -109,42 +109,45 @@ HWY_INLINE hn::Vec<hn::ScalableTag<T>> load_steps(const T* p, [[maybe_unused]] i
   return hn::LoadU(t, p);
 }
 
-template <class T>
-void add_planes(const ConvPlanes& p) {
+// R rows by W vectors of a line. Writes whole vectors.
+template <class T, int R, int W>
+HWY_INLINE void line_tile(T* y, const T* x, const ConvLines& p) {
   const hn::ScalableTag<T> t;
+  using V = hn::Vec<decltype(t)>;
   const int64_t L = static_cast<int64_t>(hn::Lanes(t));
-  const bool vectors = p.x_step == 1 || (p.x_step == 2 && HWY_TARGET != HWY_SCALAR);
   const T* w = static_cast<const T*>(p.w);
+  V s[R][W];
+  for (int r = 0; r < R; ++r)
+    for (int k = 0; k < W; ++k) s[r][k] = hn::Zero(t);
+  for (int64_t i = 0; i < p.depth; ++i, w += R) {
+    const T* from = x + p.offset[i];
+    V v[W];
+    for (int k = 0; k < W; ++k) v[k] = load_steps(from + k * L * p.x_step, p.x_step);
+    for (int r = 0; r < R; ++r) {
+      const V weight = hn::Set(t, w[r]);
+      for (int k = 0; k < W; ++k) s[r][k] = hn::MulAdd(weight, v[k], s[r][k]);
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int k = 0; k < W; ++k) hn::StoreU(s[r][k], t, y + r * p.y_row + k * L);
+}
+
+template <class T, int R>
+void lines(const ConvLines& p) {
+  constexpr int most = R <= 2 ? 4 : 2;  // vectors at once
+  const int64_t L = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<T>()));
   for (int64_t l = 0; l < p.lines; ++l) {
-    T* y = static_cast<T*>(p.y) + l * p.y_line;
+    T* y = static_cast<T*>(p.y) + l * p.n;
     const T* x = static_cast<const T*>(p.x) + l * p.x_line;
     int64_t j = 0;
-    for (; vectors && j + L <= p.n; j += L) {
-      const auto v = load_steps(x + j * p.x_step, p.x_step);
-      for (int64_t r = 0; r < p.rows; ++r) {
-        T* to = y + r * p.y_row + j;
-        hn::StoreU(hn::MulAdd(hn::Set(t, w[r * p.w_row]), v, hn::LoadU(t, to)), t, to);
-      }
-    }
-    if (j == p.n) continue;
-#if !HWY_MEM_OPS_MIGHT_FAULT
-    if (p.x_step == 1) {
-      const auto m = hn::FirstN(t, static_cast<size_t>(p.n - j));
-      const auto v = hn::MaskedLoad(m, t, x + j);
-      for (int64_t r = 0; r < p.rows; ++r) {
-        T* to = y + r * p.y_row + j;
-        hn::BlendedStore(hn::MulAdd(hn::Set(t, w[r * p.w_row]), v, hn::MaskedLoad(m, t, to)), m, t, to);
-      }
-      continue;
-    }
-#endif
-    for (; j < p.n; ++j)
-      for (int64_t r = 0; r < p.rows; ++r) y[r * p.y_row + j] += w[r * p.w_row] * x[j * p.x_step];
+    for (; p.n - j > (most - 1) * L; j += most * L) line_tile<T, R, most>(y + j, x + j * p.x_step, p);
+    if (most == 4 && p.n - j > L) line_tile<T, R, 2>(y + j, x + j * p.x_step, p), j += 2 * L;
+    for (; j < p.n; j += L) line_tile<T, R, 1>(y + j, x + j * p.x_step, p);
   }
 }
 
 template <class T>
-void dot_planes(const ConvPlanes& p) {
+void dots(const ConvDots& p) {
   const hn::ScalableTag<T> t;
   const int64_t L = static_cast<int64_t>(hn::Lanes(t));
   const bool vectors = p.x_step == 1 || (p.x_step == 2 && HWY_TARGET != HWY_SCALAR);

@@ -14,8 +14,14 @@ namespace mushin::builtin {
 namespace HWY_NAMESPACE {
 
 void fill_conv(ConvTable* t) {  // in the order of Type
-  t[0] = {conv::unfold<float>, conv::add_rows<float>, conv::add_planes<float>, conv::dot_planes<float>};
-  t[1] = {conv::unfold<double>, conv::add_rows<double>, conv::add_planes<double>, conv::dot_planes<double>};
+  t[0] = {conv::unfold<float>,
+          conv::add_rows<float>,
+          conv::dots<float>,
+          {conv::lines<float, 1>, conv::lines<float, 2>, conv::lines<float, 4>, conv::lines<float, 6>, conv::lines<float, 8>}};
+  t[1] = {conv::unfold<double>,
+          conv::add_rows<double>,
+          conv::dots<double>,
+          {conv::lines<double, 1>, conv::lines<double, 2>, conv::lines<double, 4>, conv::lines<double, 6>, conv::lines<double, 8>}};
 }
 
 }  // namespace HWY_NAMESPACE

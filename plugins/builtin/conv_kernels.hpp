@@ -29,12 +29,20 @@ struct ConvRows {
   std::int64_t m, n, depth, c_row, a_row;
 };
 
-/// What one element of the kernel has to do with the lines of one plane each of x and of `rows` outputs; y's neighbours are dense.
-struct ConvPlanes {
+/// y[r y_row + l n + j] = the sum over i < depth of w[i R + r] x[offset[i] + l x_line + j x_step], r < R, l < lines, j < n. x_step: 1 or 2.
+/// Lines are made in their order, in whole vectors: x may be read, and the last line written, up to four vectors further.
+struct ConvLines {
   void* y;
   const void *x, *w;
+  const std::int64_t* offset;
+  std::int64_t depth, lines, n, y_row, x_line, x_step;
+};
+
+/// *sum += the sum of y[l y_line + j] x[l x_line + j x_step], l < lines, j < n.
+struct ConvDots {
   void* sum;
-  std::int64_t rows, lines, n, y_row, y_line, w_row, x_line, x_step;
+  const void *y, *x;
+  std::int64_t lines, n, y_line, x_line, x_step;
 };
 
 struct ConvTable {
@@ -42,11 +50,11 @@ struct ConvTable {
   void (*unfold)(void* to, const ConvUnfolding&, std::int64_t begin, std::int64_t end);
   /// c has whole panels' width.
   void (*add_rows)(const ConvRows&);
-  /// y[r y_row + l y_line + j] += w[r w_row] x[l x_line + j x_step], r < rows, l < lines, j < n
-  void (*add_planes)(const ConvPlanes&);
-  /// *sum += the sum of y[l y_line + j] x[l x_line + j x_step]
-  void (*dot_planes)(const ConvPlanes&);
+  void (*dots)(const ConvDots&);
+  /// For R = lines_rows[…].
+  void (*lines[5])(const ConvLines&);
 };
+inline constexpr std::int64_t lines_rows[] = {1, 2, 4, 6, 8};
 /// f32 and f64, in the order of Type.
 const ConvTable& conv_table(int type);
 

@@ -28,7 +28,7 @@ class WeightSum {
     row_blocks_ = parts(rows_, block_rows_);
     chunks_ = most(1, least(parts(wanted_jobs, s.groups * row_blocks_), n_ / least_chunk));
     chunk_ = most(1, parts(n_, chunks_));
-    direct_ = s.outputs <= 2 && s.reader.positions[2] >= 8 && s.dy.stride[2] == 1;
+    direct_ = s.outputs <= (s.reader.positions[2] < 16 ? 2 : 8) && s.reader.positions[2] >= 8 && s.dy.stride[2] == 1;
     if (direct_) {  // by images
       block_rows_ = rows_, row_blocks_ = 1;
       chunks_ = most(1, least(parts(wanted_jobs, s.groups), s.batch)), chunk_ = most(1, parts(s.batch, chunks_));

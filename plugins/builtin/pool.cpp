@@ -85,10 +85,16 @@ struct Pool final : mu_plan {
     g.merge();
     if ((forward ? g.outputs() : g.inputs()) == 0) return MU_OK;
     const std::int64_t work = g.inputs() + g.outputs() * least(g.taps(), 64);
+    std::vector<std::int64_t> offset;
     std::atomic<bool> no_memory{false};
+    try {
+      if (op.kind == MU_POOL_MAX_BACKWARD) offset = g.offsets();
+    } catch (const std::bad_alloc&) {
+      return mu_fail(error, MU_OUT_OF_MEMORY, 0, "[pool] no memory for a window");
+    }
     parallel(out[0].dim[0] * out[0].dim[1], most(1, 32768 / work), [&](std::int64_t i, std::int64_t end) {
       try {
-        planes(g, in, out[0], i, end);
+        planes(g, offset.data(), in, out[0], i, end);
       } catch (const std::bad_alloc&) {
         no_memory = true;
       }
@@ -96,7 +102,8 @@ struct Pool final : mu_plan {
     return no_memory ? mu_fail(error, MU_OUT_OF_MEMORY, 0, "[pool] no memory for a plane") : MU_OK;
   }
 
-  void planes(const PoolGeometry& g, const mu_tensor* in, const mu_tensor& out, std::int64_t i, std::int64_t end) const {
+  void planes(const PoolGeometry& g, const std::int64_t* offset, const mu_tensor* in, const mu_tensor& out, std::int64_t i,
+              std::int64_t end) const {
     const PoolPlane<T> plane{g, kernels, fold};
     const Planes<T> a(in[0], scratch_a, scratch_wide_a), b(in[n_in - 1], scratch_b, scratch_wide_a),
         to(out, scratch_product, scratch_wide_a);
@@ -108,7 +115,7 @@ struct Pool final : mu_plan {
           plane.max(result, a.read(i), room);
           break;
         case MU_POOL_MAX_BACKWARD:
-          plane.max_backward(result, a.read(i), b.read(i), room);
+          plane.max_backward(result, a.read(i), b.read(i), offset, room);
           break;
         case MU_POOL_MEAN:
           plane.mean(result, a.read(i), room);
@@ -166,6 +173,10 @@ PlanPtr plan_pool(const mu_op_pool& op, const Views& v) {
   const bool forward = op.kind == MU_POOL_MAX || op.kind == MU_POOL_MEAN;
   check_dims(op, forward ? v.in[0] : v.out[0], forward ? v.out[0] : v.in[v.n_in - 1]);
   if (op.kind == MU_POOL_MAX_BACKWARD) require_equal_dims(v.in[0], v.out[0], "[pool] x and its gradient");
+  double taps = 1;  // numbered in float
+  for (std::uint32_t w : op.window) taps *= w ? w : 1;
+  if (op.kind == MU_POOL_MAX_BACKWARD && taps > 0x1p24)
+    unsupported("[pool] a window of " + std::to_string(taps) + " elements is too large");
   if (computed(t) == Type::f32) return std::make_unique<Pool<float>>(op, pool_f32(), fold_table(0));
   if (t == Type::f64) return std::make_unique<Pool<double>>(op, pool_f64(), fold_table(1));
   unsupported(std::string("[pool] float types only, not ") + name_of(t));

@@ -1,5 +1,7 @@
 // Pooling of one plane: the sizes behind (batch, channels), dense.
 #pragma once
+#include <vector>
+
 #include "pool_kernels.hpp"
 #include "reduce_kernels.hpp"
 
@@ -43,6 +45,8 @@ struct PoolGeometry {
   std::int64_t inputs() const { return axis[0].size * axis[1].size * axis[2].size; }
   std::int64_t outputs() const { return axis[0].outputs * axis[1].outputs * axis[2].outputs; }
   std::int64_t taps() const { return axis[0].window * axis[1].window * axis[2].window; }
+  /// Of each tap, from a window's first place on.
+  std::vector<std::int64_t> offsets() const;
   /// Elements of T that `room` has below.
   std::int64_t room() const { return axis[2].size + 3 * axis[2].outputs; }
 };
@@ -55,8 +59,8 @@ struct PoolPlane {
 
   void max(T* y, const T* x, T* room) const;
   void mean(T* y, const T* x, T* room) const;
-  /// dx is overwritten.
-  void max_backward(T* dx, const T* x, const T* dy, T* room) const;
+  /// dx is overwritten. `offset`: the geometry's.
+  void max_backward(T* dx, const T* x, const T* dy, const std::int64_t* offset, T* room) const;
   void mean_backward(T* dx, const T* dy, T* room) const;
 
  private:

@@ -20,6 +20,15 @@ void PoolGeometry::merge() {
   }
 }
 
+std::vector<std::int64_t> PoolGeometry::offsets() const {
+  std::vector<std::int64_t> all;
+  for (std::int64_t k0 = 0; k0 < axis[0].window; ++k0)
+    for (std::int64_t k1 = 0; k1 < axis[1].window; ++k1)
+      for (std::int64_t k = 0; k < axis[2].window; ++k)
+        all.push_back((k0 * axis[0].dilation * axis[1].size + k1 * axis[1].dilation) * axis[2].size + k * axis[2].dilation);
+  return all;
+}
+
 // column[j]: the rows that the windows of outputs (p0, p1, …) see, folded.
 template <class T>
 void PoolPlane<T>::fold_rows(int kind, T* column, const T* x, std::int64_t p0, std::int64_t p1) const {
@@ -99,19 +108,16 @@ void PoolPlane<T>::first_max(T* best, T* index, const T* x, std::int64_t p0, std
 }
 
 template <class T>
-void PoolPlane<T>::max_backward(T* dx, const T* x, const T* dy, T* room) const {
+void PoolPlane<T>::max_backward(T* dx, const T* x, const T* dy, const std::int64_t* offset, T* room) const {
   const PoolAxis &a0 = g.axis[0], &a1 = g.axis[1], &a2 = g.axis[2];
   T *const best = room, *const index = room + a2.outputs;
   std::fill(dx, dx + g.inputs(), T{0});
   for (std::int64_t p0 = 0; p0 < a0.outputs; ++p0)
     for (std::int64_t p1 = 0; p1 < a1.outputs; ++p1, dy += a2.outputs) {
       first_max(best, index, x, p0, p1);
-      for (std::int64_t p = 0; p < a2.outputs; ++p) {
-        if (index[p] < 0) continue;
-        const auto tap = static_cast<std::int64_t>(index[p]);
-        const std::int64_t k0 = tap / (a1.window * a2.window), k1 = tap / a2.window % a1.window, k = tap % a2.window;
-        dx[(a0.at(p0, k0) * a1.size + a1.at(p1, k1)) * a2.size + a2.at(p, k)] += dy[p];
-      }
+      std::int64_t first = (a0.at(p0, 0) * a1.size + a1.at(p1, 0)) * a2.size - a2.before;
+      for (std::int64_t p = 0; p < a2.outputs; ++p, first += a2.stride)
+        if (index[p] >= 0) dx[first + offset[static_cast<std::int64_t>(index[p])]] += dy[p];
     }
 }
 
