@@ -102,6 +102,11 @@ TEST_P(EachPrefetch, AnExceptionComesOutOfTheLoopAfterTheBatchesBefore) {
   const auto place = loader.state();
   EXPECT_EQ(place.epoch, 0u);
   EXPECT_EQ(place.batches, 2);
+  // Who asks on is at the end.
+  auto at = loader.begin();
+  EXPECT_THROW(for (;;)++ at, data::SampleError);
+  ++at;
+  EXPECT_TRUE(at == loader.end());
 }
 
 TEST_P(EachPrefetch, LeavingEarlyEndsTheEpoch) {

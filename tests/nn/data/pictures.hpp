@@ -57,6 +57,7 @@ struct JpegOptions {
   int components = 3;
   J_COLOR_SPACE space = JCS_RGB;
   bool progressive = false, arithmetic = false;
+  std::vector<jpeg_scan_info> scans = {};  // of a progressive file; none: the usual ones
 };
 
 inline std::string jpeg(const PictureOf& picture, const JpegOptions& options = {}) {
@@ -73,6 +74,7 @@ inline std::string jpeg(const PictureOf& picture, const JpegOptions& options = {
   jpeg_set_quality(&info, 95, TRUE);
   if (options.progressive) jpeg_simple_progression(&info);
   info.arith_code = options.arithmetic;
+  if (!options.scans.empty()) info.scan_info = options.scans.data(), info.num_scans = static_cast<int>(options.scans.size());
   jpeg_start_compress(&info, TRUE);
   const std::size_t row = static_cast<std::size_t>(options.components) * picture.width;
   for (unsigned y = 0; y < picture.height; ++y) {

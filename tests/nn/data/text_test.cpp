@@ -59,6 +59,8 @@ TEST(Text, WindowsAndWhatComesNext) {
   EXPECT_EQ((data::TextWindows<2>{text, 2}.size()), 2);
   EXPECT_EQ((data::TextWindows<2>{text, 3}.size()), 2);
   EXPECT_EQ((data::TextWindows<5>{text, 7}.size()), 1);
+  const std::int64_t second[] = {1};
+  EXPECT_EQ(std::get<0>(data::TextWindows<2>{text, 3}.get({second, 1})).to_vector(), (Numbers{13, 14}));
   const std::int64_t third[] = {3};
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)set.get({third, 1}); }), {"[TextWindows]", "3, there are 3"}));
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::TextWindows<6>{text}; }), {"[TextWindows]", "it has 6, a window 6"}));

@@ -24,13 +24,9 @@ struct ImageKind {
 MUSHIN_API core::Array read_image(const char* path, const ImageKind&, const ImageOptions&);
 
 template <extent C, extent H, extent W, class T>
-constexpr ImageKind image_kind() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, std::uint8_t>,
-                "[read_image] the elements of an image are float or std::uint8_t");
-  static_assert(C.size >= 1 && C.size <= 4, "[read_image] an image has 1 channel (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)");
-  static_assert(H.size != 0 && W.size != 0, "[read_image] an image has rows and columns");
-  return {C.size, H.is_static() ? H.size : -1, W.is_static() ? W.size : -1, dtype_of<T>};
-}
+constexpr ImageKind image_kind{C.size, H.is_static() ? H.size : -1, W.is_static() ? W.size : -1, dtype_of<T>};
+template <class T>
+inline constexpr bool is_image_type = std::is_same_v<T, float> || std::is_same_v<T, std::uint8_t>;
 
 /// The compiled side of ImageFolder.
 class MUSHIN_API ImageFiles {
@@ -63,7 +59,10 @@ class MUSHIN_API ImageFiles {
 /// damaged, cut, of another kind or size, larger than the options allow, or when mushin was built without the library for it.
 template <extent C, extent H, extent W, class T = float>
 Tensor<T, C, H, W> read_image(FileName path, ImageOptions options = {}) {
-  return Tensor<T, C, H, W>{detail::read_image(path.text, detail::image_kind<C, H, W, T>(), options)};
+  static_assert(detail::is_image_type<T>, "[read_image] the elements of an image are float or std::uint8_t");
+  static_assert(C.size >= 1 && C.size <= 4, "[read_image] an image has 1 channel (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)");
+  static_assert(H.size != 0 && W.size != 0, "[read_image] an image has rows and columns");
+  return Tensor<T, C, H, W>{detail::read_image(path.text, detail::image_kind<C, H, W, T>, options)};
 }
 
 /// Images in one folder for each class: `data::ImageFolder<10, 3, 32, 32> train{"pictures/train"}`, 10 classes, images as read_image
@@ -74,10 +73,12 @@ Tensor<T, C, H, W> read_image(FileName path, ImageOptions options = {}) {
 template <std::int64_t Classes, extent C, extent H, extent W, class T = float>
 class ImageFolder {
   static_assert(Classes > 0, "[ImageFolder] there is at least one class: data::ImageFolder<classes, channels, height, width>");
-  static_assert(H.is_static() && W.is_static(), "[ImageFolder] images of one batch have one size: give numbers");
+  static_assert(detail::is_image_type<T>, "[ImageFolder] the elements of an image are float or std::uint8_t");
+  static_assert(C.size >= 1 && C.size <= 4, "[ImageFolder] an image has 1 channel (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)");
+  static_assert(H.size > 0 && W.size > 0, "[ImageFolder] images of one batch have one size: give numbers");
 
  public:
-  explicit ImageFolder(FileName folder, ImageOptions options = {}) : files_(folder, Classes, detail::image_kind<C, H, W, T>(), options) {}
+  explicit ImageFolder(FileName folder, ImageOptions options = {}) : files_(folder, Classes, detail::image_kind<C, H, W, T>, options) {}
 
   std::int64_t size() const { return files_.size(); }
   /// The folders' names: class i is `classes()[i]`.

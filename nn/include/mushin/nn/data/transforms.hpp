@@ -49,13 +49,8 @@ MUSHIN_API core::Array channel_values(const float* values, std::size_t count, bo
 MUSHIN_API core::Array random_flip(const core::Array& x, bool batch, Indices which, double probability);
 MUSHIN_API core::Array random_crop(const core::Array& x, bool batch, Indices which, std::int64_t height, std::int64_t width);
 
-template <extent Height, extent Width, extent H, extent W>
-constexpr void check_crop() {
-  static_assert(Height.is_static() && Width.is_static(),
-                "[random_crop] the extents of a crop must be numbers: random_crop<28, 28>(x, which)");
-  static_assert(!(H.is_static() && Height.size > H.size) && !(W.is_static() && Width.size > W.size),
-                "[random_crop] a crop must not be larger than the images: widen them before, with mu::pad");
-}
+template <extent Part, extent Whole>
+inline constexpr bool may_be_part = !(Part.is_static() && Whole.is_static() && Part.size > Whole.size);
 
 }  // namespace detail
 
@@ -91,7 +86,10 @@ Tensor<T, N, E...> random_flip(const Tensor<T, N, E...>& x, Indices which, doubl
 /// each sample.
 template <extent Height, extent Width, class T, extent N, extent C, extent H, extent W>
 Tensor<T, N, C, Height, Width> random_crop(const Tensor<T, N, C, H, W>& x, Indices which) {
-  detail::check_crop<Height, Width, H, W>();
+  static_assert(Height.is_static() && Width.is_static(),
+                "[random_crop] the extents of a crop must be numbers: random_crop<28, 28>(x, which)");
+  static_assert(detail::may_be_part<Height, H> && detail::may_be_part<Width, W>,
+                "[random_crop] a crop must not be larger than the images: widen them before, with mu::pad");
   return Tensor<T, N, C, Height, Width>{detail::random_crop(x.raw(), true, which, Height.size, Width.size)};
 }
 
@@ -104,7 +102,10 @@ Tensor<T, E...> random_flip(const Tensor<T, E...>& x, std::uint64_t seed, double
 }
 template <extent Height, extent Width, class T, extent C, extent H, extent W>
 Tensor<T, C, Height, Width> random_crop(const Tensor<T, C, H, W>& x, std::uint64_t seed) {
-  detail::check_crop<Height, Width, H, W>();
+  static_assert(Height.is_static() && Width.is_static(),
+                "[random_crop] the extents of a crop must be numbers: random_crop<28, 28>(x, which)");
+  static_assert(detail::may_be_part<Height, H> && detail::may_be_part<Width, W>,
+                "[random_crop] a crop must not be larger than the images: widen them before, with mu::pad");
   constexpr std::int64_t only = 0;
   return Tensor<T, C, Height, Width>{detail::random_crop(x.raw(), false, {&only, 1, seed}, Height.size, Width.size)};
 }
