@@ -104,7 +104,10 @@ TEST_P(EachPrefetch, AnExceptionComesOutOfTheLoopAfterTheBatchesBefore) {
   EXPECT_EQ(place.batches, 2);
   // Who asks on is at the end.
   auto at = loader.begin();
-  EXPECT_THROW(for (;;)++ at, data::SampleError);
+  const auto run = [&] {
+    while (at != loader.end()) ++at;
+  };
+  EXPECT_THROW(run(), data::SampleError);
   ++at;
   EXPECT_TRUE(at == loader.end());
 }
