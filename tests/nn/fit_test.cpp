@@ -535,6 +535,24 @@ TEST(Fit, APlateauGoesOn) {
   }
 }
 
+TEST(Fit, WhatOfABatchIsNotFiniteIsTold) {
+  nn::Linear<2, 2> net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.01}};
+  const auto mse = [](const auto& p, const auto& y) { return nn::mse(p, y); };
+  const auto good = mu::ones<3, 2>().refine<mu::batch, 2>();
+  const auto bad = mu::tensor<3, 2>({1, 2, 3, 4, NAN, INFINITY}).refine<mu::batch, 2>();
+  const auto run = [&](const auto& x, const auto& y) {
+    std::vector batches{std::tuple{x, y}};
+    return text_of_error<mu::Error>([&] { nn::fit(net, batches, mse, opt); });
+  };
+  EXPECT_EQ(run(good, bad), "[fit] the loss must be finite: nan in epoch 1, step 1 of it: the target has nan at (2, 0)");
+  EXPECT_EQ(run(bad, good), "[fit] the loss must be finite: nan in epoch 1, step 1 of it: input 1 has nan at (2, 0)");
+  EXPECT_EQ(run(good, good), "no error");
+  // One that is no loss at all comes out as the loss says it.
+  const auto none = mu::zeros<mu::batch, 2>(mu::batch = 0);
+  EXPECT_TRUE(has(run(none, none), {"[mse] the mean needs at least one element", "(0, 2)"}));
+}
+
 TEST(Fit, WhatMakesNoSenseIsOneSentence) {
   nn::Linear<1, 1> net;
   nn::SGD opt{nn::parameters(net), {.lr = 0.01}};

@@ -110,6 +110,11 @@ TEST(CrossEntropy, ALabelOutOfRangeIsNamed) {
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, high); }),
                   {"[cross_entropy]", "label 4 at position 1", "4 classes"}));
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy(x, low); }), {"[cross_entropy]", "label -1 at position 2"}));
+  EXPECT_TRUE(
+      has(text_of_error<mu::ShapeError>([&] { (void)nn::nll(mu::variable(x), high); }), {"[nll]", "label 4 at position 1", "4 classes"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::nll(x, low, mu::ones<4>()); }), {"[nll]", "label -1 at position 2"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)nn::cross_entropy<nn::Reduction::none>(x, high, mu::ones<4>()); }),
+                  {"[cross_entropy]", "label 4 at position 1"}));
 }
 
 TEST(CrossEntropy, SizesThatOnlyTheRunKnows) {
@@ -143,6 +148,12 @@ TEST(Losses, NoElementsHaveNoMean) {
   EXPECT_TRUE(has(text([&] { (void)nn::cross_entropy(none, labels_of_none); }), {"[cross_entropy] the mean needs", "(0)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::nll(none, labels_of_none, mu::ones<3>()); }), {"[nll] the mean needs", "(0)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::triplet(none, none, none); }), {"[triplet] the mean needs", "(0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::l1(mu::variable(none), none); }), {"[l1] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::huber(none, none); }), {"[huber] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(none, none); }), {"[bce] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::kl_div(none, none); }), {"[kl_div] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::hinge(none, none); }), {"[hinge] the mean needs", "(0, 3)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::cosine_embedding(none, none, labels_of_none); }), {"[cosine_embedding] the mean needs", "(0)"}));
   EXPECT_EQ(nn::mse<nn::Reduction::sum>(none, none).item(), 0.0f);
   EXPECT_EQ(nn::cross_entropy<nn::Reduction::none>(none, labels_of_none).size(), 0);
 }
@@ -154,6 +165,12 @@ TEST(Losses, ValuesThatMakeNoSenseAreNamed) {
   EXPECT_TRUE(has(text([&] { (void)nn::bce(mu::variable(nan), p); }), {"[bce] a prediction must be in [0, 1]: nan at (0, 1)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::bce(p, nan); }), {"[bce] a target must be in [0, 1]: nan at (0, 1)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::bce_with_logits(high, -high); }), {"[bce_with_logits] a target must be in [0, 1]: -1 at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce_with_logits(p, nan); }), {"[bce_with_logits] a target must be in [0, 1]: nan at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce_with_logits(p, high, p); }), {"[bce_with_logits] a target must be in [0, 1]: 1.5 at (1, 0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(-high, p); }), {"[bce] a prediction must be in [0, 1]: -1 at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::bce(p, high); }), {"[bce] a target must be in [0, 1]: 1.5 at (1, 0)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::kl_div(p, -p); }), {"[kl_div] a target must not be negative: -1 at (0, 1)"}));
+  EXPECT_TRUE(has(text([&] { (void)nn::hinge(p, nan); }), {"[hinge] a target must be 1 or -1: 0 at (0, 0)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::kl_div(p, nan); }), {"[kl_div] a target must not be negative: nan at (0, 1)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::hinge(p, p); }), {"[hinge] a target must be 1 or -1: 0 at (0, 0)"}));
   EXPECT_TRUE(has(text([&] { (void)nn::hinge_embedding(p, nan); }), {"[hinge_embedding] a target must be 1 or -1: 0 at (0, 0)"}));
@@ -161,6 +178,22 @@ TEST(Losses, ValuesThatMakeNoSenseAreNamed) {
   EXPECT_TRUE(has(text([&] { (void)nn::cosine_embedding(p, p, sides); }), {"[cosine_embedding] a target must be 1 or -1: 2 at (1)"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::huber(p, p, 0); }), {"[huber] delta must be positive: 0"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)nn::smooth_l1(p, p, -1); }), {"[smooth_l1] beta must not be negative: -1"}));
+}
+
+// Those that look at no values: a number that isn't one stays, and in the gradient of its own element alone.
+TEST(Losses, ATargetThatIsNoNumberIsSeenInTheLoss) {
+  const auto p = mu::variable(mu::tensor<3>({1, 2, 3}));
+  const auto y = mu::tensor<3>({1.5f, NAN, 3});
+  const auto each = [&](auto loss) {
+    const auto z = loss(p, y);
+    const auto g = mu::grad(mu::sum(z), p).to_vector();
+    return std::isnan(z.value()(1)) && std::isfinite(z.value()(0)) && std::isfinite(g[0]) && std::isfinite(g[2]);
+  };
+  EXPECT_TRUE(each([](auto& a, auto& b) { return nn::mse<nn::Reduction::none>(a, b); }));
+  EXPECT_TRUE(each([](auto& a, auto& b) { return nn::l1<nn::Reduction::none>(a, b); }));
+  EXPECT_TRUE(each([](auto& a, auto& b) { return nn::smooth_l1<nn::Reduction::none>(a, b); }));
+  EXPECT_TRUE(each([](auto& a, auto& b) { return nn::huber<nn::Reduction::none>(a, b); }));
+  EXPECT_TRUE(std::isnan(nn::mse(p, y).value().item()));
 }
 
 TEST(Hinge, IsZeroBeyondTheMargin) {

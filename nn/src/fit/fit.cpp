@@ -19,6 +19,18 @@ namespace mushin::nn::detail {
 
 FitTask::~FitTask() = default;
 
+std::string not_finite(const core::Array& a) {
+  std::vector<double> values(static_cast<std::size_t>(a.sizes().count()));
+  core::read_all(core::cast(a, dtype::f64), values.data());
+  const auto found = std::find_if_not(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+  if (found == values.end()) return {};
+  std::string at;
+  std::int64_t i = found - values.begin();
+  for (unsigned axis = a.rank(); axis-- > 0; i /= a.sizes()[axis])
+    at = fmt::format("{}{}{}", i % a.sizes()[axis], at.empty() ? "" : ", ", at);
+  return fmt::format("{} at ({})", *found, at);
+}
+
 namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -192,9 +204,10 @@ void Loop::step() {
   if (!std::isfinite(loss)) {
     buffers_.bring_back();
     core::set_random_state(random);
-    throw Error(
-        fmt::format("[fit] the loss must be finite: {} in epoch {}, step {} of it", loss, history_.epochs.size() + 1, at_.batches + 1)
-            .c_str());
+    const std::string blamed = task_.blame();
+    throw Error(fmt::format("[fit] the loss must be finite: {} in epoch {}, step {} of it{}", loss, history_.epochs.size() + 1,
+                            at_.batches + 1, blamed.empty() ? "" : ": " + blamed)
+                    .c_str());
   }
   ++at_.steps, ++at_.batches;
   at_.samples += forward.samples;

@@ -73,6 +73,19 @@ class FitOf final : public FitTask {
     return {core::Traced(loss.raw()), samples_of(batch)};
   }
 
+  std::string blame() const override {
+    std::string out;
+    std::size_t i = 0;
+    const auto look = [&](const auto& tensor) {
+      if (const std::string found = not_finite(tensor.raw()); out.empty() && !found.empty())
+        out = (i < inputs_of<Batch> ? "input " + std::to_string(i + 1) : "the target") + (" has " + found);
+      ++i;
+    };
+    auto&& batch = **at_;
+    std::apply([&](const auto&... tensor) { (look(tensor), ...); }, batch);
+    return out;
+  }
+
   FitSums validate() override {
     FitSums sums;
     sums.metrics.resize(options_.metrics.size());
@@ -147,8 +160,9 @@ class FitOf final : public FitTask {
 ///
 /// SIGINT (Ctrl-C) ends the training after the step, with a checkpoint if there is to be one, and the History says so; a second one does
 /// what it did before. Errors come out as they are; Error when options make no sense, there is no batch, or the loss is not finite: the
-/// last is told with its epoch and step, and then the module and the random numbers are as they were before the step. FileError when a file
-/// cannot be written (the one before is kept), or the checkpoint is of something else: one error with all differences.
+/// last is told with its epoch and step, and what of the batch isn't finite, and then the module and the random numbers are as they were
+/// before the step. FileError when a file cannot be written (the one before is kept), or the checkpoint is of something else: one error
+/// with all differences.
 template <Module Net, class Range, class Loss>
 History fit(Net& net, Range&& train, const Loss& loss, Optimizer& opt, FitOptionsOf<Net, std::remove_reference_t<Range>> options = {}) {
   using Batch = detail::batch_in<Range>;

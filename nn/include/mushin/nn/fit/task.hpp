@@ -30,6 +30,8 @@ class MUSHIN_API FitTask {
   /// Lets go of the epoch.
   virtual void leave() = 0;
   virtual FitForward forward() = 0;
+  /// What of the batch isn't finite: "input 1 has nan at (3, 0)"; empty when all is.
+  virtual std::string blame() const = 0;
   virtual FitSums validate() = 0;
   /// Whether the range can tell where it is.
   virtual bool has_position() const = 0;
@@ -63,6 +65,8 @@ struct FitSettings {
 /// `state`: the parameters with the buffers.
 MUSHIN_API History run_fit(FitTask&, Optimizer&, Parameters parameters, Parameters state, const FitSettings&);
 
+/// "nan at (3, 0)": the first element that isn't finite; empty when there is none.
+MUSHIN_API std::string not_finite(const core::Array&);
 /// Bytes as a state, and back: what a range's position is saved as. FileError unless there are as many.
 MUSHIN_API StateDict state_of_bytes(const void* bytes, std::size_t size);
 MUSHIN_API void bytes_of_state(const StateDict&, void* bytes, std::size_t size);
