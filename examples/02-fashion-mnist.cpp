@@ -1,4 +1,5 @@
 // Trains a network of three layers on Fashion-MNIST: 60,000 pictures of clothes, 28 x 28 pixels, of ten kinds.
+#include <algorithm>
 #include <cstdio>
 #include <mushin/nn.hpp>
 
@@ -19,34 +20,6 @@ struct Net {
   MUSHIN_MODULE(Net, fc1, fc2, fc3)
 };
 
-/// The share of images whose most likely class is the right one.
-double accuracy(const Net& net, const data::Idx<784>& images) {
-  const auto frozen = nn::freeze(net);  // constants: no graph is recorded
-  double right = 0;
-  for (auto [x, y] : data::Loader(images, {.batch = 1000}))
-    right += static_cast<double>(mu::sum((mu::argmax<1>(frozen(x)) == y).to<float>()).item());
-  return right / static_cast<double>(images.size());
-}
-
-/// One pass over all images. Returns the mean loss.
-double train_epoch(const Net& net, nn::Adam& optimizer, data::Loader<data::Idx<784>>& batches, nn::Progress progress) {
-  double total = 0;
-  std::int64_t seen = 0;
-  for (auto [x, y] : batches) {
-    auto loss = nn::cross_entropy(net(x), y);
-    loss.backward();
-    optimizer.step();
-    optimizer.zero_grad();
-
-    const std::int64_t count = x.size(mu::batch);  // the last batch is smaller
-    const double value = static_cast<double>(loss.value().item());
-    total += value * static_cast<double>(count);
-    seen += count;
-    progress.advance(count, value);
-  }
-  return total / static_cast<double>(seen);
-}
-
 int train(const TrainingOptions& options) {
   if (!options.device.empty()) mu::set_default_device(options.device.c_str());
   mu::manual_seed(options.seed);
@@ -56,18 +29,23 @@ int train(const TrainingOptions& options) {
 
   Net net;
   nn::Adam optimizer{nn::parameters(net), {.lr = options.lr}};
-  data::Loader batches(training, {.batch = options.batch, .shuffle = true});
+  nn::CosineLR schedule{optimizer, {.period = std::max<std::int64_t>(options.epochs, 1)}};  // smaller steps towards the end
+  data::Loader batches(training, {.batch = options.batch, .shuffle = true}), held_out(test, {.batch = 1000});
 
-  TrainingCurve curve;
   std::printf("training on %s\n", mu::default_device().name());
-  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    optimizer.lr(options.lr * (options.epochs + 1 - epoch) / options.epochs);  // smaller steps towards the end
-    const double loss = train_epoch(net, optimizer, batches, nn::Progress(stderr, curve.title(epoch, options.epochs), training.size()));
-    curve.add(loss, accuracy(net, test));
-  }
+  const auto loss = [](const auto& logits, const auto& labels) { return nn::cross_entropy(logits, labels); };
+  const nn::History history = nn::fit(net, batches, loss, optimizer,
+                                      {.epochs = options.epochs,
+                                       .validate = held_out,
+                                       .metrics = {{"accuracy", nn::accuracy}},
+                                       .progress = stderr,
+                                       .checkpoint = options.checkpoint,
+                                       .resume = !options.checkpoint.empty(),
+                                       .schedule = &schedule,
+                                       .on_epoch = print_epoch});
 
   if (!options.save.empty()) nn::save(net, options.save);
-  if (!options.curve.empty()) curve.write(options.curve);
+  if (!options.curve.empty()) write_curve(history, options.curve);
   return 0;
 }
 

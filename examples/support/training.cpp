@@ -1,15 +1,10 @@
 #include "support/training.hpp"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-
-namespace {
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-}  // namespace
 
 int run(int argc, char** argv, int (*train)(const TrainingOptions&)) {
   TrainingOptions options;
@@ -23,6 +18,7 @@ int run(int argc, char** argv, int (*train)(const TrainingOptions&)) {
   app.add_option("--seed", options.seed, "of all random numbers")->capture_default_str();
   app.add_option("--save", options.save, "write the trained parameters to this safetensors file");
   app.add_option("--curve", options.curve, "write loss, accuracy and time of each epoch to this JSON file");
+  app.add_option("--checkpoint", options.checkpoint, "folder for checkpoints; a training that was cut off goes on from there");
   CLI11_PARSE(app, argc, argv);
   try {
     return train(options);
@@ -32,26 +28,16 @@ int run(int argc, char** argv, int (*train)(const TrainingOptions&)) {
   }
 }
 
-TrainingCurve::TrainingCurve() : begin_(now()) {}
-
-const char* TrainingCurve::title(int epoch, int epochs) {
-  title_ = "epoch " + std::to_string(epoch) + "/" + std::to_string(epochs);
-  return title_.c_str();
-}
-
-void TrainingCurve::add(double train_loss, double test_accuracy) {
-  const double end = now();
-  epochs_.push_back({train_loss, test_accuracy, end - begin_});
-  begin_ = end;
-  std::printf("epoch %zu: loss %.4f, test accuracy %.2f %%, %.1f s\n", epochs_.size(), train_loss, 100 * test_accuracy,
-              epochs_.back().seconds);
+void print_epoch(const mushin::nn::EpochRecord& e) {
+  std::printf("epoch %lld: loss %.4f, test accuracy %.2f %%, %.1f s\n", static_cast<long long>(e.epoch), e.loss, 100 * e.metrics[0],
+              e.seconds);
   std::fflush(stdout);
 }
 
-void TrainingCurve::write(const std::string& file) const {
+void write_curve(const mushin::nn::History& history, const std::string& file) {
   auto list = nlohmann::ordered_json::array();
-  for (const auto& e : epochs_)
-    list.push_back({{"epoch", list.size() + 1}, {"train_loss", e.train_loss}, {"test_accuracy", e.test_accuracy}, {"seconds", e.seconds}});
+  for (const auto& e : history.epochs)
+    list.push_back({{"epoch", e.epoch}, {"train_loss", e.loss}, {"test_accuracy", e.metrics[0]}, {"seconds", e.seconds}});
   std::FILE* out = std::fopen(file.c_str(), "w");
   const std::string text = list.dump(1) + "\n";
   if (!out || std::fputs(text.c_str(), out) < 0 || std::fclose(out) != 0) throw std::runtime_error("cannot write " + file);

@@ -69,6 +69,20 @@ class Examples(unittest.TestCase):
         self.assertIn("loss", runs[0])
         self.assertEqual(runs[0], runs[1])
 
+    def test_a_training_that_was_cut_off_goes_on(self):
+        def train(epochs, *more):
+            result = run(FASHION, "--data", str(self.data), "--limit", "200", "--epochs", str(epochs), "--lr", "0.01", *more)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout
+
+        folder = self.data / "run"
+        train(2, "--checkpoint", str(folder))
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["best.safetensors", "last.safetensors"])
+        told = train(3, "--checkpoint", str(folder))
+        self.assertIn("epoch 3: ", told)
+        self.assertNotIn("epoch 2: ", told)
+        self.assertNotIn("epoch 3: ", train(3, "--checkpoint", str(folder)))
+
     def test_bad_input_is_one_sentence(self):
         for arguments, parts in (
             (["--data", "/no/such/folder"], ["[read_idx] cannot open: /no/such/folder/train-images-idx3-ubyte.gz", "No such file"]),
