@@ -1,4 +1,4 @@
-"""examples_test.py SEED FASHION-MNIST: the example programs do what their first lines say, on a small made-up dataset."""
+"""examples_test.py SEED FASHION-MNIST NEWTON PINN: the example programs do what their first lines say, on a small made-up dataset."""
 import gzip
 import json
 import random
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SEED, FASHION = sys.argv[1:3]
+SEED, FASHION, NEWTON, PINN = sys.argv[1:5]
 
 
 def idx(sizes, values):
@@ -46,6 +46,24 @@ class Examples(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("dw = [[3. 3.]", result.stdout)
         self.assertIn("db = [[1. 1. 1.]", result.stdout)
+
+    def test_newton_doubles_its_digits(self):
+        result = run(NEWTON)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        *steps, last = result.stdout.splitlines()
+        slopes = [float(line.split()[-1]) for line in steps]
+        self.assertLess(len(slopes), 10)
+        self.assertLess(slopes[-1], 1e-12)
+        self.assertLess(slopes[-2], 1e3 * slopes[-3] ** 2 + 1e-12)
+        self.assertGreater(float(last.split()[2]), 85)
+
+    def test_pinn_finds_the_solution(self):
+        result = run(PINN, "150", "4")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        first, adam, lbfgs = (float(line.split()[-1]) for line in result.stdout.splitlines())
+        self.assertLess(adam, first)
+        self.assertLess(lbfgs, adam)
+        self.assertLess(lbfgs, 0.05)
 
     def test_training_learns_saves_and_records(self):
         curve, model = self.data / "curve.json", self.data / "net.safetensors"

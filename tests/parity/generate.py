@@ -338,6 +338,45 @@ def convolutions():
     keep("conv_net/y", net(x))
 
 
+def lbfgs():
+    """Ten steps of four iterations each, in doubles: with and without a line search, and with a history that overflows."""
+    x, y = torch.randn(8, 3, dtype=torch.double), torch.randn(8, dtype=torch.double)
+    a, b = torch.randn(4, 3, dtype=torch.double), torch.randn(4, dtype=torch.double)
+    out.update({"x": x, "y": y, "a": a, "b": b})
+    cases = {
+        "plain": {"lr": 0.2, "max_iter": 4},
+        "strong_wolfe": {"max_iter": 4, "line_search_fn": "strong_wolfe"},
+        "short_history": {"lr": 0.5, "max_iter": 4, "history_size": 3, "line_search_fn": "strong_wolfe"},
+    }
+    for name, options in cases.items():
+        pa, pb = a.clone().requires_grad_(), b.clone().requires_grad_()
+        opt = torch.optim.LBFGS([pa, pb], **options)
+
+        def closure():
+            opt.zero_grad()
+            loss = ((torch.tanh(x @ pa.T) @ pb - y) ** 2).mean() + 0.01 * (pa**4).sum()
+            loss.backward()
+            return loss
+
+        losses, steps_a, steps_b = [], [], []
+        for _ in range(10):
+            losses.append(opt.step(closure).detach().clone())
+            steps_a.append(pa.detach().clone())
+            steps_b.append(pb.detach().clone())
+        out.update({f"{name}/loss": torch.stack(losses), f"{name}/a": torch.stack(steps_a), f"{name}/b": torch.stack(steps_b)})
+
+
+def plain_layers():
+    nn = torch.nn
+    layer("linear", nn.Linear(5, 3), torch.randn(2, 4, 5))
+    trained = nn.BatchNorm2d(4)
+    with torch.no_grad():
+        trained.weight.add_(torch.randn(4) * 0.3), trained.bias.add_(torch.randn(4))
+    for _ in range(3):
+        trained(torch.randn(3, 4, 2, 5) * 2 + 1)
+    layer("batch_norm_2d_eval", trained.eval(), torch.randn(3, 4, 2, 5))
+
+
 def write(name):
     path = Path(__file__).with_name(name)
     save_file(out, path, metadata={"torch": torch.__version__})
@@ -355,3 +394,9 @@ write("reference.safetensors")
 torch.manual_seed(1)
 convolutions()
 write("conv.safetensors")
+torch.manual_seed(2)
+lbfgs()
+write("lbfgs.safetensors")
+torch.manual_seed(3)
+plain_layers()
+write("plain_layers.safetensors")

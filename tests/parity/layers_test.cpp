@@ -155,6 +155,13 @@ TEST(Parity, BatchNormalization) {
   with_state("batch_norm_2d", nn::BatchNorm2d<4>{}, given<3, 4, 2, 5>("batch_norm_2d/x0"));
 }
 
+TEST(Parity, LinearAndTrainedBatchNormalization) {
+  with_state("linear", nn::Linear<5, 3>{}, given<2, 4, 5>("linear/x0"));
+  nn::BatchNorm2d<4> trained;
+  nn::eval(trained);
+  with_state("batch_norm_2d_eval", std::move(trained), given<3, 4, 2, 5>("batch_norm_2d_eval/x0"));
+}
+
 TEST(Parity, Tables) {
   with_state("bilinear", nn::Bilinear<3, 4, 2>{}, given<5, 3>("bilinear/x0"), given<5, 4>("bilinear/x1"));
   with_state("embedding", nn::Embedding<7, 3>{}, given_labels<2, 3>("embedding/x0"));

@@ -17,6 +17,12 @@ struct Alone {
   MUSHIN_MODULE(Alone, b)
 };
 
+struct Curve {
+  mu::Variable<double, 4, 3> a;
+  mu::Variable<double, 4> b;
+  MUSHIN_MODULE(Curve, a, b)
+};
+
 namespace {
 
 nn::Parameters one_of(const Two& net, std::size_t i) {
@@ -133,4 +139,48 @@ TEST(Parity, ClippedGradients) {
   nn::clip_grad_value(nn::parameters(other), 0.5);
   EXPECT_TRUE(as_torch(other.a.grad(), "clip/value_a"));
   EXPECT_TRUE(as_torch(other.b.grad(), "clip/value_b"));
+}
+
+namespace {
+
+const mu::Safetensors& lbfgs_file() {
+  static const mu::Safetensors file = mu::load_safetensors(MUSHIN_PARITY_FOLDER "/lbfgs.safetensors");
+  return file;
+}
+Ref lbfgs_row(const std::string& name, std::int64_t t, Index shape) {
+  const Ref all = ref(lbfgs_file().read(name.c_str()));
+  const auto n = count(shape);
+  return {shape, {all.values.begin() + t * n, all.values.begin() + (t + 1) * n}};
+}
+
+void ten_steps_of_lbfgs(const std::string& name, nn::LBFGSOptions options) {
+  SCOPED_TRACE(name);
+  const auto& file = lbfgs_file();
+  const auto x = file.get<double, 8, 3>("x");
+  const auto y = file.get<double, 8>("y");
+  Curve net{mu::variable(file.get<double, 4, 3>("a")), mu::variable(file.get<double, 4>("b"))};
+  nn::LBFGS one{nn::parameters(net), options}, other{nn::parameters(net), options};
+  const auto closure = [&] {
+    one.zero_grad();
+    const auto off = mu::matmul(mu::tanh(mu::matmul(x, mu::transpose(net.a))), net.b) - y;
+    const auto squares = net.a * net.a;
+    auto loss = mu::mean(off * off) + 0.01 * mu::sum(squares * squares);
+    loss.backward();
+    return loss;
+  };
+  for (int t = 0; t < 10; ++t) {
+    if (t == 5) other.load_state_dict(one.state_dict());
+    const double loss = (t < 5 ? one : other).step(closure);
+    ASSERT_NEAR(loss, lbfgs_row(name + "/loss", t, {}).values[0], 1e-8) << "step " << t;
+    ASSERT_TRUE(close(ref(net.a.value()), lbfgs_row(name + "/a", t, {4, 3}), 1e-6, 1e-7)) << "step " << t;
+    ASSERT_TRUE(close(ref(net.b.value()), lbfgs_row(name + "/b", t, {4}), 1e-6, 1e-7)) << "step " << t;
+  }
+}
+
+}  // namespace
+
+TEST(Parity, LBFGS) {
+  ten_steps_of_lbfgs("plain", {.lr = 0.2, .max_iter = 4});
+  ten_steps_of_lbfgs("strong_wolfe", {.max_iter = 4, .strong_wolfe = true});
+  ten_steps_of_lbfgs("short_history", {.lr = 0.5, .max_iter = 4, .history_size = 3, .strong_wolfe = true});
 }

@@ -27,8 +27,9 @@ class TorchFiles {
     const Safetensors* file = any_of(name);
     return file ? *file : files_[0];
   }
-  Safetensors files_[2] = {load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),
-                           load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors")};
+  Safetensors files_[3] = {load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),
+                           load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
+                           load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors")};
 };
 inline const TorchFiles& torch_file() {
   static const TorchFiles files;

@@ -63,10 +63,10 @@ struct MultiheadAttention {
       static_assert(batches_are_equal<spell(Q::extents), spell(K::extents)>, "[MultiheadAttention] queries and keys must be of one batch");
     const auto q = projected<0>(queries) * (1 / std::sqrt(static_cast<double>(head)));
     const auto k = projected<1>(keys), v = projected<2>(values);
-    auto scores = matmul(q, transpose(k));
+    auto scores = detail::product(q, transpose(k));
     using Scores = decltype(scores);
     if constexpr (sizeof...(C) != 0) scores = Scores{detail::hide_later(scores.raw())};
-    const auto mixed = permute<0, 2, 1, 3>(matmul(softmax<-1>(scores), v));
+    const auto mixed = permute<0, 2, 1, 3>(detail::product(softmax<-1>(scores), v));
     return observed(*this, out_proj(mushin::reshape<Q::extents[0], Q::extents[1], Width>(mixed)), queries, keys, values);
   }
   /// Projections in and out, the scale, scores, softmax (5 for a score), and the mixture.
@@ -86,7 +86,7 @@ struct MultiheadAttention {
   auto projected(const X& x) const {
     const auto weight = slice<0, Part * width, (Part + 1) * width>(in_proj_weight);
     const auto bias = slice<0, Part * width, (Part + 1) * width>(in_proj_bias);
-    const auto rows = matmul(x, transpose(weight)) + bias;
+    const auto rows = detail::product(x, transpose(weight)) + bias;
     return permute<0, 2, 1, 3>(mushin::reshape<X::extents[0], X::extents[1], Heads, head>(rows));
   }
 };

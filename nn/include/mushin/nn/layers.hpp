@@ -1,5 +1,6 @@
 #pragma once
 #include "mushin/nn/layers/convolution.hpp"
+#include "mushin/nn/autocast.hpp"
 #include "mushin/nn/layers/embedding.hpp"
 #include "mushin/nn/layers/first_values.hpp"
 #include "mushin/nn/layers/normalization.hpp"
@@ -35,6 +36,7 @@ struct Linear {
       static_assert(last_extent_matches<spell(Shape{In, Out}), spell(X::extents)>, "[Linear] the last extent of x must be the layer's In");
     static_assert(std::same_as<typename X::element, T>, "[Linear] x must have the layer's element type: cast with .to<T>()");
     return observed(*this, matmul(x, transpose(weight)) + bias, x);
+    return detail::product(x, transpose(weight)) + bias;
   }
   static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * Out.size; }
   MUSHIN_MODULE(Linear, weight, bias)

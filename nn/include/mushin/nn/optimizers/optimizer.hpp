@@ -33,12 +33,12 @@ class MUSHIN_API Optimizer {
   void group_lr(std::size_t group, double rate) { at(group).lr = rate; }
 
   /// Everything that steps change but the parameters themselves, and the learning rates. Waits for numbers that are on the device.
-  StateDict state_dict() const;
+  virtual StateDict state_dict() const;
   /// Goes on as the optimiser did whose state that was, bit for bit: one of the same kind, options and parameters. Error that names every
   /// entry that is missing, extra, or of another shape or element type; then nothing has changed.
-  void load_state_dict(const StateDict&);
+  virtual void load_state_dict(const StateDict&);
   /// What that error would say: one clause for each entry; empty when the state fits.
-  std::string differences(const StateDict&) const;
+  virtual std::string differences(const StateDict&) const;
 
  protected:
   struct Slot {
@@ -63,6 +63,7 @@ class MUSHIN_API Optimizer {
   static bool counts_on_device(Group&);
 
  private:
+  friend class GradScaler;
   using Values = std::vector<const core::Array*>;
   /// The state's numbers and values in the order of the groups, and its differences.
   std::string match(const StateDict&, Values& numbers, Values& values) const;

@@ -1,0 +1,232 @@
+// Mixed precision: nn::autocast and nn::GradScaler.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "mushin/nn.hpp"
+#include "support/files.hpp"
+#include "support/matchers.hpp"
+#include "support/splitmix.hpp"
+
+namespace mu = mushin;
+namespace nn = mu::nn;
+using namespace mushin::test;
+
+struct Weights {
+  mu::Variable<float, 3> w{mu::tensor<3>({1.0f, -2.0f, 0.5f})};
+  MUSHIN_MODULE(Weights, w)
+};
+struct Regressor {
+  nn::Linear<4, 16> fc1;
+  nn::Linear<16, 1> fc2;
+  auto operator()(const auto& x) const { return fc2(nn::tanh(fc1(x))); }
+  MUSHIN_MODULE(Regressor, fc1, fc2)
+};
+
+namespace {
+
+std::vector<float> values(const Weights& net) { return net.w.value().to_vector(); }
+auto loss_of(const Weights& net) { return mu::sum(net.w * net.w * net.w); }
+
+/// One weight, no bias: what it makes of x.
+template <class Scope>
+float once(float x) {
+  nn::Linear<1, 1> layer;
+  layer.weight.set(mu::tensor<1, 1>({1.0f})), layer.bias.set(mu::tensor<1>({0.0f}));
+  const Scope scope;
+  return layer(mu::tensor<1, 1>({x})).value()(0, 0);
+}
+struct NoScope {
+  NoScope() {}
+};
+struct Hole {
+  nn::autocast<mu::f16> outer;
+  nn::autocast<float> inner;
+};
+
+/// The loss before each of twenty steps.
+template <class Scope>
+std::vector<float> trained(nn::GradScaler scaler) {
+  mu::manual_seed(7);
+  Regressor net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.1, .momentum = 0.5}};
+  const auto x = mu::from<32, 4>(uniform<float>(1, 128));
+  const auto y = mu::sum<1>(x * x, mu::keep);
+  std::vector<float> out;
+  for (int t = 0; t < 20; ++t) {
+    auto loss = [&] {
+      const Scope scope;
+      return nn::mse(net(x), y);
+    }();
+    out.push_back(loss.value().item());
+    scaler.scale(loss).backward();
+    EXPECT_TRUE(scaler.step(opt));
+    scaler.update();
+    opt.zero_grad();
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST(Autocast, RoundsTheOperandsOfProducts) {
+  const float fine = 1 + 0x1p-10f, finer = 1 + 0x1p-13f;
+  EXPECT_EQ(once<NoScope>(finer), finer);
+  EXPECT_EQ(once<nn::autocast<mu::bf16>>(fine), 1);
+  EXPECT_EQ(once<nn::autocast<mu::f16>>(fine), fine);
+  EXPECT_EQ(once<nn::autocast<mu::f16>>(finer), 1);
+  EXPECT_EQ(once<Hole>(finer), finer);
+  EXPECT_EQ(once<NoScope>(finer), finer);
+}
+
+TEST(Autocast, RoundsTheProductAndAddsTheBiasInFloat) {
+  nn::Linear<2, 1> layer;
+  layer.weight.set(mu::tensor<1, 2>({256.0f, 1.0f})), layer.bias.set(mu::tensor<1>({0.25f}));
+  const nn::autocast<mu::bf16> narrow;
+  const auto y = layer(mu::tensor<1, 2>({1.0f, 1.0f}));
+  static_assert(std::is_same_v<decltype(y)::element, float>);
+  EXPECT_EQ(y.value()(0, 0), 256.25f);
+}
+
+TEST(Autocast, GradientsAreFloatAndOfRoundedProducts) {
+  nn::Linear<1, 1> layer;
+  layer.weight.set(mu::tensor<1, 1>({1 + 0x1p-10f}));
+  const auto x = mu::variable(mu::tensor<1, 1>({3 + 0x1p-9f}));
+  auto y = [&] {
+    const nn::autocast<mu::bf16> narrow;
+    return layer(x);
+  }();
+  y.backward();
+  EXPECT_EQ(layer.weight.grad()(0, 0), 3);
+  EXPECT_EQ(x.grad()(0, 0), 1);
+  EXPECT_EQ(layer.weight.value()(0, 0), 1 + 0x1p-10f);
+}
+
+TEST(Autocast, AttentionMultipliesNarrow) {
+  mu::manual_seed(3);
+  const nn::MultiheadAttention<8, 2> attention;
+  const auto x = mu::from<2, 5, 8>(uniform<float>(2, 80));
+  const Ref wide = ref(attention(x, x, x).value());
+  const nn::autocast<mu::bf16> narrow;
+  const Ref got = ref(attention(x, x, x).value());
+  EXPECT_NE(got.values, wide.values);
+  for (std::size_t i = 0; i < wide.values.size(); ++i) EXPECT_NEAR(got.values[i], wide.values[i], 0.02);
+}
+
+TEST(Autocast, TrainingFollowsThatInFloat) {
+  const auto wide = trained<NoScope>(nn::GradScaler{{.enabled = false}});
+  const auto brain = trained<nn::autocast<mu::bf16>>(nn::GradScaler{{.enabled = false}});
+  const auto half = trained<nn::autocast<mu::f16>>(nn::GradScaler{{.init_scale = 1024}});
+  EXPECT_LT(wide.back(), 0.5f * wide.front());
+  EXPECT_NE(brain, wide);
+  EXPECT_NE(half, wide);
+  for (std::size_t t = 0; t < wide.size(); ++t) {
+    EXPECT_NEAR(brain[t], wide[t], 0.02 * wide[0]) << t;
+    EXPECT_NEAR(half[t], wide[t], 0.003 * wide[0]) << t;
+  }
+}
+
+TEST(GradScaler, APowerOfTwoChangesNothing) {
+  Weights plain, scaled;
+  nn::Adam one{nn::parameters(plain), {.lr = 0.1}}, other{nn::parameters(scaled), {.lr = 0.1}};
+  nn::GradScaler scaler{{.init_scale = 256, .growth_interval = 2}};
+  for (int t = 0; t < 6; ++t) {
+    one.zero_grad(), other.zero_grad();
+    loss_of(plain).backward();
+    one.step();
+    scaler.scale(loss_of(scaled)).backward();
+    EXPECT_TRUE(scaler.step(other));
+    scaler.update();
+    EXPECT_EQ(values(scaled), values(plain)) << t;
+  }
+  EXPECT_EQ(scaler.scale(), 2048);
+}
+
+TEST(GradScaler, AnOverflowLeavesTheStepOut) {
+  Weights net;
+  nn::Adam opt{nn::parameters(net)};
+  nn::GradScaler scaler{{.init_scale = 1024, .growth_interval = 2}};
+  const auto before = values(net);
+  const auto step = [&](float last) {
+    opt.zero_grad();
+    scaler.scale(mu::sum(net.w * mu::tensor<3>({1.0f, 1.0f, last}))).backward();
+    const bool stepped = scaler.step(opt);
+    scaler.update();
+    return stepped;
+  };
+  EXPECT_FALSE(step(3e38f));  // finite; times 1024 it isn't
+  EXPECT_EQ(values(net), before);
+  EXPECT_EQ(opt.state_dict().size(), 3u);  // a rate and two powers: no moments yet
+  EXPECT_EQ(scaler.scale(), 512);
+  EXPECT_FALSE(step(std::nanf("")));
+  EXPECT_EQ(scaler.scale(), 256);
+  EXPECT_TRUE(step(1));
+  EXPECT_NE(values(net), before);
+  EXPECT_EQ(scaler.scale(), 256);
+  EXPECT_FALSE(step(HUGE_VALF));  // the count begins again
+  EXPECT_TRUE(step(1));
+  EXPECT_EQ(scaler.scale(), 128);
+  EXPECT_TRUE(step(1));
+  EXPECT_EQ(scaler.scale(), 256);
+}
+
+TEST(GradScaler, UnscaledGradientsCanBeClipped) {
+  Weights net;
+  nn::SGD opt{nn::parameters(net), {.lr = 1}};
+  nn::GradScaler scaler{{.init_scale = 64}};
+  scaler.scale(mu::sum(net.w * mu::tensor<3>({3.0f, 0.0f, 4.0f}))).backward();
+  scaler.unscale(opt);
+  EXPECT_EQ(nn::clip_grad_norm(nn::parameters(net), 1).item(), 5);
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { scaler.unscale(opt); }), {"[GradScaler]", "once before update()"}));
+  EXPECT_TRUE(scaler.step(opt));
+  EXPECT_NEAR(values(net)[0], 1 - 0.6, 1e-6);
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { scaler.step(opt); }), {"[GradScaler]", "one step before update()"}));
+  scaler.update();
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { scaler.update(); }), {"[GradScaler] update() needs a step"}));
+}
+
+TEST(GradScaler, GoesOnFromASavedState) {
+  Weights net;
+  nn::SGD opt{nn::parameters(net)};
+  nn::GradScaler scaler{{.init_scale = 8, .growth_interval = 3}}, other{{.growth_interval = 3}};
+  const auto step = [&](nn::GradScaler& s) {
+    opt.zero_grad();
+    s.scale(loss_of(net)).backward();
+    s.step(opt), s.update();
+  };
+  step(scaler), step(scaler);
+  auto state = scaler.state_dict();
+  other.load_state_dict(state);
+  EXPECT_EQ(other.scale(), 8);
+  step(other);
+  EXPECT_EQ(other.scale(), 16);
+  state.pop_back();
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { other.load_state_dict(state); }), {"[load_state_dict]", "missing growth_tracker"}));
+  state.push_back({"extra", state[0].value});
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { other.load_state_dict(state); }), {"[load_state_dict]", "extra is no such number"}));
+  EXPECT_EQ(other.scale(), 16);
+}
+
+TEST(GradScaler, OptionsThatMakeNoSense) {
+  const auto error = [](nn::GradScalerOptions o) { return text_of_error<mu::Error>([&] { nn::GradScaler{o}; }); };
+  EXPECT_TRUE(has(error({.init_scale = 0}), {"[GradScaler] init_scale must be positive: 0"}));
+  EXPECT_TRUE(has(error({.growth_factor = 1}), {"[GradScaler] growth_factor must be more than 1: 1"}));
+  EXPECT_TRUE(has(error({.backoff_factor = 1}), {"[GradScaler] backoff_factor must be in (0, 1): 1"}));
+  EXPECT_TRUE(has(error({.growth_interval = 0}), {"[GradScaler] growth_interval must be positive: 0"}));
+}
+
+TEST(LBFGS, NeedsItsFunctionAndSoundOptions) {
+  Weights net;
+  nn::LBFGS opt{nn::parameters(net)};
+  nn::Optimizer& base = opt;
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { base.step(); }), {"[LBFGS] step needs the function"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] {
+                    nn::LBFGS{nn::parameters(net), {.history_size = 0}};
+                  }),
+                  {"[LBFGS] history_size must be positive: 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::LBFGS{nn::Parameters{}}; }), {"[LBFGS] there must be a parameter"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { opt.step([&] { return net.w * 1.0f; }); }), {"[LBFGS] the loss must be a scalar"}));
+  auto state = opt.state_dict();
+  state.push_back({"state.0.d", net.w.value().raw()});
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.load_state_dict(state); }), {"[load_state_dict]", "of d and prev_flat_grad"}));
+}
