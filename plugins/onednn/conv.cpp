@@ -31,6 +31,7 @@ constexpr std::int64_t ceil_div(std::int64_t n, std::int64_t by) { return (n + b
 
 std::size_t bytes_of(const dnnl::memory::desc& md) { return md.get_size(); }
 float* floats(char* at) { return reinterpret_cast<float*>(at); }
+const float* floats(const char* at) { return reinterpret_cast<const float*>(at); }
 
 /// What is done with so many images at once.
 struct Step {
@@ -111,7 +112,7 @@ class Conv final : public mu_plan {
   Transfer transfer(const Request& r, unsigned which, const dnnl::memory::desc& wanted) const {
     const mu_tensor& v = view(which, r.in, r.out);
     const dnnl::memory::dims strides(v.stride, v.stride + v.rank);
-    return which == result ? Transfer::out_of(engine_, wanted, strides) : Transfer::into(engine_, strides, wanted);
+    return which == result ? Transfer::out_of(engine_, wanted, strides, g_.type) : Transfer::into(engine_, strides, wanted);
   }
 
   Step make_step(const Request& r, std::int64_t images, const dnnl::memory::desc* weights) const {
@@ -130,7 +131,7 @@ class Conv final : public mu_plan {
     const auto strides = weight_strides(g_, view);
     const auto& whole = chunk_.conv.w;
     const auto sizes = weight_sizes(g_);
-    weights_.nothing = lies_as(strides, whole);
+    weights_.nothing = lies_as(strides, whole) && version::type_of(whole) == g_.type;
     const bool in_pieces = !weights_.nothing && g_.groups == 1 && g_.out % piece == 0 && g_.weights() >= large_weights;
     const std::int64_t length = in_pieces ? piece : sizes[0];
     for (std::int64_t begin = 0; begin < sizes[0]; begin += length) {
@@ -141,7 +142,8 @@ class Conv final : public mu_plan {
         part = whole.submemory_desc(part_sizes, offsets);
       }
       weights_.pieces.push_back(
-          {weights_made() ? Transfer::out_of(engine_, part, strides) : Transfer::into(engine_, strides, part), begin * strides[0]});
+          {weights_made() ? Transfer::out_of(engine_, part, strides, g_.type) : Transfer::into(engine_, strides, part),
+           begin * strides[0]});
     }
   }
 
@@ -167,16 +169,17 @@ class Conv final : public mu_plan {
   }
 
   // A part's packed weights, or the sum of its gradients.
-  float* weights_of(std::int64_t part, char* workspace) const {
-    if (weights_made()) return floats(workspace + workers_at_ + sum_at_ + each_ * static_cast<std::size_t>(part * workers_));
-    return floats(workspace + packed_at_ + packed_each_ * static_cast<std::size_t>(part));
+  char* weights_of(std::int64_t part, char* workspace) const {
+    if (weights_made()) return workspace + workers_at_ + sum_at_ + each_ * static_cast<std::size_t>(part * workers_);
+    return workspace + packed_at_ + packed_each_ * static_cast<std::size_t>(part);
   }
 
   int move_weights(const mu_tensor& view, char* workspace) const noexcept {
     const auto pieces = static_cast<std::int64_t>(weights_.pieces.size());
     return for_units(engine_, pieces * parts_, [&](std::int64_t i, const dnnl::stream& s) {
       const auto& p = weights_.pieces[static_cast<std::size_t>(i % pieces)];
-      float *strided = address(view) + p.offset + part_offset(i / pieces, view, weight_axis()), *packed = weights_of(i / pieces, workspace);
+      char *strided = address_of(view, p.offset + part_offset(i / pieces, view, weight_axis())),
+           *packed = weights_of(i / pieces, workspace);
       char* scratch = workspace + pieces_at_ + static_cast<std::size_t>(i) * piece_scratch_;
       p.transfer.run(engine_, s, weights_made() ? packed : strided, weights_made() ? strided : packed, scratch);
     });
@@ -186,24 +189,25 @@ class Conv final : public mu_plan {
     char* own = workspace + workers_at_ + each_ * static_cast<std::size_t>(unit);
     const std::int64_t part = unit / workers_, worker = unit % workers_;
     const std::int64_t begin = steps_ * worker / workers_, end = steps_ * (worker + 1) / workers_;
-    float* w = weights_.nothing && !weights_made() ? address(in[1]) + part_offset(part, in[1], weight_axis()) : weights_of(part, workspace);
+    char* w =
+        weights_.nothing && !weights_made() ? address_of(in[1], part_offset(part, in[1], weight_axis())) : weights_of(part, workspace);
     for (std::int64_t i = begin; i < end; ++i) {
-      if (weights_made()) w = floats(own + (i == begin ? sum_at_ : addend_at_));
+      if (weights_made()) w = own + (i == begin ? sum_at_ : addend_at_);
       step(in, out, own, part, i, w, s);
-      if (weights_made() && i > begin) add(floats(own + sum_at_), w, 0, weight_floats());
+      if (weights_made() && i > begin) add(own + sum_at_, w, 0, weight_floats());
     }
   }
 
-  void step(const mu_tensor* in, const mu_tensor* out, char* own, std::int64_t part, std::int64_t number, float* w,
+  void step(const mu_tensor* in, const mu_tensor* out, char* own, std::int64_t part, std::int64_t number, char* w,
             const dnnl::stream& s) const {
     const std::int64_t begin = number * images_, end = std::min(begin + images_, g_.images);
     const Step& k = end - begin == images_ ? chunk_ : *tail_;
     const mu_tensor &x = view(x_view_, in, out), &y = view(y_view_, in, out);
     const bool x_parted = g_.kind == MU_CONV_BACKWARD_DATA;
-    float* x_from = address(x) + begin * x.stride[0] + (x_parted ? part_offset(part, x, 1) : 0);
-    float* y_from = address(y) + begin * y.stride[0] + (x_parted ? 0 : part_offset(part, y, 1));
-    float* x_at = k.x.nothing() ? x_from : floats(own + x_at_);
-    float* y_at = k.y.nothing() ? y_from : floats(own + y_at_);
+    char* x_from = address_of(x, begin * x.stride[0] + (x_parted ? part_offset(part, x, 1) : 0));
+    char* y_from = address_of(y, begin * y.stride[0] + (x_parted ? 0 : part_offset(part, y, 1)));
+    char* x_at = k.x.nothing() ? x_from : own + x_at_;
+    char* y_at = k.y.nothing() ? y_from : own + y_at_;
     char* scratch = own + scratch_at_;
     if (x_view_ != result) k.x.run(engine_, s, x_from, x_at, scratch);
     if (y_view_ != result) k.y.run(engine_, s, y_from, y_at, scratch);
@@ -215,22 +219,23 @@ class Conv final : public mu_plan {
 
   std::int64_t weight_floats() const { return static_cast<std::int64_t>(bytes_of(chunk_.conv.w) / sizeof(float)); }
 
-  static void add(float* sum, const float* more, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) sum[i] += more[i];
+  static void add(char* sum, const char* more, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) floats(sum)[i] += floats(more)[i];
   }
 
   int sum_partials(const mu_tensor& dw, char* workspace) const noexcept {
-    const std::int64_t n = weight_floats(), ranges = ceil_div(n, range), apart = static_cast<std::int64_t>(each_ / sizeof(float));
+    const std::int64_t n = weight_floats(), ranges = ceil_div(n, range);
     if (workers_ > 1) {
       const int status = for_units(engine_, ranges * parts_, [&](std::int64_t i, const dnnl::stream&) {
-        float* first = weights_of(i / ranges, workspace);
+        char* first = weights_of(i / ranges, workspace);
         const std::int64_t begin = i % ranges * range, end = std::min(n, begin + range);
-        for (std::int64_t k = 1; k < workers_; ++k) add(first, first + k * apart, begin, end);
+        for (std::int64_t k = 1; k < workers_; ++k) add(first, first + each_ * static_cast<std::size_t>(k), begin, end);
       });
       if (status != dnnl_success) return status;
     }
     if (!weights_.nothing) return move_weights(dw, workspace);
-    for (std::int64_t p = 0; p < parts_; ++p) std::copy_n(weights_of(p, workspace), n, address(dw) + part_offset(p, dw, weight_axis()));
+    for (std::int64_t p = 0; p < parts_; ++p)
+      std::copy_n(floats(weights_of(p, workspace)), n, address(dw) + part_offset(p, dw, weight_axis()));
     return dnnl_success;
   }
 
@@ -254,6 +259,7 @@ std::unique_ptr<mu_plan> make_conv(const Request& r) {
     throw Refusal{code, "[onednn conv] the descriptor isn't one of this version"};
   const ConvGeometry g = conv_geometry(r, op);
   require(g.images * g.products() > small_conv, "[onednn conv] the builtin kernel is faster for convolutions this small");
+  require(g.type == dnnl::memory::data_type::f32 || !op.epilogue, "[onednn conv] epilogues are of f32");
   require(g.kind != MU_CONV_BACKWARD_WEIGHTS || !op.epilogue, "[onednn conv] gradients of weights take no epilogue");
   return std::make_unique<Conv>(r, g, op);
 }

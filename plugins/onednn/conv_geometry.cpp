@@ -7,6 +7,8 @@
 namespace onednn {
 namespace {
 
+using dnnl::memory;
+
 constexpr std::uint32_t kinds = 3;
 
 [[noreturn]] void invalid(const char* reason) { throw Refusal{MU_INVALID, reason}; }
@@ -30,7 +32,8 @@ void check_views(const Request& r, const mu_op_conv& op) {
   for (unsigned i = 0; i < r.n_in + 1; ++i) {
     const mu_tensor& v = i < r.n_in ? r.in[i] : r.out[0];
     if (v.rank != rank) invalid("[onednn conv] operands differ in rank");
-    require(v.dtype == MU_F32 && v.layout == MU_LAYOUT_STRIDED, "[onednn conv] operands are strided f32");
+    require(v.layout == MU_LAYOUT_STRIDED, "[onednn conv] operands are strided");
+    require(v.dtype == r.out[0].dtype, "[onednn conv] operands differ in type");
     require(std::find(v.dim, v.dim + rank, 0) == v.dim + rank, "[onednn conv] an operand is empty");
     if (i >= 2 && i < r.n_in && !std::equal(v.dim, v.dim + rank, r.out[0].dim))
       invalid("[onednn conv] an epilogue input isn't viewed as the result");
@@ -38,6 +41,15 @@ void check_views(const Request& r, const mu_op_conv& op) {
   const mu_tensor& out = r.out[0];
   require(!overlaps({out.dim, out.dim + rank}, {out.stride, out.stride + rank}), "[onednn conv] elements of the result share memory");
   if (r.n_in > 2 && !op.epilogue) invalid("[onednn conv] further inputs need an epilogue");
+}
+
+// bf16 only where the CPU multiplies it: elsewhere it is emulated.
+memory::data_type type_of(const mu_tensor& v) {
+  if (v.dtype == MU_F32) return memory::data_type::f32;
+  const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
+  require(v.dtype == MU_BF16 && (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16,
+          "[onednn conv] operands are f32, or bf16 where the CPU multiplies that");
+  return memory::data_type::bf16;
 }
 
 // oneDNN wants to be told of the padding behind, which here follows from y's extent. Elements of x behind the last window are no padding.
@@ -78,6 +90,7 @@ ConvGeometry conv_geometry(const Request& r, const mu_op_conv& op) {
   const auto [x, w, y] = operands(r, op.kind);
   ConvGeometry g;
   g.kind = op.kind;
+  g.type = type_of(*x);
   g.axes = x->rank - 2u;
   g.images = x->dim[0], g.in = x->dim[1], g.out = y->dim[1], g.groups = op.groups;
   if (g.groups < 1 || g.in % g.groups || g.out % g.groups) invalid("[onednn conv] channels aren't a multiple of the groups");

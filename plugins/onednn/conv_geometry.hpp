@@ -11,6 +11,8 @@ namespace onednn {
 /// Channels and sizes are of the forward op's operands, whichever of them is the result.
 struct ConvGeometry {
   std::uint32_t kind = 0;
+  /// Of all views.
+  dnnl::memory::data_type type = dnnl::memory::data_type::f32;
   unsigned axes = 0;
   std::int64_t images = 0, in = 0, out = 0, groups = 1;
   std::array<std::int64_t, 3> x{}, y{}, kernel{};

@@ -71,10 +71,10 @@ memory::dims weight_strides(const ConvGeometry& g, const mu_tensor& w) {
 }
 
 ConvPrimitive::ConvPrimitive(const dnnl::engine& engine, const ConvGeometry& g, std::int64_t images, const memory::desc* weights) {
-  const auto f32 = memory::data_type::f32;
-  const memory::desc any_w = weights ? *weights : memory::desc(weight_sizes(g), f32, Tag::any);
+  const auto w_type = g.kind == MU_CONV_BACKWARD_WEIGHTS ? memory::data_type::f32 : g.type;
+  const memory::desc any_w = weights ? *weights : memory::desc(weight_sizes(g), w_type, Tag::any);
   for (const Tag tag : preferred(g)) {
-    const memory::desc x_wanted(sizes(images, g.in, g.x, g.axes), f32, tag), y_wanted(sizes(images, g.out, g.y, g.axes), f32, tag);
+    const memory::desc x_wanted(sizes(images, g.in, g.x, g.axes), g.type, tag), y_wanted(sizes(images, g.out, g.y, g.axes), g.type, tag);
     if (make(engine, g, x_wanted, any_w, y_wanted)) return;
   }
   throw Refusal{MU_UNSUPPORTED, "[onednn conv] oneDNN has only its reference code for this"};
@@ -108,8 +108,8 @@ bool ConvPrimitive::make(const dnnl::engine& engine, const ConvGeometry& g, cons
   }
 }
 
-void ConvPrimitive::execute(const dnnl::engine& engine, const dnnl::stream& stream, std::uint32_t kind, float* at_x, float* at_w,
-                            float* at_y, void* scratch) const {
+void ConvPrimitive::execute(const dnnl::engine& engine, const dnnl::stream& stream, std::uint32_t kind, char* at_x, char* at_w, char* at_y,
+                            char* scratch) const {
   constexpr int roles[][3] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
                               {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
                               {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST}};

@@ -13,11 +13,12 @@ struct ConvPrimitive {
   dnnl::primitive primitive;
 
   ConvPrimitive() = default;
-  /// Of so many images; `weights`: the layout that w has to be in, or none yet. Throws Refusal where oneDNN has only its reference code.
+  /// Of so many images; gradients of weights are in f32 whatever the geometry's type; `weights`: the layout that w has to be in, or none
+  /// yet. Throws Refusal where oneDNN has only its reference code.
   ConvPrimitive(const dnnl::engine&, const ConvGeometry&, std::int64_t images, const dnnl::memory::desc* weights = nullptr);
 
   /// Throws dnnl::error.
-  void execute(const dnnl::engine&, const dnnl::stream&, std::uint32_t kind, float* x, float* w, float* y, void* scratch) const;
+  void execute(const dnnl::engine&, const dnnl::stream&, std::uint32_t kind, char* x, char* w, char* y, char* scratch) const;
 
  private:
   bool make(const dnnl::engine&, const ConvGeometry&, const dnnl::memory::desc& x, const dnnl::memory::desc& w,

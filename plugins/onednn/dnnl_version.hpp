@@ -9,6 +9,9 @@ struct Window {
   dnnl::memory::dims stride, dilation, before, after;
 };
 
+/// Weights beside x, of its type: gradients of them may be wider.
+inline dnnl::memory::desc weights_of(const dnnl::memory::desc& x, const dnnl::memory::desc& dw);
+
 #if DNNL_VERSION_MAJOR >= 3
 
 using SoftmaxForward = dnnl::softmax_forward;
@@ -36,10 +39,15 @@ inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(const 
 inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(const dnnl::engine& engine, const dnnl::memory::desc& x,
                                                                                 const dnnl::memory::desc& dw, const dnnl::memory::desc& dy,
                                                                                 const Window& a, const dnnl::primitive_attr& attr) {
-  return {engine,  dnnl::algorithm::convolution_direct, x,   dw, dy, a.stride, a.dilation, a.before,
-          a.after, conv(engine, x, dw, dy, a, attr),    attr};
+  return {engine,     dnnl::algorithm::convolution_direct,
+          x,          dw,
+          dy,         a.stride,
+          a.dilation, a.before,
+          a.after,    conv(engine, x, weights_of(x, dw), dy, a, attr),
+          attr};
 }
 inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.get_dims(); }
+inline dnnl::memory::data_type type_of(const dnnl::memory::desc& md) { return md.get_data_type(); }
 /// Empty where elements lie in blocks.
 inline dnnl::memory::dims strides_of(const dnnl::memory::desc& md) {
   return md.get_format_kind() == dnnl::memory::format_kind::blocked && md.get_inner_nblks() == 0 ? md.get_strides() : dnnl::memory::dims{};
@@ -78,9 +86,10 @@ inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(
   return {{dnnl::algorithm::convolution_direct, x, dw, dy, a.stride, a.dilation, a.before, a.after},
           attr,
           engine,
-          conv(engine, x, dw, dy, a, attr)};
+          conv(engine, x, weights_of(x, dw), dy, a, attr)};
 }
 inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.dims(); }
+inline dnnl::memory::data_type type_of(const dnnl::memory::desc& md) { return md.data_type(); }
 /// Empty where elements lie in blocks.
 inline dnnl::memory::dims strides_of(const dnnl::memory::desc& md) {
   const auto& blocks = md.data.format_desc.blocking;
@@ -89,5 +98,9 @@ inline dnnl::memory::dims strides_of(const dnnl::memory::desc& md) {
 }
 
 #endif
+
+inline dnnl::memory::desc weights_of(const dnnl::memory::desc& x, const dnnl::memory::desc& dw) {
+  return {sizes_of(dw), type_of(x), dnnl::memory::format_tag::any};
+}
 
 }  // namespace onednn::version

@@ -51,6 +51,10 @@ inline void require(bool met, const char* reason) {
   if (!met) throw Refusal{MU_UNSUPPORTED, reason};
 }
 
+/// Of a view's element at this place.
+inline char* address_of(const mu_tensor& view, std::int64_t place) {
+  return reinterpret_cast<char*>(view.buffer) + view.byte_offset + place * static_cast<std::int64_t>(mu_dtype_bytes(view.dtype));
+}
 inline float* address(const mu_tensor& view) { return reinterpret_cast<float*>(reinterpret_cast<char*>(view.buffer) + view.byte_offset); }
 
 /// The host's parallel_for over [0, n) in chunks of `grain`. `f(begin, end)` must not throw.

@@ -35,18 +35,19 @@ bool overlaps(const memory::dims& sizes, const memory::dims& strides) {
 namespace {
 
 // An extent of 1 has whatever stride overlaps nothing.
-memory::desc strided(const memory::desc& like, memory::dims strides) {
+memory::desc strided(const memory::desc& like, memory::dims strides, memory::data_type type) {
   const auto sizes = version::sizes_of(like);
   std::int64_t reach = 1;
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (sizes[i] != 1) reach = std::max(reach, sizes[i] * strides[i]);
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (sizes[i] == 1) strides[i] = reach;
-  return {sizes, memory::data_type::f32, strides};
+  return {sizes, type, strides};
 }
 
 // Axis by axis, the last of both innermost.
-void copy_repeated(const float* from, const std::int64_t* from_stride, float* to, const std::int64_t* to_stride, const std::int64_t* size,
+template <class T>
+void copy_repeated(const T* from, const std::int64_t* from_stride, T* to, const std::int64_t* to_stride, const std::int64_t* size,
                    std::size_t axes) {
   if (axes == 0) {
     *to = *from;
@@ -66,29 +67,35 @@ Transfer::Transfer(const dnnl::engine& engine, const memory::desc& from, const m
 
 Transfer Transfer::into(const dnnl::engine& engine, const memory::dims& strides, const memory::desc& wanted) {
   if (lies_as(strides, wanted)) return {};
-  if (!overlaps(version::sizes_of(wanted), strides)) return {engine, strided(wanted, strides), wanted};
+  if (!overlaps(version::sizes_of(wanted), strides)) return {engine, strided(wanted, strides, version::type_of(wanted)), wanted};
   require(!version::strides_of(wanted).empty(), "[onednn] an operand that repeats isn't moved into blocks");
   Transfer made;
   made.nothing_ = false, made.to_ = wanted, made.repeated_ = strides;
   return made;
 }
 
-Transfer Transfer::out_of(const dnnl::engine& engine, const memory::desc& wanted, const memory::dims& strides) {
-  if (lies_as(strides, wanted)) return {};
+Transfer Transfer::out_of(const dnnl::engine& engine, const memory::desc& wanted, const memory::dims& strides, memory::data_type type) {
+  if (lies_as(strides, wanted) && type == version::type_of(wanted)) return {};
   require(!overlaps(version::sizes_of(wanted), strides), "[onednn] elements of a result share memory");
-  return {engine, wanted, strided(wanted, strides)};
+  return {engine, wanted, strided(wanted, strides, type)};
 }
 
-void Transfer::run(const dnnl::engine& engine, const dnnl::stream& stream, float* from, float* to, void* scratch) const {
+void Transfer::run(const dnnl::engine& engine, const dnnl::stream& stream, char* from, char* to, char* scratch) const {
   if (nothing_) return;
-  if (reorder_)
+  if (reorder_) {
     reorder_.execute(stream, {{DNNL_ARG_FROM, memory(from_, engine, from)},
                               {DNNL_ARG_TO, memory(to_, engine, to)},
                               {DNNL_ARG_SCRATCHPAD, memory(scratchpad_, engine, scratch)}});
-  else {
-    const auto sizes = version::sizes_of(to_), strides = version::strides_of(to_);
-    copy_repeated(from, repeated_.data(), to, strides.data(), sizes.data(), sizes.size());
+    return;
   }
+  const auto sizes = version::sizes_of(to_), strides = version::strides_of(to_);
+  const auto copy = [&](auto* source, auto* target) {
+    copy_repeated(source, repeated_.data(), target, strides.data(), sizes.data(), sizes.size());
+  };
+  if (version::type_of(to_) == memory::data_type::f32)
+    copy(reinterpret_cast<const float*>(from), reinterpret_cast<float*>(to));
+  else
+    copy(reinterpret_cast<const std::uint16_t*>(from), reinterpret_cast<std::uint16_t*>(to));
 }
 
 }  // namespace onednn

@@ -8,15 +8,17 @@ namespace onednn {
 class Transfer {
  public:
   Transfer() = default;
-  /// Of a view of `wanted`'s extents and these strides, in one direction. Throws Refusal for what can't be moved.
+  /// Of a view of `wanted`'s extents and these strides, in one direction. out_of: with conversion to `type`. Throws Refusal for what can't
+  /// be moved.
   static Transfer into(const dnnl::engine&, const dnnl::memory::dims& strides, const dnnl::memory::desc& wanted);
-  static Transfer out_of(const dnnl::engine&, const dnnl::memory::desc& wanted, const dnnl::memory::dims& strides);
+  static Transfer out_of(const dnnl::engine&, const dnnl::memory::desc& wanted, const dnnl::memory::dims& strides,
+                         dnnl::memory::data_type type);
 
   /// The view is in the layout already.
   bool nothing() const { return nothing_; }
   std::size_t scratch_bytes() const { return nothing_ || !reorder_ ? 0 : scratchpad_.get_size(); }
   /// Throws dnnl::error.
-  void run(const dnnl::engine&, const dnnl::stream&, float* from, float* to, void* scratch) const;
+  void run(const dnnl::engine&, const dnnl::stream&, char* from, char* to, char* scratch) const;
 
  private:
   bool nothing_ = true;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -288,6 +289,55 @@ TEST(ConvEpilogue, NanStaysNan) {
   EXPECT_FALSE(std::isnan(t.y.memory[t.y.place({0, 7, 4, 5})]));
 }
 
+float wide(std::uint16_t half) { return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16); }
+
+/// An operand's elements as bf16, and the operand rounded to them.
+std::vector<std::uint16_t> halved(Operand& o) {
+  std::vector<std::uint16_t> halves;
+  for (float& v : o.memory) {
+    halves.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(v) >> 16));
+    v = wide(halves.back());
+  }
+  return halves;
+}
+
+class HalfConvTest : public testing::TestWithParam<std::tuple<Case, std::uint32_t>> {};
+
+TEST_P(HalfConvTest, SumsInF32AndRoundsOnce) {
+  const auto& [c, kind] = GetParam();
+  Trio t(c);
+  const auto x = halved(t.x), w = halved(t.w), y = halved(t.y);
+  const auto half = [](const Operand& o, const std::vector<std::uint16_t>& halves) {
+    return view(halves.data(), MU_BF16, o.dim, o.stride);
+  };
+  const mu_tensor views[] = {half(t.x, x), half(t.w, w), half(t.y, y)};
+  const auto& made = kind == MU_CONV_FORWARD ? y : kind == MU_CONV_BACKWARD_DATA ? x : w;
+  const std::array<unsigned, 3> order = kind == MU_CONV_FORWARD         ? std::array{0u, 1u, 2u}
+                                        : kind == MU_CONV_BACKWARD_DATA ? std::array{2u, 1u, 0u}
+                                                                        : std::array{0u, 2u, 1u};
+  const auto op = conv_op(c, kind);
+  std::string error;
+  const mu_code code = driver::run(module(), op.h, {views[order[0]], views[order[1]]}, views[order[2]], &error);
+  if (!__builtin_cpu_supports("avx512bf16")) {
+    EXPECT_EQ(code, MU_UNSUPPORTED) << "it would be emulated";
+    return;
+  }
+  ASSERT_EQ(code, MU_OK) << error;
+  const auto wanted = t.wanted(c, kind);
+  each_element(t.made(kind), [&](std::size_t place, const auto&) {
+    const double tolerance = std::abs(wanted[place]) / 256 + 1e-3;
+    EXPECT_NEAR(wide(made[place]), wanted[place], tolerance) << place;
+  });
+}
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, HalfConvTest,
+    testing::Combine(testing::Values(Case{"plain", 3, 32, 48, 1, {8, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "rrr"},
+                                     Case{"channels_last", 3, 20, 24, 1, {8, 9}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}, "lrl"},
+                                     Case{"many_channels", 2, 256, 64, 1, {4, 4}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "rrr"},
+                                     Case{"many_images", 70, 16, 16, 1, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "rrr"}),
+                     testing::Values(MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA, MU_CONV_BACKWARD_WEIGHTS)),
+    conv_name);
+
 TEST(Conv, OrderedPlansGiveEqualBitsForAnyNumberOfThreads) {
   const Case many{"", 40, 16, 16, 1, {8, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "rrr"};
   Case one = many;
@@ -327,7 +377,10 @@ TEST(Conv, RefusesWithAReason) {
   c = good, c.stride = {1, 1}, c.before = {3, 3};
   refused(c, MU_CONV_FORWARD, "in the padding", MU_UNSUPPORTED, as_it_is);
   refused(good, MU_CONV_FORWARD, "leaves out", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.dim[2] -= 2; });
-  refused(good, MU_CONV_FORWARD, "strided f32", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[0].dtype = MU_F64; });
+  refused(good, MU_CONV_FORWARD, "operands are f32", MU_UNSUPPORTED,
+          [](auto&, auto& in, auto& out) { in[0].dtype = in[1].dtype = out.dtype = MU_F64; });
+  refused(good, MU_CONV_FORWARD, "differ in type", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[1].dtype = MU_BF16; });
+  refused(good, MU_CONV_FORWARD, "operands are strided", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[0].layout = MU_LAYOUT_ANY; });
   refused(good, MU_CONV_FORWARD, "sums are in f32", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.acc = MU_F64; });
   refused(good, MU_CONV_FORWARD, "kind", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.kind = 3; });
   refused(good, MU_CONV_FORWARD, "share memory", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.stride[0] = 0; });
