@@ -220,7 +220,19 @@ HWY_INLINE void pack_lines(T* to, const T* from, int64_t wide, int64_t lines, in
 template <class T>
 void pack_a(void* to, const void* a, int64_t m, int64_t depth, int64_t row, int64_t column) {
   T* d = static_cast<T*>(to);
-  for (int64_t i = 0; i < m; i += most_rows, d += most_rows * depth)
+  int64_t i = 0;
+  if (row == 1) {  // a transposed operand: all panels of a step at once, since far steps share the sets of a cache
+    i = m / most_rows * most_rows;
+    const T* from = static_cast<const T*>(a);
+    for (int64_t s = 0; s < depth; ++s, from += column)
+      for (int64_t r = 0; r < i; r += most_rows) {
+        T* HWY_RESTRICT panel = d + r * depth + s * most_rows;
+        const T* HWY_RESTRICT values = from + r;
+        for (int64_t j = 0; j < most_rows; ++j) panel[j] = values[j];
+      }
+    d += i * depth;
+  }
+  for (; i < m; i += most_rows, d += most_rows * depth)
     pack_lines(d, static_cast<const T*>(a) + i * row, most_rows, m - i < most_rows ? m - i : most_rows, depth, row, column);
 }
 template <class T>
