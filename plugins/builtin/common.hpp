@@ -103,6 +103,8 @@ PlanPtr plan_pool(const mu_op_pool&, const Views&);
 PlanPtr plan_softmax(const mu_op_softmax&, const Views&);
 PlanPtr plan_normalize(const mu_op_normalize&, const Views&);
 PlanPtr plan_attention(const mu_op_attention&, const Views&);
+PlanPtr plan_ctc(const mu_op_ctc&, const Views&);
+PlanPtr plan_rnn(const mu_op_rnn&, const Views&);
 PlanPtr plan_sort(const mu_op_sort&, const Views&);
 PlanPtr plan_scan(const mu_op_scan&, const Views&);
 

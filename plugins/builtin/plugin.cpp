@@ -41,6 +41,8 @@ constexpr Maker makers[] = {
     {MU_OP_SOFTMAX, 1, 2, 1, 1, from_descriptor<mu_op_softmax, plan_softmax>},
     {MU_OP_NORMALIZE, 2, 5, 1, 3, from_descriptor<mu_op_normalize, plan_normalize>},
     {MU_OP_ATTENTION, 3, 7, 1, 3, from_descriptor<mu_op_attention, plan_attention>},
+    {MU_OP_RNN, 3, 7, 1, 3, from_descriptor<mu_op_rnn, plan_rnn>},
+    {MU_OP_CTC, 4, 4, 1, 1, from_descriptor<mu_op_ctc, plan_ctc>},
     {MU_OP_SORT, 1, 1, 1, 2, from_descriptor<mu_op_sort, plan_sort>},
     {MU_OP_SCAN, 1, 1, 1, 1, from_descriptor<mu_op_scan, plan_scan>},
 };

@@ -5,8 +5,12 @@
 
 #include "check.hpp"
 #include "mushin/tensor/core/normalized.hpp"
+#include "mushin/tensor/core/recurrent.hpp"
+#include "mushin/tensor/core/spelling.hpp"
 #include "mushin/tensor/ops/normalize.hpp"
 #include "mushin/tensor/ops/scan.hpp"
+#include "mushin/tensor/ops/softmax.hpp"
+#include "support/files.hpp"
 
 namespace mushin::test {
 namespace {
@@ -179,6 +183,105 @@ TEST(Decomposed, NormalizeEqualsTheOp) {
       expect_gradients(core::compositions::batch_norm_backward(deep, gain, back, eps),
                        core::batch_norm_backward(deep, gain, back, want, eps));
     }
+  });
+}
+
+struct RnnSizes {
+  std::int64_t time, batch, hidden;
+};
+// One vector of a row and several, one row of a thread and several.
+const RnnSizes rnn_sizes[] = {{1, 1, 1}, {3, 2, 5}, {4, 33, 20}, {2, 9, 37}, {3, 0, 4}};
+
+TEST(Decomposed, RnnEqualsTheOp) {
+  on_every_device([&] {
+    for (const RnnSizes& z : rnn_sizes)
+      for (core::Cell cell : {core::Cell::tanh, core::Cell::relu, core::Cell::lstm, core::Cell::gru})
+        for (bool reverse : {false, true}) {
+          SCOPED_TRACE(text_of(Index{z.time, z.batch, z.hidden}) + " cell " + std::to_string(static_cast<int>(cell)) +
+                       (reverse ? " reverse" : ""));
+          const std::int64_t gates = core::gates_of(cell) * z.hidden;
+          const bool lstm = cell == core::Cell::lstm, gru = cell == core::Cell::gru;
+          const auto make = [](const Index& shape, std::uint64_t stream) { return array(random(shape, stream), dtype::f32); };
+          const Array x = make({z.time, z.batch, gates}, 170), w = make({gates, z.hidden}, 171), h = make({z.batch, z.hidden}, 172);
+          const Array e = lstm ? make({z.batch, z.hidden}, 173) : gru ? make({z.hidden}, 173) : Array();
+          const Array dy = make({z.time + lstm, z.batch, z.hidden}, 174);
+          const core::RnnWay way{cell, reverse};
+          const auto made = core::rnn(way, x, w, h, e);
+          EXPECT_TRUE(close(core::compositions::rnn<Array>(way, {x, w, h, e}), ref(made.y), 1e-4, 1e-5));
+          const auto want = core::rnn_backward(way, x, w, h, e, made, dy);
+          const auto got = core::compositions::rnn_backward<Array>(way, {x, w, h, e}, dy);
+          EXPECT_TRUE(close(got.x, ref(want.x), 1e-4, 1e-5));
+          EXPECT_TRUE(close(got.hidden, ref(want.hidden), 1e-4, 1e-5));
+          if (!lstm && !gru) continue;
+          EXPECT_TRUE(close(got.extra, ref(want.extra), 1e-4, 1e-5));
+        }
+  });
+}
+
+// 16-bit floats are computed with in float, and rounded once.
+TEST(Decomposed, RnnOfShortFloats) {
+  const auto make = [](const Index& shape, std::uint64_t stream) { return array(random(shape, stream), dtype::f16); };
+  const Array x = make({3, 2, 20}, 175), w = make({20, 5}, 176), h = make({2, 5}, 177), c = make({2, 5}, 178), dy = make({4, 2, 5}, 179);
+  const auto wide = [](const Array& a) { return core::cast(a, dtype::f32); };
+  const core::RnnWay way{core::Cell::lstm};
+  const auto made = core::rnn(way, x, w, h, c), want = core::rnn(way, wide(x), wide(w), wide(h), wide(c));
+  EXPECT_TRUE(equal(made.y, rounded(ref(want.y), dtype::f16)));
+  const auto got = core::rnn_backward(way, x, w, h, c, made, dy);
+  EXPECT_EQ(got.x.type(), dtype::f16);
+  EXPECT_TRUE(close(got.x, ref(core::rnn_backward(way, wide(x), wide(w), wide(h), wide(c), want, wide(dy)).x), 4e-3, 1e-3));
+}
+
+Array numbers(const Index& shape, std::vector<double> values) { return array(Ref{shape, std::move(values)}, dtype::i64); }
+
+TEST(Decomposed, CtcEqualsTheOp) {
+  // Rows: plain, repeats, no label, one that does not fit, fewer steps than labels, no step and no label.
+  const std::vector<double> labels = {1, 2, 3, 3, 3, 1, 9, 9, 9, 1, 1, 1, 2, 1, 2, -1, -1, -1};
+  on_every_device([&] {
+    for (dtype type : {dtype::f32, dtype::f64})
+      for (std::int64_t blank : {0, 4}) {
+        SCOPED_TRACE(std::string(name_of(type)) + " blank " + std::to_string(blank));
+        const Array logs = core::log_softmax(array(random({5, 6, 5}, 180, -3, 3), type), 2);
+        const core::CtcTargets t{numbers({6, 3}, labels), numbers({6}, {5, 5, 4, 4, 2, 0}), numbers({6}, {3, 3, 0, 3, 3, 0}), blank};
+        const Ref loss = ref(core::ctc(logs, t));
+        EXPECT_EQ(loss.values[4], inf);
+        EXPECT_EQ(loss.values[5], 0);
+        EXPECT_TRUE(close(core::compositions::ctc(logs, t), loss, 1e-5, 1e-6));
+        EXPECT_TRUE(close(core::compositions::ctc_gradient<Array>(logs, t), ref(core::ctc_gradient(logs, t)), 1e-4, 1e-6));
+      }
+  });
+}
+
+// Where nobody has looked at the values before, as in a replay.
+TEST(Decomposed, CtcRefusesWhatIsOutOfRange) {
+  const Array logs = array(random({4, 1, 3}, 182), dtype::f32);
+  const auto text = [&](double label, double steps, double length) {
+    return text_of_error<Error>([&] {
+      (void)ref(core::ctc(logs, {numbers({1, 1}, {label}), numbers({1}, {steps}), numbers({1}, {length}), 0}));
+    });
+  };
+  EXPECT_TRUE(has(text(3, 4, 1), {"[ctc]", "3 in row 0, 3 classes, blank 0"}));
+  EXPECT_TRUE(has(text(1, 5, 1), {"[ctc]", "5 of 4 in row 0"}));
+  EXPECT_TRUE(has(text(1, 4, 2), {"[ctc]", "2 of 1 in row 0"}));
+}
+
+// All spellings one by one: of 4 steps and 3 classes.
+TEST(Decomposed, CtcIsTheSumOverAllSpellings) {
+  const Ref p = random({4, 1, 3}, 181, -2, 0);
+  double sum = 0;
+  for (int way = 0; way < 81; ++way) {
+    double log = 0;
+    std::vector<int> spelt;
+    for (int step = 0, rest = way, before = 0; step < 4; ++step, rest /= 3) {
+      const int label = rest % 3;
+      log += p.values[static_cast<std::size_t>(step * 3 + label)];
+      if (label && label != before) spelt.push_back(label);
+      before = label;
+    }
+    if (spelt == std::vector<int>{1, 1}) sum += std::exp(log);
+  }
+  on_every_device([&] {
+    const core::CtcTargets t{numbers({1, 2}, {1, 1}), numbers({1}, {4}), numbers({1}, {2}), 0};
+    EXPECT_TRUE(close(core::ctc(array(p, dtype::f64), t), Ref{{1}, {-std::log(sum)}}, 1e-12));
   });
 }
 

@@ -43,6 +43,8 @@ constexpr mu_op_conv conv = {
 constexpr mu_op_softmax softmax = {{sizeof(mu_op_softmax), MU_OP_SOFTMAX}, MU_SOFTMAX, 1};
 constexpr mu_op_normalize normalize = {{sizeof(mu_op_normalize), MU_OP_NORMALIZE}, MU_NORMALIZE_LAYER, 0, 1e-5};
 constexpr mu_op_attention attention = {{sizeof(mu_op_attention), MU_OP_ATTENTION}, MU_ATTENTION, 0, 1, 0};
+constexpr mu_op_rnn rnn = {{sizeof(mu_op_rnn), MU_OP_RNN}, MU_RNN_TANH, 0};
+constexpr mu_op_ctc ctc = {{sizeof(mu_op_ctc), MU_OP_CTC}, MU_CTC_LOSS, 0, 0};
 constexpr mu_op_sort sort = {{sizeof(mu_op_sort), MU_OP_SORT}, 1, MU_SORT_VALUES};
 constexpr mu_op_scan scan = {{sizeof(mu_op_scan), MU_OP_SCAN}, MU_SCAN_SUM, 1, MU_F32, 0};
 
@@ -53,13 +55,14 @@ struct Example {
   const char* op;
   const mu_op* descriptor;
   unsigned n_in;
-  mu_tensor in[3];
+  mu_tensor in[4];
   mu_tensor out;
 };
 
 // Sizes that are worth a library's call: a backend may leave small ones to the builtin one.
-std::array<Example, 15> examples() {
+std::array<Example, 18> examples() {
   const mu_tensor square = view(MU_F32, {256, 256}), index = view(MU_I64, {256, 256}), key = view(MU_I64, {2}), line = view(MU_F32, {256});
+  const mu_tensor series = view(MU_F32, {2, 256, 256}), counts = view(MU_I64, {256});
   const mu_tensor images = view(MU_F32, {8, 64, 32, 32}), kernels = view(MU_F32, {64, 64, 3, 3});
   mu_tensor column = square;
   column.dim[1] = 256;
@@ -78,6 +81,8 @@ std::array<Example, 15> examples() {
            {"softmax", &softmax.h, 1, {square, {}}, square},
            {"normalize", &normalize.h, 3, {square, line, line}, square},
            {"attention", &attention.h, 3, {square, square, square}, square},
+           {"rnn", &rnn.h, 3, {series, square, square}, series},
+           {"ctc", &ctc.h, 4, {series, index, counts, counts}, line},
            {"sort", &sort.h, 1, {square, {}}, square},
            {"scan", &scan.h, 1, {square, {}}, square}}};
 }

@@ -116,6 +116,8 @@ typedef struct mu_op {
 #define MU_OP_SOFTMAX 72
 #define MU_OP_NORMALIZE 73
 #define MU_OP_ATTENTION 80
+#define MU_OP_RNN 84
+#define MU_OP_CTC 86
 #define MU_OP_SORT 90
 #define MU_OP_SCAN 91
 #define MU_OP_VENDOR 0x8000
@@ -282,6 +284,40 @@ typedef struct mu_op_attention {
   double scale;
   int64_t ahead;
 } mu_op_attention;
+
+#define MU_RNN_TANH 0 /* h = tanh(x + h w^T)                                                            s: none      */
+#define MU_RNN_RELU 1 /* h = max(x + h w^T, 0)                                                          s: none      */
+#define MU_RNN_LSTM 2 /* i, f, g, o of x + h w^T: sigmoid but g: tanh; c = f c + i g, h = o tanh(c)     s: i f g o c */
+#define MU_RNN_GRU 3  /* r, z = sigmoid, n = tanh(x_n + r u) with u = h w_n^T + b; h = (1 - z) n + z h  s: r z n u   */
+#define MU_RNN_BACKWARD 1u
+#define MU_RNN_REVERSE 2u /* from the last step to the first */
+/* All steps of a recurrent layer, one after the other. With gates G (1, 1, 4, 3) of H rows each in the order above: x (time, batch, G H)
+ * is what the inputs give to the gates, biases included; w (G H, H); h0 and c0 (batch, H) the state before the first step; e is c0 (LSTM)
+ * or b (H) (GRU), TANH and RELU have none. y (time, batch, H): the h of each step; s (time, batch, … H): what backward needs, in this order.
+ *   forward   in: x, w, h0, [e]                    out: y, [s], LSTM: the last c
+ *   backward  in: w, h0, [c0], y, [s], dy, LSTM: dc of the last c
+ *             out: dx, dh0, LSTM: dc0, GRU: the gradient of u (time, batch, H)
+ * What follows from these by one product over all steps (of w) or a sum (of b) is left to the host. All views are dense, row-major, and of
+ * one float type. One step at least; the results of a row of the batch do not depend on other rows. */
+typedef struct mu_op_rnn {
+  mu_op h;
+  uint32_t kind;
+  uint32_t flags;
+} mu_op_rnn;
+
+#define MU_CTC_LOSS 0     /* out: loss (batch)                                                                        */
+#define MU_CTC_GRADIENT 1 /* out: the gradient (time, batch, classes) of each loss for its own row                    */
+/* Connectionist temporal classification (Graves et al. 2006): -log of the probability that the steps spell the labels, blanks and repeats
+ * left out. in: log-probabilities (time, batch, classes), labels (batch, most) I64, the number of steps (batch) I64 and of labels (batch)
+ * I64 that count in each row. Where no spelling fits the steps, the loss is infinite and the gradient 0; steps that don't count have the
+ * gradient 0. A number of steps outside [0, time] or of labels outside [0, most], or a label that counts and is the blank or no class, is
+ * MU_INVALID from plan_run. Log-probabilities of -inf are allowed. All views are dense and row-major, of one float type but for the I64. */
+typedef struct mu_op_ctc {
+  mu_op h;
+  uint32_t kind;
+  uint32_t zero0;
+  int64_t blank;
+} mu_op_ctc;
 
 #define MU_SORT_DESCENDING 1u
 #define MU_SORT_VALUES 2u  /* an output of in[0]'s type  */
