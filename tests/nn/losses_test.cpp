@@ -224,6 +224,42 @@ TEST(Losses, GradientsOfTheSecondOrder) {
 }
 
 // The gradient of each row's loss, the weights being one for all: softmax - one_hot, times the row.
+TEST(Ctc, GradientsOfTheSecondOrder) {
+  const auto labels = mu::from<3, 2>(std::vector<std::int64_t>{1, 1, 2, 0, 1, 2});
+  const auto steps = mu::from<3>(std::vector<std::int64_t>{4, 3, 4}), lengths = mu::from<3>(std::vector<std::int64_t>{2, 1, 2});
+  const auto x = mu::from<4, 3, 3>(uniform<double>(40, 36, -2, 2));
+  const auto loss = [&](const auto& logits) { return nn::ctc<nn::Reduction::none>(nn::log_softmax<2>(logits), labels, steps, lengths); };
+  EXPECT_TRUE(gradcheck(loss, x));
+  // Of the logarithms as they stand, whether they are normalised or not.
+  EXPECT_TRUE(gradcheck([&](const auto& logs) { return nn::ctc(logs, labels, steps, lengths); }, x));
+}
+
+TEST(Ctc, WhereNoSpellingFitsTheLossIsInfiniteAndTheGradientZero) {
+  const auto x = mu::variable(mu::randn<2, 1, 3>());
+  const auto labels = mu::from<1, 2>(std::vector<std::int64_t>{1, 1});  // needs a blank between
+  const auto steps = mu::fill<std::int64_t, 1>(2), lengths = mu::fill<std::int64_t, 1>(2);
+  const auto loss = nn::ctc(nn::log_softmax<2>(x), labels, steps, lengths);
+  EXPECT_EQ(loss.value().item(), HUGE_VALF);
+  loss.backward();
+  EXPECT_TRUE(equal(x.grad(), full({2, 1, 3}, 0)));
+  EXPECT_EQ(nn::ctc(nn::log_softmax<2>(x), labels, steps, lengths, {.zero_infinity = true}).value().item(), 0);
+}
+
+TEST(Ctc, WhatIsOutOfRangeIsNamed) {
+  const auto logs = mu::zeros<4, 2, 3>();
+  const auto pair = [](std::int64_t a, std::int64_t b) { return mu::from<2>(std::vector<std::int64_t>{a, b}); };
+  const auto text = [&](std::int64_t label, std::int64_t steps, std::int64_t length, std::int64_t blank) {
+    const auto labels = mu::from<2, 2>(std::vector<std::int64_t>{1, 2, 2, label});
+    return text_of_error<mu::ShapeError>([&] { (void)nn::ctc(logs, labels, pair(4, steps), pair(2, length), {.blank = blank}); });
+  };
+  EXPECT_TRUE(has(text(3, 4, 2, 0), {"[ctc] a label must be a class and not the blank: label 3 at (1, 1), 3 classes, blank 0"}));
+  EXPECT_TRUE(has(text(0, 4, 2, 0), {"[ctc]", "label 0 at (1, 1)"}));
+  EXPECT_TRUE(has(text(1, 5, 2, 0), {"[ctc] a row's steps must be from 0 to 4: 5 in row 1"}));
+  EXPECT_TRUE(has(text(1, 4, -1, 0), {"[ctc] a row's length must be from 0 to 2: -1 in row 1"}));
+  EXPECT_TRUE(has(text(1, 4, 2, 3), {"[ctc] the blank must be a class: blank 3, 3 classes"}));
+  EXPECT_NO_THROW((void)nn::ctc(logs, mu::from<2, 2>(std::vector<std::int64_t>{1, 2, 2, 99}), pair(4, 4), pair(2, 1)));
+}
+
 TEST(Losses, UnderVmap) {
   const auto x = mu::from<batch, 5>(uniform(1, rows * 5), batch = rows);
   const auto w = mu::eye<double, 5, 5>().to<float>();

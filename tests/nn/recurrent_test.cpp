@@ -87,6 +87,48 @@ TEST(Recurrent, GradientsOfTheSecondOrder) {
   EXPECT_TRUE(gradcheck(both, data<2, 2>(5), data<2, 3>(6), data<2, 3>(7)));
   const nn::GRU<2, 2, 1, double> gru;
   EXPECT_TRUE(gradcheck([&](const auto&... x) { return std::get<0>(call(gru, x...)); }, data<1, 3, 2>(8), data<1, 1, 2>(9)));
+  const nn::LSTM<2, 2, 1, double, nn::bidirectional> lstm;  // of all results
+  const auto all = [&](const auto&... x) {
+    const auto [y, h, c] = call(lstm, x...);
+    return mu::concat<0>(mu::reshape<12>(y), mu::reshape<4>(h), mu::reshape<4>(c));
+  };
+  EXPECT_TRUE(gradcheck(all, data<1, 3, 2>(11), data<2, 1, 2>(12), data<2, 1, 2>(13)));
+}
+
+TEST(Recurrent, BothWaysAreALayerForwardAndOneOfTheSequenceTurnedAround) {
+  const nn::GRU<2, 4, 1, double, nn::bidirectional> both;
+  nn::GRU<2, 4, 1, double> forward, back;
+  const auto all = nn::parameters(both), first = nn::parameters(forward), second = nn::parameters(back);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(all[4 + i].name, second[i].name + "_reverse");
+    first[i].leaf.alias().set(all[i].leaf.traced().value());
+    second[i].leaf.alias().set(all[4 + i].leaf.traced().value());
+  }
+  EXPECT_TRUE(equal(both.weight_hh<0, true>(), ref(back.weight_hh())));
+  const auto x = data<3, 5, 2>(14);
+  const auto [y, h] = both(x);
+  static_assert(std::same_as<decltype(y), const mu::Traced<double, 3, 5, 8>>);
+  static_assert(std::same_as<decltype(h), const mu::Traced<double, 2, 3, 4>>);
+  const auto [ahead, last] = forward(x);
+  const auto [turned, first_state] = back(mu::flip<1>(x));
+  EXPECT_TRUE(close(y, ref(mu::concat<2>(ahead, mu::flip<1>(turned))), 1e-14));
+  EXPECT_TRUE(close(h, ref(mu::concat<0>(last, first_state)), 1e-14));
+}
+
+TEST(Recurrent, BetweenLayersSomeIsLeftOutWhileTraining) {
+  nn::RNN<2, 64, 2> rnn;
+  const auto x = mu::randn<3, 5, 2>();
+  const auto plain = ref(std::get<0>(rnn(x)));
+  rnn.dropout = 0.5f;
+  EXPECT_FALSE(equal(std::get<0>(rnn(x)), plain));
+  const auto [y, h] = nn::clone(rnn)(x);
+  EXPECT_FALSE(equal(y, plain));
+  nn::eval(rnn);
+  EXPECT_TRUE(equal(std::get<0>(rnn(x)), plain));
+  nn::RNN<2, 64> one;  // there is nothing between
+  const auto alone = ref(std::get<0>(one(x)));
+  one.dropout = 0.5f;
+  EXPECT_TRUE(equal(std::get<0>(one(x)), alone));
 }
 
 TEST(Recurrent, TheRunMayKnowTheLength) {

@@ -1,4 +1,4 @@
-"""generate.py: writes reference.safetensors and conv.safetensors beside itself, what PyTorch computes for the cases of the tests in this folder, and
+"""generate.py: writes beside itself what PyTorch computes for the cases of the tests in this folder, a file for each topic, and
 network.safetensors and lstm.safetensors, the state_dicts of networks as PyTorch's users save them.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
@@ -384,6 +384,33 @@ def write(name):
     out.clear()
 
 
+def both_ways():
+    """A file of its own: layers that go both ways, and CTC."""
+    nn = torch.nn
+    for kind, states in [("RNN", 1), ("GRU", 1), ("LSTM", 2)]:
+        module = getattr(nn, kind)(3, 4, num_layers=2, bidirectional=True, batch_first=True)
+        recurrent(f"{kind.lower()}_both", module, torch.randn(2, 5, 3), *torch.randn(states, 4, 2, 4))
+
+
+def ctc():
+    # Rows: plain, a repeat, no label, a repeat that does not fit, fewer steps, no step.
+    labels = torch.tensor([[1, 2, 3], [2, 2, 4], [0, 0, 0], [3, 3, 3], [4, 1, 0], [1, 2, 3]])
+    steps, lengths = torch.tensor([6, 6, 6, 4, 3, 2]), torch.tensor([3, 3, 0, 3, 2, 3])
+    logits = torch.randn(6, 6, 5) * 2
+    keep("ctc/x", logits)
+    for name, value in [("labels", labels), ("steps", steps), ("lengths", lengths)]:
+        keep(f"ctc/{name}", value)
+    each = F.ctc_loss(F.log_softmax(logits, 2), labels, steps, lengths, reduction="none")
+    keep("ctc/none", each)
+    for how in ["mean", "sum"]:
+        leaf = logits.clone().requires_grad_()
+        loss = F.ctc_loss(F.log_softmax(leaf, 2), labels, steps, lengths, reduction=how, zero_infinity=True)
+        loss.backward()
+        keep(f"ctc/{how}", loss)
+        keep(f"ctc/d_{how}", leaf.grad)
+    keep("ctc/last_blank", F.ctc_loss(F.log_softmax(logits[:, :2], 2), labels[:2] - 1, steps[:2], lengths[:2], blank=4, reduction="none"))
+
+
 activations()
 losses()
 optimizers()
@@ -400,3 +427,7 @@ write("lbfgs.safetensors")
 torch.manual_seed(3)
 plain_layers()
 write("plain_layers.safetensors")
+torch.manual_seed(1)
+both_ways()
+ctc()
+write("recurrent.safetensors")

@@ -27,7 +27,7 @@ namespace {
 
 /// Values of the file under the names of the layer's own state.
 void load(const std::string& name, const auto& layer) {
-  for (auto& entry : nn::state(layer)) entry.leaf.set(torch_file().read((name + "/" + entry.name).c_str()));
+  for (auto& entry : nn::state(layer)) entry.leaf.set(torch_value(name + "/" + entry.name));
 }
 
 /// `x`: constants; those of float are made variables.
@@ -44,7 +44,7 @@ void layer(const std::string& name, const Layer& l, const X&... inputs) {
   SCOPED_TRACE(name);
   const auto run = [&](const auto&... x) {
     const auto y = l(x...);
-    y.backward(mu::value_of<decltype(y)>{torch_file().read((name + "/g").c_str())});
+    y.backward(mu::value_of<decltype(y)>{torch_value(name + "/g")});
     EXPECT_TRUE(as_torch(y, name + "/y"));
     int i = 0;
     const auto gradient = [&](const auto& v) {
@@ -61,7 +61,7 @@ void layer(const std::string& name, const Layer& l, const X&... inputs) {
     for (const auto& p : parameters) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 1e-5));
     const auto state = nn::state(l);
     for (const auto& s : state)
-      if (torch_file().contains((name + "/after_" + s.name).c_str())) {
+      if (torch_has(name + "/after_" + s.name)) {
         EXPECT_TRUE(as_torch(s.leaf.traced().value(), name + "/after_" + s.name)) << s.name;
       }
   }
@@ -93,9 +93,7 @@ void expect_torch(const std::tuple<V...>& values, const std::string& what, doubl
 template <class... Y>
 auto weighted(const std::tuple<Y...>& parts, const std::string& name) {
   int i = 0;
-  const auto sum = [&]<class V>(const V& y) {
-    return mu::sum(y * mu::value_of<V>{torch_file().read((name + "/g" + std::to_string(i++)).c_str())});
-  };
+  const auto sum = [&]<class V>(const V& y) { return mu::sum(y * mu::value_of<V>{torch_value(name + "/g" + std::to_string(i++))}); };
   const auto sums = std::apply([&](const auto&... y) { return std::tuple{sum(y)...}; }, parts);  // braces: in this order
   return std::apply([](const auto&... each) { return (each + ...); }, sums);
 }
@@ -214,6 +212,35 @@ TEST(Parity, Recurrent) {
   recurrent_family<nn::RNN<4, 6>, nn::RNN<4, 6, 2>, nn::RNNCell<4, 6>>("rnn", x1);
   recurrent_family<nn::GRU<4, 6>, nn::GRU<4, 6, 2>, nn::GRUCell<4, 6>>("gru", x1);
   recurrent_family<nn::LSTM<4, 6>, nn::LSTM<4, 6, 2>, nn::LSTMCell<4, 6>>("lstm", x1, x2);
+}
+
+TEST(Parity, RecurrentBothWays) {
+  constexpr auto both = nn::bidirectional;
+  const auto x = [](const std::string& name) { return given<2, 5, 3>(name + "_both/x0"); };
+  const auto state = [](const std::string& name) { return given<4, 2, 4>(name); };
+  recurrent("rnn_both", nn::RNN<3, 4, 2, float, both>{}, x("rnn"), state("rnn_both/x1"));
+  recurrent("gru_both", nn::GRU<3, 4, 2, float, both>{}, x("gru"), state("gru_both/x1"));
+  recurrent("lstm_both", nn::LSTM<3, 4, 2, float, both>{}, x("lstm"), state("lstm_both/x1"), state("lstm_both/x2"));
+}
+
+TEST(Parity, Ctc) {
+  auto x = mu::variable(given<6, 6, 5>("ctc/x"));
+  const auto labels = given_labels<6, 3>("ctc/labels");
+  const auto steps = given_labels<6>("ctc/steps"), lengths = given_labels<6>("ctc/lengths");
+  const auto logs = [&] { return nn::log_softmax<2>(x); };
+  EXPECT_TRUE(as_torch(nn::ctc<nn::Reduction::none>(logs(), labels, steps, lengths), "ctc/none"));
+  const auto mean = nn::ctc(logs(), labels, steps, lengths, {.zero_infinity = true});
+  mean.backward();
+  EXPECT_TRUE(as_torch(mean, "ctc/mean"));
+  EXPECT_TRUE(as_torch(x.grad(), "ctc/d_mean", 1e-4, 1e-6));
+  const auto sum = nn::ctc<nn::Reduction::sum>(logs(), labels, steps, lengths, {.zero_infinity = true});
+  x.zero_grad();
+  sum.backward();
+  EXPECT_TRUE(as_torch(sum, "ctc/sum"));
+  EXPECT_TRUE(as_torch(x.grad(), "ctc/d_sum", 1e-4, 1e-6));
+  const auto two = nn::ctc<nn::Reduction::none>(mu::slice<1, 0, 2>(logs()), mu::slice<0, 0, 2>(labels) - std::int64_t{1},
+                                                mu::slice<0, 0, 2>(steps), mu::slice<0, 0, 2>(lengths), {.blank = 4});
+  EXPECT_TRUE(as_torch(two, "ctc/last_blank"));
 }
 
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {

@@ -27,15 +27,18 @@ class TorchFiles {
     const Safetensors* file = any_of(name);
     return file ? *file : files_[0];
   }
-  Safetensors files_[3] = {load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),
+  Safetensors files_[4] = {load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),
                            load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
-                           load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors")};
+                           load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors"),
+                           load_safetensors(MUSHIN_PARITY_FOLDER "/recurrent.safetensors")};
 };
 inline const TorchFiles& torch_file() {
   static const TorchFiles files;
   return files;
 }
-inline Ref torch_says(const std::string& name) { return ref(torch_file().read(name.c_str())); }
+inline core::Array torch_value(const std::string& name) { return torch_file().read(name.c_str()); }
+inline bool torch_has(const std::string& name) { return torch_file().contains(name.c_str()); }
+inline Ref torch_says(const std::string& name) { return ref(torch_value(name)); }
 template <extent... E>
 Tensor<float, E...> given(const std::string& name) {
   return torch_file().get<float, E...>(name.c_str());

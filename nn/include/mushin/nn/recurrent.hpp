@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <tuple>
 
 #include "mushin/nn/layers.hpp"
@@ -10,6 +11,11 @@ template <text Layer, text X>
 inline constexpr bool takes_steps = false;
 template <text Layer, text X, text... States>
 inline constexpr bool state_fits = false;
+
+/// Both: a second layer with parameters of its own goes from the last step to the first, and each step's state is both, one behind the
+/// other.
+enum class direction : std::uint8_t { forward, both };
+inline constexpr direction bidirectional = direction::both;
 
 namespace detail {
 
@@ -27,8 +33,14 @@ struct RecurrentRun {
 };
 /// parameters: weight_ih, weight_hh, bias_ih, bias_hh. x: (batch, features).
 MUSHIN_API RecurrentState recurrent_step(Gating, const core::Traced& x, const core::Traced* parameters, const RecurrentState&);
-/// The four of each layer in turn. x: (batch, time, features). ShapeError when there is no step.
-MUSHIN_API RecurrentRun recurrent(Gating, const core::Traced& x, const core::Traced* parameters, unsigned layers, const RecurrentState&);
+struct RecurrentKind {
+  Gating gating;
+  unsigned layers;
+  bool both;
+  double dropout;  // between layers
+};
+/// The four of each layer and direction in turn. x: (batch, time, features). ShapeError when there is no step.
+MUSHIN_API RecurrentRun recurrent(const RecurrentKind&, const core::Traced& x, const core::Traced* parameters, const RecurrentState&);
 
 /// One step of a layer for one sample: two operations for each element of its weights, and the gates.
 constexpr std::int64_t step_flops(Gating g, std::int64_t in, std::int64_t hidden) {
@@ -47,28 +59,32 @@ V recurrent_variable(std::int64_t hidden) {
   return V{value_of<V>{uniform(sizes, V::dtype(), kaiming_bound(hidden))}};
 }
 
-/// "weight_ih_l0,weight_hh_l0,bias_ih_l0,bias_hh_l0,weight_ih_l1,…"
-template <unsigned Layers>
+/// "weight_ih_l0,weight_hh_l0,bias_ih_l0,bias_hh_l0,weight_ih_l0_reverse,…,weight_ih_l1,…,dropout,training"
+template <unsigned Layers, bool Both>
 struct RecurrentNames {
-  char list[Layers * 52 + 1]{};
+  char list[Layers * (Both ? 136 : 52) + 17]{};
+  unsigned size = 0;
+  constexpr void append(const char* text) {
+    while (*text) list[size++] = *text++;
+  }
   constexpr RecurrentNames() {
-    unsigned size = 0;
     for (unsigned layer = 0; layer < Layers; ++layer)
-      for (const char* name : {"weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l"}) {
-        while (*name) list[size++] = *name++;
-        if (layer >= 10) list[size++] = static_cast<char>('0' + layer / 10);
-        list[size++] = static_cast<char>('0' + layer % 10);
-        list[size++] = ',';
-      }
-    list[size - 1] = 0;
+      for (unsigned way = 0; way <= Both; ++way)
+        for (const char* name : {"weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l"}) {
+          append(name);
+          if (layer >= 10) list[size++] = static_cast<char>('0' + layer / 10);
+          list[size++] = static_cast<char>('0' + layer % 10);
+          append(way ? "_reverse," : ",");
+        }
+    append("dropout,training");
   }
 };
-template <unsigned Layers>
-inline constexpr RecurrentNames<Layers> recurrent_names;
+template <unsigned Layers, bool Both>
+inline constexpr RecurrentNames<Layers, Both> recurrent_names;
 
 template <class T, std::int64_t Rows, std::int64_t In, std::int64_t Hidden, unsigned I>
 struct recurrent_parameter {
-  using type = Variable<T, Rows, I == 0 ? In : Hidden>;
+  using type = Variable<T, Rows, I % 4 == 0 ? In : Hidden>;
 };
 template <class T, std::int64_t Rows, std::int64_t In, std::int64_t Hidden, unsigned I>
 requires(I % 4 > 1) struct recurrent_parameter<T, Rows, In, Hidden, I> {
@@ -78,101 +94,105 @@ requires(I % 4 > 1) struct recurrent_parameter<T, Rows, In, Hidden, I> {
 template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned I>
 using variable_of = typename recurrent_parameter<T, gates(G) * Hidden, In, Hidden, I>::type;
 
+/// The parameters of a recurrent layer, and of what it computes.
+template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned Layers, bool Both>
+struct RecurrentShape {
+  static constexpr Gating gating = G;
+  using element = T;
+  static constexpr std::int64_t inputs = In, hidden = Hidden;
+  static constexpr unsigned layers = Layers, ways = Both ? 2 : 1;
+  template <unsigned I>
+  using variable = variable_of<G, T, (I < 4 * ways ? In : Hidden * ways), Hidden, I>;
+};
+
 /// Parameter `I` of the layers, of which it is a base.
-template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned I>
+template <class S, unsigned I>
 struct RecurrentParameter {
-  using variable = variable_of<G, T, In, Hidden, I>;
-  variable value = recurrent_variable<variable>(Hidden);
+  using variable = typename S::template variable<I>;
+  variable value = recurrent_variable<variable>(S::hidden);
 };
 
 /// Several layers, each of what the one before gives; their parameters are the module's own members.
-template <Gating G, class T, std::int64_t In, std::int64_t Hidden, class Indices>
+template <class S, class Indices>
 struct RecurrentLayers;
-template <Gating G, class T, std::int64_t In, std::int64_t Hidden, unsigned... I>
-struct RecurrentLayers<G, T, In, Hidden, std::integer_sequence<unsigned, I...>> : RecurrentParameter<G, T, In, Hidden, I>... {
+template <class S, unsigned... I>
+struct RecurrentLayers<S, std::integer_sequence<unsigned, I...>> : RecurrentParameter<S, I>... {
  private:
   template <unsigned K>
-  using parameter_at = RecurrentParameter<G, T, In, Hidden, K>;
-  template <unsigned K>
   auto& parameter() {
-    return static_cast<parameter_at<K>&>(*this).value;
+    return static_cast<RecurrentParameter<S, K>&>(*this).value;
   }
   template <unsigned K>
   const auto& parameter() const {
-    return static_cast<const parameter_at<K>&>(*this).value;
+    return static_cast<const RecurrentParameter<S, K>&>(*this).value;
   }
+  template <unsigned L, bool Reverse>
+  static constexpr unsigned first_of = 4 * (S::ways * L + Reverse);
 
  public:
-  static constexpr unsigned layers = sizeof...(I) / 4;
+  static constexpr unsigned layers = S::layers;
   static constexpr std::int64_t flops(Shape x) {
-    return x[0].size * x[1].size * (step_flops(G, In, Hidden) + (layers - 1) * step_flops(G, Hidden, Hidden));
+    constexpr std::int64_t first = step_flops(S::gating, S::inputs, S::hidden);
+    constexpr std::int64_t further = step_flops(S::gating, S::ways * S::hidden, S::hidden);
+    return x[0].size * x[1].size * S::ways * (first + (layers - 1) * further);
   }
+
+  /// While training, each element that a layer hands to the next one is 0 with this probability, and else x / (1 - dropout).
+  float dropout = 0;
+  bool training = true;
 
   RecurrentLayers() = default;
-  explicit RecurrentLayers(typename parameter_at<I>::variable... values) : parameter_at<I>{std::move(values)}... {}
+  explicit RecurrentLayers(typename RecurrentParameter<S, I>::variable... values, float p = 0, bool trains = true)
+      : RecurrentParameter<S, I>{std::move(values)}..., dropout(p), training(trains) {}
 
-  /// The parameters of layer `L`: `lstm.weight_ih<0>()` is weight_ih_l0 of the state.
-  template <unsigned L = 0>
-  auto& weight_ih() {
-    return parameter<4 * L>();
+  /// The parameters of layer `L`: `lstm.weight_ih<0>()` is weight_ih_l0 of the state, `lstm.weight_ih<0, true>()` weight_ih_l0_reverse.
+#define MUSHIN_NN_ACCESS(name, i)                 \
+  template <unsigned L = 0, bool Reverse = false> \
+  auto& name() {                                  \
+    return parameter<first_of<L, Reverse> + i>(); \
+  }                                               \
+  template <unsigned L = 0, bool Reverse = false> \
+  const auto& name() const {                      \
+    return parameter<first_of<L, Reverse> + i>(); \
   }
-  template <unsigned L = 0>
-  const auto& weight_ih() const {
-    return parameter<4 * L>();
-  }
-  template <unsigned L = 0>
-  auto& weight_hh() {
-    return parameter<4 * L + 1>();
-  }
-  template <unsigned L = 0>
-  const auto& weight_hh() const {
-    return parameter<4 * L + 1>();
-  }
-  template <unsigned L = 0>
-  auto& bias_ih() {
-    return parameter<4 * L + 2>();
-  }
-  template <unsigned L = 0>
-  const auto& bias_ih() const {
-    return parameter<4 * L + 2>();
-  }
-  template <unsigned L = 0>
-  auto& bias_hh() {
-    return parameter<4 * L + 3>();
-  }
-  template <unsigned L = 0>
-  const auto& bias_hh() const {
-    return parameter<4 * L + 3>();
-  }
+  MUSHIN_NN_ACCESS(weight_ih, 0)
+  MUSHIN_NN_ACCESS(weight_hh, 1)
+  MUSHIN_NN_ACCESS(bias_ih, 2)
+  MUSHIN_NN_ACCESS(bias_hh, 3)
+#undef MUSHIN_NN_ACCESS
 
-  static constexpr MemberNames<sizeof...(I)> mushin_member_names{recurrent_names<layers>.list};
+  static constexpr MemberNames<sizeof...(I) + 2> mushin_member_names{recurrent_names<layers, S::ways == 2>.list};
   static constexpr void mushin_check_members() {}
   template <class Use>
   decltype(auto) mushin_members(Use&& use) {
-    return use(parameter<I>()...);
+    return use(parameter<I>()..., dropout, training);
   }
   template <class Use>
   decltype(auto) mushin_members(Use&& use) const {
-    return use(parameter<I>()...);
+    return use(parameter<I>()..., dropout, training);
   }
 
  protected:
-  template <class X, class... S>
-  auto run(const X& x, const S&... state) const {
+  template <class X, class... States>
+  auto run(const X& x, const States&... state) const {
     const core::Traced parameters[] = {parameter<I>().raw()...};
-    RecurrentRun r = recurrent(G, x.raw(), parameters, layers, {core::Traced(state.raw())...});
-    using Outputs = Traced<T, X::extents[0], X::extents[1], Hidden>;
-    using State = Traced<T, layers, X::extents[0], Hidden>;
-    if constexpr (G == Gating::lstm)
+    const RecurrentKind kind{S::gating, layers, S::ways == 2, training ? static_cast<double>(dropout) : 0.0};
+    RecurrentRun r = recurrent(kind, x.raw(), parameters, {core::Traced(state.raw())...});
+    using T = typename S::element;
+    using Outputs = Traced<T, X::extents[0], X::extents[1], S::hidden * S::ways>;
+    using State = Traced<T, layers * S::ways, X::extents[0], S::hidden>;
+    if constexpr (S::gating == Gating::lstm)
       return std::tuple{Outputs{std::move(r.outputs)}, State{std::move(r.last.hidden)}, State{std::move(r.last.cell)}};
     else
       return std::tuple{Outputs{std::move(r.outputs)}, State{std::move(r.last.hidden)}};
   }
 };
 
-template <Gating G, class T, extent In, extent Hidden, std::int64_t Layers>
-using recurrent_layers = RecurrentLayers<G, T, count_or_one(In), count_or_one(Hidden),
-                                         std::make_integer_sequence<unsigned, 4 * (Layers > 0 && Layers < 100 ? unsigned{Layers} : 1u)>>;
+constexpr unsigned layers_or_one(std::int64_t layers) { return layers > 0 && layers < 100 ? static_cast<unsigned>(layers) : 1u; }
+template <Gating G, class T, extent In, extent Hidden, std::int64_t Layers, direction D>
+using recurrent_layers =
+    RecurrentLayers<RecurrentShape<G, T, count_or_one(In), count_or_one(Hidden), layers_or_one(Layers), D == direction::both>,
+                    std::make_integer_sequence<unsigned, (D == direction::both ? 8 : 4) * layers_or_one(Layers)>>;
 
 template <class X, class... S>
 inline constexpr bool plain_operands = (std::convertible_to<mushin::detail::raw_of<X>, core::Traced> && ... &&
@@ -207,7 +227,7 @@ constexpr bool fits(Shape a, Shape b) {
   else if constexpr (X::extents[1] == extent{0})                                                                                \
     static_assert(takes_steps<spell(Shape{In, Hidden}), spell(X::extents)>, "[" op "] a sequence must have one step at least"); \
   else                                                                                                                          \
-    MUSHIN_NN_RULE_STATE(op, "(layers, batch, hidden)", Layers, X::extents[0], Hidden)
+    MUSHIN_NN_RULE_STATE(op, "(layers, batch, hidden)", Layers*(D == direction::both ? 2 : 1), X::extents[0], Hidden)
 
 #define MUSHIN_NN_RULE_STEP(op)                                                                                                          \
   MUSHIN_NN_RULE_OPERANDS(op);                                                                                                           \
@@ -218,14 +238,16 @@ constexpr bool fits(Shape a, Shape b) {
 
 /// h = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), step after step, from h = 0 or a given state. x: (batch, time, In), the time a number,
 /// named or dyn; result: `auto [y, h] = rnn(x)` or rnn(x, h): the states of the last layer, (batch, time, Hidden), and the last state of
-/// each layer, (Layers, batch, Hidden). Each further layer is of the states of the one before. Parameters have the names and layouts of
-/// PyTorch (weight_ih_l0: (Hidden, In)) and begin uniform in ±1/sqrt(Hidden). ShapeError when there is no step, or sizes that only the
-/// run knows differ. Not under vmap: give it the whole batch.
-template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
-struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers> {
+/// each layer, (Layers, batch, Hidden). Each further layer is of the states of the one before, of which `dropout` leaves some out.
+/// `RNN<In, Hidden, 2, float, nn::bidirectional>` goes both ways: y is (batch, time, 2 Hidden), the states are (2 Layers, batch, Hidden),
+/// each layer's forward one first. Parameters have the names and layouts of PyTorch (weight_ih_l0: (Hidden, In), weight_ih_l0_reverse) and
+/// begin uniform in ±1/sqrt(Hidden). ShapeError when there is no step, or sizes that only the run knows differ. Not under vmap: give it the
+/// whole batch.
+template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward>
+struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers, D> {
   MUSHIN_NN_RULE_RECURRENT("RNN");
   MUSHIN_NN_RULE_LAYERS("RNN");
-  using detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers>::recurrent_layers;
+  using detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers, D>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {
@@ -237,11 +259,11 @@ struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers
 
 /// As RNN, with gates that keep: r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh), n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)), h = (1
 /// - z) n + z h. Rows of the weights: r, z, n. https://arxiv.org/abs/1406.1078
-template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
-struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers> {
+template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward>
+struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers, D> {
   MUSHIN_NN_RULE_RECURRENT("GRU");
   MUSHIN_NN_RULE_LAYERS("GRU");
-  using detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers>::recurrent_layers;
+  using detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers, D>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {
@@ -253,11 +275,11 @@ struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers
 
 /// As RNN, with a second state, the cell c: i, f, o = sigmoid(…), g = tanh(…), each of x W_ih^T + b_ih + h W_hh^T + b_hh; c = f c + i g,
 /// h = o tanh(c). Rows of the weights: i, f, g, o. `auto [y, h, c] = lstm(x)` or lstm(x, h, c). https://doi.org/10.1162/neco.1997.9.8.1735
-template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float>
-struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers> {
+template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward>
+struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers, D> {
   MUSHIN_NN_RULE_RECURRENT("LSTM");
   MUSHIN_NN_RULE_LAYERS("LSTM");
-  using detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers>::recurrent_layers;
+  using detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers, D>::recurrent_layers;
 
   template <TensorLike X, TensorLike... S>
   auto operator()(const X& x, const S&... state) const {

@@ -1,0 +1,74 @@
+#include "mushin/nn/losses/ctc.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <vector>
+
+#include "losses/support.hpp"
+#include "mushin/autograd/ops/ctc.hpp"
+#include "mushin/tensor/core/capture.hpp"
+#include "mushin/tensor/error.hpp"
+
+namespace mushin::nn::detail {
+namespace {
+
+std::vector<std::int64_t> read(const core::Array& a) {
+  std::vector<std::int64_t> values(static_cast<std::size_t>(a.sizes().count()));
+  core::read_all(a, values.data());
+  return values;
+}
+
+struct Bounds {
+  std::int64_t time, batch, classes, most;
+};
+
+void check_counts(const char* what, const std::vector<std::int64_t>& counts, std::int64_t most) {
+  for (std::size_t n = 0; n < counts.size(); ++n)
+    if (counts[n] < 0 || counts[n] > most)
+      throw ShapeError(fmt::format("[ctc] {} must be from 0 to {}: {} in row {}", what, most, counts[n], n).c_str());
+}
+
+void check(const core::CtcTargets& t, const Bounds& b) {
+  if (t.blank < 0 || t.blank >= b.classes)
+    throw ShapeError(fmt::format("[ctc] the blank must be a class: blank {}, {} classes", t.blank, b.classes).c_str());
+  if (core::capturing()) return;  // nothing is read then: the device says it, in every replay
+  const auto labels = read(t.labels), steps = read(t.steps), lengths = read(t.lengths);
+  check_counts("a row's steps", steps, b.time), check_counts("a row's length", lengths, b.most);
+  for (std::int64_t n = 0; n < b.batch; ++n)
+    for (std::int64_t k = 0; k < lengths[static_cast<std::size_t>(n)]; ++k) {
+      const std::int64_t label = labels[static_cast<std::size_t>(n * b.most + k)];
+      if (label < 0 || label >= b.classes || label == t.blank)
+        throw ShapeError(fmt::format("[ctc] a label must be a class and not the blank: label {} at ({}, {}), {} classes, blank {}", label,
+                                     n, k, b.classes, t.blank)
+                             .c_str());
+    }
+}
+
+template <class Raw>
+Raw loss(const Raw& logarithms, const core::CtcTargets& t, Reduction how, bool zero_infinity) {
+  const core::Sizes& s = logarithms.sizes();
+  const Bounds b{s[0], s[1], s[2], t.labels.sizes()[1]};
+  core::check_sizes("ctc", t.labels.sizes(), {b.batch, -1});
+  core::check_sizes("ctc", t.steps.sizes(), {b.batch});
+  core::check_sizes("ctc", t.lengths.sizes(), {b.batch});
+  check(t, b);
+  Raw each = ctc(logarithms, t);
+  const core::Array infinity = number(each, std::numeric_limits<double>::infinity());
+  if (zero_infinity) each = where(core::equal(value(each), infinity), Raw(number(each, 0)), each);
+  if (how == Reduction::mean) each = div(each, core::cast(core::maximum(t.lengths, core::literal(1, dtype::i64)), each.type()));
+  return reduce<Raw>("ctc", each, how);
+}
+
+}  // namespace
+
+core::Array ctc(const core::Array& x, const core::Array& labels, const core::Array& steps, const core::Array& lengths, Reduction how,
+                const CtcOptions& o) {
+  return loss(x, {labels, steps, lengths, o.blank}, how, o.zero_infinity);
+}
+core::Traced ctc(const core::Traced& x, const core::Array& labels, const core::Array& steps, const core::Array& lengths, Reduction how,
+                 const CtcOptions& o) {
+  return loss(x, {labels, steps, lengths, o.blank}, how, o.zero_infinity);
+}
+
+}  // namespace mushin::nn::detail
