@@ -47,6 +47,27 @@ struct MnistProblem {
   const auto& watched() const { return net.fc1.weight; }
 };
 
+constexpr mu::extent lstm_steps{64}, lstm_batch{32}, lstm_inputs{64}, lstm_hidden{128};
+
+/// Sequences lie time first, as in the other frameworks' data.
+struct LstmProblem {
+  mu::Tensor<float, lstm_steps, lstm_batch, lstm_inputs> x = uniform<lstm_steps, lstm_batch, lstm_inputs>(1100);
+  mu::Tensor<float, lstm_steps, lstm_batch, lstm_hidden> y = uniform<lstm_steps, lstm_batch, lstm_hidden>(1101);
+  nn::LSTM<lstm_inputs, lstm_hidden> net;
+  nn::SGD optimizer{nn::parameters(net), {.lr = 0.1}};
+
+  LstmProblem() {
+    constexpr mu::extent rows{4 * lstm_hidden.size};
+    const double bound = 1 / std::sqrt(static_cast<double>(lstm_hidden.size));
+    net.weight_ih().set(uniform<rows, lstm_inputs>(1110, -bound, bound));
+    net.weight_hh().set(uniform<rows, lstm_hidden>(1111, -bound, bound));
+    net.bias_ih().set(uniform<rows>(1112, -bound, bound));
+    net.bias_hh().set(uniform<rows>(1113, -bound, bound));
+  }
+  auto loss() const { return nn::mse(mu::permute<1, 0, 2>(std::get<0>(net(mu::permute<1, 0, 2>(x)))), y); }
+  const auto& watched() const { return net.weight_ih(); }
+};
+
 constexpr mu::extent adam_length{10'000'000};
 
 struct One {
@@ -66,6 +87,7 @@ struct AdamAlone {
 };
 
 constexpr double mnist_flop = 2.0 * 128 * (2 * (784 * 512 + 512 * 256 + 256 * 10) + 512 * 256 + 256 * 10);
+constexpr double lstm_flop = 2.0 * 4 * lstm_hidden.size * lstm_steps.size * lstm_batch.size * (2 * lstm_inputs.size + 3 * lstm_hidden.size);
 constexpr Workload list[] = {
     {"mlp_tiny_step", "training step, 4-32-32-1, tanh, batch 32, SGD", true, 0, 0, {0.34052, 0.31004}, work<Training<TinyProblem>>},
     {"mlp_tiny_captured", "the same step, captured", true, 0, 0, {0.34052, 0.31004}, work<CapturedTraining<TinyProblem>>},
@@ -83,6 +105,13 @@ constexpr Workload list[] = {
      0,
      {2.30192, 1.55987, 1.56245},
      work<CapturedTraining<MnistProblem>>},
+    {"lstm_step",
+     "training step, LSTM of 64 to 128, 64 steps, batch 32, SGD",
+     true,
+     lstm_flop,
+     0,
+     {0.33886, 0.338827},
+     work<Training<LstmProblem>>},
     {"adam_10M",
      "Adam on one tensor of 10 million",
      false,
