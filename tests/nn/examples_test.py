@@ -1,4 +1,4 @@
-"""examples_test.py SEED FASHION-MNIST NEWTON PINN: the example programs do what their first lines say, on a small made-up dataset."""
+"""examples_test.py PROGRAM…: the example programs do what their first lines say, on small made-up data."""
 import gzip
 import json
 import random
@@ -9,7 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SEED, FASHION, NEWTON, PINN = sys.argv[1:5]
+PROGRAMS = {Path(p).name: p for p in sys.argv[1:]}
+SEED, FASHION = PROGRAMS["01-seed"], PROGRAMS["02-fashion-mnist"]
+LSTM, NEWTON, PINN = PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
 
 
 def idx(sizes, values):
@@ -100,6 +102,24 @@ class Examples(unittest.TestCase):
         self.assertIn("epoch 3: ", told)
         self.assertNotIn("epoch 2: ", told)
         self.assertNotIn("epoch 3: ", train(3, "--checkpoint", str(folder)))
+
+    def test_lstm_learns_a_text(self):
+        text = self.data / "text"
+        text.write_text("the cat sat on the mat. " * 300)
+        result = run(LSTM, "--text", str(text), "--epochs", "2", "--batch", "8", "--lr", "0.01", "--write", "48")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = result.stdout.splitlines()
+        self.assertIn("7200 characters, 11 different ones, on ", lines[0])
+        losses = [[float(part.split()[-1]) for part in line.split(",")] for line in lines[1:3]]
+        self.assertLess(losses[1][0], losses[0][0])  # log(11) = 2.4 is a guess
+        self.assertLess(losses[1][1], 0.2)
+        self.assertEqual(lines[3], ("the cat sat on the mat. " * 3)[:51])
+
+    def test_a_text_that_is_not_there_is_one_sentence(self):
+        result = run(LSTM, "--text", "/no/such/text")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn("/no/such/text", result.stderr)
 
     def test_bad_input_is_one_sentence(self):
         for arguments, parts in (
