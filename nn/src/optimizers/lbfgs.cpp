@@ -167,7 +167,7 @@ std::string LBFGS::take_apart(const StateDict& state, StateDict& others, core::A
   for (const auto& v : all_values) n += v.sizes().count();
   std::string wrong;
   for (const auto& entry : state) {
-    const auto at = std::find(std::begin(own_names), std::end(own_names), entry.name) - std::begin(own_names);
+    const auto at = static_cast<std::size_t>(std::find(std::begin(own_names), std::end(own_names), entry.name) - std::begin(own_names));
     if (at == std::size(own_names)) {
       others.push_back(entry);
       continue;

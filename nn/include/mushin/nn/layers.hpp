@@ -35,8 +35,7 @@ struct Linear {
     if constexpr (!accepts<X>)
       static_assert(last_extent_matches<spell(Shape{In, Out}), spell(X::extents)>, "[Linear] the last extent of x must be the layer's In");
     static_assert(std::same_as<typename X::element, T>, "[Linear] x must have the layer's element type: cast with .to<T>()");
-    return observed(*this, matmul(x, transpose(weight)) + bias, x);
-    return detail::product(x, transpose(weight)) + bias;
+    return observed(*this, detail::product(x, transpose(weight)) + bias, x);
   }
   static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * Out.size; }
   MUSHIN_MODULE(Linear, weight, bias)
