@@ -1,5 +1,6 @@
 // Trains an LSTM to foretell the next character of a text, tells how well it does on a part it has not seen, and writes some of its own.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <mushin/nn.hpp>
 
@@ -97,8 +98,10 @@ int train(const Options& options) {
     std::printf("epoch %d: loss %.4f, validation loss %.4f\n", epoch, loss, validate(net, unseen, options.batch));
     std::fflush(stdout);
   }
-  if (options.write > 0)
-    std::printf("%s\n", write(net, vocabulary, text.substr(0, text.find(' ', text.find_first_not_of(' '))), options.write).c_str());
+  if (options.write > 0) {
+    const std::string first = text.substr(std::min(text.find_first_not_of(" \n"), text.size()), 8);
+    std::printf("%s\n", write(net, vocabulary, first, options.write).c_str());
+  }
   return 0;
 }
 

@@ -113,7 +113,7 @@ class Examples(unittest.TestCase):
         losses = [[float(part.split()[-1]) for part in line.split(",")] for line in lines[1:3]]
         self.assertLess(losses[1][0], losses[0][0])  # log(11) = 2.4 is a guess
         self.assertLess(losses[1][1], 0.2)
-        self.assertEqual(lines[3], ("the cat sat on the mat. " * 3)[:51])
+        self.assertEqual(lines[3], ("the cat sat on the mat. " * 3)[:56])
 
     def test_a_text_that_is_not_there_is_one_sentence(self):
         result = run(LSTM, "--text", "/no/such/text")
