@@ -49,4 +49,4 @@ int train(const TrainingOptions& options) {
   return 0;
 }
 
-int main(int argc, char** argv) { return run(argc, argv, train); }
+int main(int argc, char** argv) { return run(argc, argv, "Trains a network of three layers on Fashion-MNIST.", train); }

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-int run(int argc, char** argv, int (*train)(const TrainingOptions&)) {
+int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&)) {
   TrainingOptions options;
-  CLI::App app{"Trains a network of three layers on Fashion-MNIST."};
+  CLI::App app{what};
   app.add_option("--data", options.data, "folder with the four files of the dataset")->capture_default_str();
   app.add_option("--device", options.device, "where to compute: builtin, onednn, …");
   app.add_option("--epochs", options.epochs, "passes over all images")->capture_default_str()->check(CLI::NonNegativeNumber);

@@ -15,8 +15,8 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
 };
 
-/// Reads the options and calls `train`; an error becomes a line on stderr and exit code 1.
-int run(int argc, char** argv, int (*train)(const TrainingOptions&));
+/// Reads the options and calls `train`; an error becomes a line on stderr and exit code 1. `what`: the sentence that --help begins with.
+int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&));
 
 /// A line about an epoch.
 void print_epoch(const mushin::nn::EpochRecord&);

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PROGRAMS = {Path(p).name: p for p in sys.argv[1:]}
 SEED, FASHION = PROGRAMS["01-seed"], PROGRAMS["02-fashion-mnist"]
+LENET, RESIDUAL = PROGRAMS["03-lenet"], PROGRAMS["04-residual-net"]
 LSTM, NEWTON, PINN = PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
 
 
@@ -83,6 +84,25 @@ class Examples(unittest.TestCase):
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         self.assertEqual(header["fc1.weight"]["shape"], [512, 784])
         self.assertEqual(set(header), {f"fc{i}.{what}" for i in (1, 2, 3) for what in ("weight", "bias")})
+
+    def test_networks_of_convolutions_learn(self):
+        curve, model = self.data / "curve.json", self.data / "net.safetensors"
+        # What is shifted at random shows less of the class: the residual network only has to come closer.
+        for program, count, least, weight, shape in (
+            (LENET, "600", 0.9, "conv2.weight", [16, 6, 5, 5]),
+            (RESIDUAL, "200", 0, "blocks.1.shortcut.0.weight", [32, 16, 1, 1]),
+        ):
+            result = run(program, "--data", str(self.data), "--epochs", "2", "--batch", "25", "--lr", "3e-3", "--limit", count,
+                         "--save", str(model), "--curve", str(curve))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            epochs = json.loads(curve.read_text())
+            self.assertEqual([e["epoch"] for e in epochs], [1, 2])
+            self.assertLess(epochs[1]["train_loss"], 0.95 * epochs[0]["train_loss"])
+            self.assertGreaterEqual(epochs[1]["test_accuracy"], least)
+            self.assertEqual(len(result.stdout.splitlines()), 1 + 2)
+            with model.open("rb") as file:
+                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+            self.assertEqual(header[weight]["shape"], shape)
 
     def test_the_same_seed_gives_the_same_training(self):
         runs = [run(FASHION, "--data", str(self.data), "--epochs", "1", "--limit", "200", "--seed", "7").stdout.split(" %")[0] for _ in range(2)]
