@@ -1,5 +1,5 @@
 """generate.py: writes beside itself what PyTorch computes for the cases of the tests in this folder, a file for each topic, and
-network.safetensors and lstm.safetensors, the state_dicts of networks as PyTorch's users save them.
+network.safetensors, lstm.safetensors and encoder.safetensors, the state_dicts of networks as PyTorch's users save them.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
 tests only read it.
@@ -411,6 +411,47 @@ def ctc():
     keep("ctc/last_blank", F.ctc_loss(F.log_softmax(logits[:, :2], 2), labels[:2] - 1, steps[:2], lengths[:2], blank=4, reduction="none"))
 
 
+def transformer(name, module, inputs, **masks):
+    """The layer's state, its output, and gradients of sum(g * output)."""
+    with torch.no_grad():
+        for v in module.parameters():
+            v.add_(0.1 * torch.randn_like(v))
+    leaves = [v.clone().requires_grad_() for v in inputs]
+    y = module(*leaves, **masks)
+    g = torch.randn(y.shape)
+    y.backward(g)
+    keep(f"{name}/y", y)
+    keep(f"{name}/g", g)
+    for i, leaf in enumerate(leaves):
+        keep(f"{name}/x{i}", leaf)
+        keep(f"{name}/dx{i}", leaf.grad)
+    for key, v in module.named_parameters():
+        keep(f"{name}/{key}", v)
+        keep(f"{name}/d_{key}", v.grad)
+
+
+def transformers():
+    nn = torch.nn
+    form = dict(d_model=8, nhead=2, dim_feedforward=12, dropout=0.0, batch_first=True)
+    x, memory = torch.randn(2, 5, 8), torch.randn(2, 4, 8)
+    later = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
+    padded = torch.tensor([[False, False, False, True, True], [False, True, False, False, True]])
+    memory_padded = torch.tensor([[False, True, False, False], [False, False, False, True]])
+    added = torch.randn(5, 5)
+    for key, v in dict(padded=padded, memory_padded=memory_padded).items():
+        keep(key, v)
+    keep("added", added)
+    transformer("encoder", nn.TransformerEncoderLayer(**form), [x])
+    transformer("encoder_masked", nn.TransformerEncoderLayer(**form, activation="gelu", norm_first=True), [x], src_mask=later,
+                src_key_padding_mask=padded)
+    transformer("encoder_added", nn.TransformerEncoderLayer(**form), [x], src_mask=added)
+    transformer("decoder", nn.TransformerDecoderLayer(**form), [x, memory], tgt_mask=later, memory_key_padding_mask=memory_padded)
+    transformer("decoder_first", nn.TransformerDecoderLayer(**form, activation="gelu", norm_first=True), [x, memory])
+    encoder = nn.TransformerEncoderLayer(**form)
+    encoder.load_state_dict({key: out[f"encoder/{key}"] for key in encoder.state_dict()})
+    save_file(encoder.state_dict(), Path(__file__).with_name("encoder.safetensors"))
+
+
 activations()
 losses()
 optimizers()
@@ -431,3 +472,6 @@ torch.manual_seed(1)
 both_ways()
 ctc()
 write("recurrent.safetensors")
+torch.manual_seed(1)
+transformers()
+write("transformer.safetensors")

@@ -1,8 +1,8 @@
 #pragma once
 // Modules, layers, losses, optimisers, data.
 #include "mushin/nn/activations.hpp"
-#include "mushin/nn/budget.hpp"
 #include "mushin/nn/attention.hpp"
+#include "mushin/nn/budget.hpp"
 #include "mushin/nn/checkpoint.hpp"
 #include "mushin/nn/data/csv.hpp"
 #include "mushin/nn/data/idx.hpp"
@@ -22,3 +22,4 @@
 #include "mushin/nn/schedules.hpp"
 #include "mushin/nn/sequential.hpp"
 #include "mushin/nn/summary.hpp"
+#include "mushin/nn/transformer.hpp"

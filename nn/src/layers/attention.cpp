@@ -2,25 +2,47 @@
 
 #include <cmath>
 
-#include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/tensor/ops/arrange.hpp"
+#include "mushin/tensor/ops/attention.hpp"
 #include "mushin/tensor/ops/diagonal.hpp"
+#include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 
 namespace mushin::nn::detail {
 namespace {
 
-template <class Raw>
-Raw hidden(const Raw& scores) {
-  const unsigned rank = scores.rank();
-  const dtype type = scores.type();
-  const core::Sizes one{scores.sizes()[rank - 2], scores.sizes()[rank - 1]};
-  const core::Array later = core::triu(core::broadcast_to(core::literal(1, type), one), 1);
-  return where(core::greater(later, core::literal(0, type)), Raw(core::literal(-HUGE_VAL, type)), scores);
+core::Array hidden_where(const core::Array& condition, dtype type) {
+  return core::where(condition, core::literal(-HUGE_VAL, type), core::literal(0, type));
 }
+core::Array joined(const core::Array& a, const core::Array& b) { return a ? core::add(a, b) : b; }
 
 }  // namespace
 
-core::Array hide_later(const core::Array& scores) { return hidden(scores); }
-core::Traced hide_later(const core::Traced& scores) { return hidden(scores); }
+void hide(Hidden& to, dtype type, const core::Array& mask, bool keys) {
+  core::Array bias = mask.type() == dtype::b8 ? hidden_where(mask, type) : core::cast(mask, type);
+  if (keys) bias = core::reshape(bias, {mask.sizes()[0], 1, 1, mask.sizes()[1]});
+  to.bias = joined(to.bias, bias);
+}
+
+core::Array all_as_bias(const Hidden& hidden, const core::Sizes& scores, dtype type) {
+  if (!hidden.later) return hidden.bias;
+  const core::Array one = core::literal(1, type), zero = core::literal(0, type);
+  const core::Array all = core::broadcast_to(one, {scores[scores.rank - 2], scores[scores.rank - 1]});
+  return joined(hidden.bias, hidden_where(core::greater(core::triu(all, 1), zero), type));
+}
+
+core::Array attend_behind(AttentionCache& cache, const core::Array& q, const core::Array& k, const core::Array& v) {
+  const std::int64_t before = cache.size();
+  const auto appended = [before](const core::Array& seen, const core::Array& more) {
+    const core::Array both[] = {seen, more};
+    return before ? core::concat(both, 2, 2, "MultiheadAttention") : more;
+  };
+  const AttentionCache next{appended(cache.keys, k), appended(cache.values, v)};
+  const double scale = 1 / std::sqrt(static_cast<double>(q.sizes()[3]));
+  const core::Array y = core::attention(q, next.keys, next.values, {}, {scale, true, before});
+  core::evaluate(next.keys), core::evaluate(next.values);
+  cache = next;
+  return y;
+}
 
 }  // namespace mushin::nn::detail

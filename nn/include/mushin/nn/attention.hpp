@@ -9,6 +9,39 @@ namespace mushin::nn {
 struct Causal {};
 inline constexpr Causal causal;
 
+/// Which keys are padding, and hidden from all queries: a constant (batch, keys) of bool, true where one is, or of floats that are added
+/// to the scores. `attention(x, x, x, nn::key_padding(mask))`.
+template <class M>
+struct KeyPadding {
+  M mask;
+};
+template <TensorLike M>
+KeyPadding<M> key_padding(const M& mask) {
+  static_assert(M::extents.rank == 2, "[key_padding] the mask must be (batch, keys)");
+  static_assert(!Differentiable<M>, "[key_padding] a mask has no gradient: it must be a constant");
+  return {mask};
+}
+/// Which keys are hidden from which queries: a constant of bool, true where one is, or of floats that are added to the scores; (queries,
+/// keys), or with more axes in front that broadcast to (batch, heads). As PyTorch's attn_mask.
+template <class M>
+struct AttentionMask {
+  M mask;
+};
+template <TensorLike M>
+AttentionMask<M> attention_mask(const M& mask) {
+  static_assert(M::extents.rank >= 2 && M::extents.rank <= 4,
+                "[attention_mask] the mask must be (queries, keys), with axes in front or not");
+  static_assert(!Differentiable<M>, "[attention_mask] a mask has no gradient: it must be a constant");
+  return {mask};
+}
+
+/// The keys and values that an attention has made so far, for sequences that grow: `no_grad([&] { return attention(next, cache); })`. A
+/// copy shares what is in it and goes on by itself. Empty at first.
+struct AttentionCache {
+  core::Array keys{}, values{};  // (batch, heads, positions, width of a head)
+  std::int64_t size() const { return keys ? keys.sizes()[2] : 0; }
+};
+
 // What a compile error shows below its sentence.
 template <text Layer, text X>
 inline constexpr bool takes_sequences = false;
@@ -24,15 +57,40 @@ Linear<Width, Width, T> output_projection() {
   out.bias.set(zeros<T, Width>());
   return out;
 }
-/// -inf where the key comes after the query. scores: (…, queries, keys).
-MUSHIN_API core::Array hide_later(const core::Array& scores);
-MUSHIN_API core::Traced hide_later(const core::Traced& scores);
+/// What hides keys from queries. `bias` is added to the scores; may be empty.
+struct Hidden {
+  core::Array bias{};
+  bool later = false;
+};
+/// `keys`: the mask is (batch, keys), else it broadcasts to the scores. ShapeError when it doesn't fit those hidden before.
+MUSHIN_API void hide(Hidden& to, dtype, const core::Array& mask, bool keys);
+inline void hide(Hidden& to, dtype, Causal) { to.later = true; }
+template <class M>
+void hide(Hidden& to, dtype type, const KeyPadding<M>& padding) {
+  hide(to, type, padding.mask.raw(), true);
+}
+template <class M>
+void hide(Hidden& to, dtype type, const AttentionMask<M>& mask) {
+  hide(to, type, mask.mask.raw(), false);
+}
+/// All of it as a bias that broadcasts to the scores, which are (…, queries, keys); null where nothing is hidden.
+MUSHIN_API core::Array all_as_bias(const Hidden&, const core::Sizes& scores, dtype);
+/// Attention of queries to the keys in the cache and, up to its own position, to these, which are added to it.
+MUSHIN_API core::Array attend_behind(AttentionCache&, const core::Array& q, const core::Array& k, const core::Array& v);
+template <class T>
+inline constexpr bool hides = std::same_as<T, Causal>;
+template <class M>
+inline constexpr bool hides<KeyPadding<M>> = true;
+template <class M>
+inline constexpr bool hides<AttentionMask<M>> = true;
 }  // namespace detail
 
 /// Attention of several heads, each Width / Heads wide: softmax(q kᵀ / sqrt(width of a head)) v, heads side by side, then out_proj. q:
 /// (batch, queries, Width), k and v: (batch, keys, Width); result: shape of q. in_proj_weight: (3 Width, Width), the projections to
-/// queries, keys and values one below the other, Xavier uniform; in_proj_bias: zeros. ShapeError when named sizes differ. For
-/// self-attention: `attention(x, x, x)`. https://arxiv.org/abs/1706.03762
+/// queries, keys and values one below the other, Xavier uniform; in_proj_bias: zeros. dropout: of the weights, none by default. Behind the
+/// values may stand what hides keys: nn::causal, nn::key_padding(mask), nn::attention_mask(mask), in any order. A query that sees no key
+/// mixes to 0, or under dropout or nn::autocast to NaN. ShapeError when named sizes differ. For self-attention: `attention(x, x, x)`.
+/// Without these the scores are never in memory as a whole (mu::scaled_dot_product_attention). https://arxiv.org/abs/1706.03762
 template <extent Width, std::int64_t Heads, class T = float>
 struct MultiheadAttention {
   static_assert(Width.is_static() && Heads > 0 && Width.size % Heads == 0, "[MultiheadAttention] Width must be a multiple of Heads");
@@ -42,9 +100,12 @@ struct MultiheadAttention {
       Tensor<T, 3 * width, Width>{detail::uniform({3 * width, width}, dtype_of<T>, std::sqrt(6.0 / static_cast<double>(4 * width)))}};
   Variable<T, 3 * width> in_proj_bias{zeros<T, 3 * width>()};
   Linear<Width, Width, T> out_proj = detail::output_projection<Width, T>();
+  Dropout dropout{.p = 0};
 
-  template <TensorLike Q, TensorLike K, TensorLike V, std::same_as<Causal>... C>
-  auto operator()(const Q& queries, const K& keys, const V& values, C...) const {
+  template <TensorLike Q, TensorLike K, TensorLike V, class... Hiding>
+  auto operator()(const Q& queries, const K& keys, const V& values, const Hiding&... hiding) const {
+    static_assert((detail::hides<Hiding> && ...),
+                  "[MultiheadAttention] behind the values there may be nn::causal, nn::key_padding(mask) and nn::attention_mask(mask)");
     static_assert(same_element_type<Q, in_layer> && same_element_type<K, in_layer> && same_element_type<V, in_layer>,
                   "[MultiheadAttention] queries, keys and values must have the layer's element type: cast with .to<T>()");
     if constexpr (!is_sequence<Q>)
@@ -61,12 +122,9 @@ struct MultiheadAttention {
                     "[MultiheadAttention] there must be one value for each key");
     if constexpr (!may_equal(Q::extents[0], K::extents[0]))
       static_assert(batches_are_equal<spell(Q::extents), spell(K::extents)>, "[MultiheadAttention] queries and keys must be of one batch");
-    const auto q = projected<0>(queries) * (1 / std::sqrt(static_cast<double>(head)));
-    const auto k = projected<1>(keys), v = projected<2>(values);
-    auto scores = detail::product(q, transpose(k));
-    using Scores = decltype(scores);
-    if constexpr (sizeof...(C) != 0) scores = Scores{detail::hide_later(scores.raw())};
-    const auto mixed = permute<0, 2, 1, 3>(detail::product(softmax<-1>(scores), v));
+    detail::Hidden hidden;
+    (detail::hide(hidden, dtype_of<T>, hiding), ...);
+    const auto mixed = permute<0, 2, 1, 3>(attended(projected<0>(queries), projected<1>(keys), projected<2>(values), hidden));
     return observed(*this, out_proj(mushin::reshape<Q::extents[0], Q::extents[1], Width>(mixed)), queries, keys, values);
   }
   /// Projections in and out, the scale, scores, softmax (5 for a score), and the mixture.
@@ -75,12 +133,38 @@ struct MultiheadAttention {
     const std::int64_t projections = 2 * width * (2 * detail::elements(q) + detail::elements(k) + detail::elements(v));
     return projections + detail::elements(q) + scores * (4 * width + 5 * Heads);
   }
-  MUSHIN_MODULE(MultiheadAttention, in_proj_weight, in_proj_bias, out_proj)
+  /// Causal self-attention of x, which goes on where the cache ends: the same rows as of one call on the whole sequence. A constant in
+  /// effect: no gradient goes to the cache or through the scores. ShapeError when x is of another batch than the cache.
+  template <TensorLike X>
+  auto operator()(const X& x, AttentionCache& cache) const {
+    static_assert(same_element_type<X, in_layer>, "[MultiheadAttention] x must have the layer's element type: cast with .to<T>()");
+    if constexpr (!is_sequence<X>)
+      static_assert(takes_sequences<spell(Shape{Width}), spell(X::extents)>,
+                    "[MultiheadAttention] x must be (batch, time, width) with the layer's Width");
+    const auto value = [](const auto& y) { return core::Array(mushin::detail::constant(y.raw())); };
+    const Tensor<T, X::extents[0], Heads, X::extents[1], head> mixed{
+        detail::attend_behind(cache, value(projected<0>(x)), value(projected<1>(x)), value(projected<2>(x)))};
+    return out_proj(mushin::reshape<X::extents[0], X::extents[1], Width>(permute<0, 2, 1, 3>(mixed)));
+  }
+  MUSHIN_MODULE(MultiheadAttention, in_proj_weight, in_proj_bias, out_proj, dropout)
 
  private:
   using in_layer = Tensor<T>;
   template <class X>
   static constexpr bool is_sequence = X::extents.rank == 3 && may_equal(X::extents.from_end(0), Width);
+  template <class Q, class K, class V>
+  auto attended(const Q& q, const K& k, const V& v, const detail::Hidden& hidden) const {
+    using Mixed = decltype(scaled_dot_product_attention(q, k, v));
+    const bool drops = dropout.training && dropout.p != 0, narrow = std::same_as<T, float> && detail::product_type() != dtype::f32;
+    if (!drops && !narrow) return mushin::detail::attended(q, k, v, hidden.bias, {.causal = hidden.later});
+    auto scores = detail::product(q * (1 / std::sqrt(static_cast<double>(head))), transpose(k));
+    using Scores = decltype(scores);
+    if (const core::Array bias = detail::all_as_bias(hidden, scores.raw().sizes(), dtype_of<T>))
+      scores = scores + typed<core::Array, T, Scores::extents>{core::broadcast_to(bias, scores.raw().sizes())};
+    auto weights = softmax<-1>(scores);
+    if (drops) weights = dropout(weights);
+    return Mixed{detail::product(weights, v).raw()};
+  }
   /// (batch, heads, time, head).
   template <int Part, class X>
   auto projected(const X& x) const {

@@ -101,4 +101,22 @@ struct Dropout {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
 };
 
+namespace detail {
+struct SetDropout {
+  float p;
+  void enter(MemberName) {}
+  void enter(std::size_t) {}
+  void leave() {}
+  void operator()(auto&) const {}
+  void operator()(Dropout& d) const { d.p = p; }
+};
+}  // namespace detail
+
+/// Gives every Dropout of a module this probability.
+template <Module M>
+void set_dropout(M& net, float p) {
+  detail::SetDropout set{p};
+  detail::walk(set, net);
+}
+
 }  // namespace mushin::nn

@@ -41,6 +41,26 @@ struct AttentionOptions {
   std::int64_t ahead = 0;
 };
 
+// In the facades themselves, so that nothing else stands above their sentences.
+#define MUSHIN_RULE_ATTENTION(Q, K, V)                                                                                   \
+  static_assert(float_elements<Q>, "[scaled_dot_product_attention] needs a float element type: cast with .to<float>()"); \
+  static_assert(same_element_type<Q, K> && same_element_type<Q, V>,                                                      \
+                "[scaled_dot_product_attention] all tensors must have the same element type: cast with .to<T>()");       \
+  static_assert(rules::attention_has_axes(Q::extents, K::extents, V::extents),                                           \
+                "[scaled_dot_product_attention] queries, keys and values need two axes: sequence and width");            \
+  if constexpr (!rules::attention_width_matches(Q::extents, K::extents))                                                 \
+    static_assert(inner_extents_match<spell(Q::extents), spell(K::extents)>,                                             \
+                  "[scaled_dot_product_attention] queries and keys must have one width");                                \
+  if constexpr (!rules::attention_keys_match(K::extents, V::extents))                                                    \
+    static_assert(inner_extents_match<spell(K::extents), spell(V::extents)>,                                             \
+                  "[scaled_dot_product_attention] there must be one value for each key");                                \
+  if constexpr (!rules::matmul_batch_broadcasts(Q::extents, K::extents))                                                 \
+    static_assert(batch_extents_broadcast<spell(Q::extents), spell(K::extents)>,                                         \
+                  "[scaled_dot_product_attention] leading extents must be equal or 1");                                  \
+  if constexpr (!rules::matmul_batch_broadcasts(rules::attention_scores(Q::extents, K::extents), V::extents))            \
+  static_assert(batch_extents_broadcast<spell(K::extents), spell(V::extents)>,                                           \
+                "[scaled_dot_product_attention] leading extents must be equal or 1")
+
 namespace detail {
 
 template <class Q, class K, class V>
@@ -56,23 +76,6 @@ void check_attention(const Q& q, const K& k, const V& v) {
 
 template <class Q, class K, class V, class Bias>
 auto attended(const Q& q, const K& k, const V& v, const Bias& bias, const AttentionOptions& o) {
-  static_assert(float_elements<Q>, "[scaled_dot_product_attention] needs a float element type: cast with .to<float>()");
-  static_assert(same_element_type<Q, K> && same_element_type<Q, V>,
-                "[scaled_dot_product_attention] all tensors must have the same element type: cast with .to<T>()");
-  static_assert(rules::attention_has_axes(Q::extents, K::extents, V::extents),
-                "[scaled_dot_product_attention] queries, keys and values need two axes: sequence and width");
-  if constexpr (!rules::attention_width_matches(Q::extents, K::extents))
-    static_assert(inner_extents_match<spell(Q::extents), spell(K::extents)>,
-                  "[scaled_dot_product_attention] queries and keys must have one width");
-  if constexpr (!rules::attention_keys_match(K::extents, V::extents))
-    static_assert(inner_extents_match<spell(K::extents), spell(V::extents)>,
-                  "[scaled_dot_product_attention] there must be one value for each key");
-  if constexpr (!rules::matmul_batch_broadcasts(Q::extents, K::extents))
-    static_assert(batch_extents_broadcast<spell(Q::extents), spell(K::extents)>,
-                  "[scaled_dot_product_attention] leading extents must be equal or 1");
-  if constexpr (!rules::matmul_batch_broadcasts(rules::attention_scores(Q::extents, K::extents), V::extents))
-    static_assert(batch_extents_broadcast<spell(K::extents), spell(V::extents)>,
-                  "[scaled_dot_product_attention] leading extents must be equal or 1");
   check_attention(q, k, v);
   const std::int64_t width = q.raw().sizes()[q.raw().rank() - 1];
   const core::AttentionForm form{o.scale ? *o.scale : 1 / std::sqrt(static_cast<double>(width)), o.causal, o.ahead};
@@ -88,6 +91,7 @@ auto attended(const Q& q, const K& k, const V& v, const Bias& bias, const Attent
 /// to all three, of any order. ShapeError where extents that only the run knows disagree. https://arxiv.org/abs/2205.14135
 template <TensorLike Q, TensorLike K, TensorLike V>
 auto scaled_dot_product_attention(const Q& q, const K& k, const V& v, const AttentionOptions& options = {}) {
+  MUSHIN_RULE_ATTENTION(Q, K, V);
   return detail::attended(q, k, v, core::Array(), options);
 }
 
@@ -95,6 +99,7 @@ auto scaled_dot_product_attention(const Q& q, const K& k, const V& v, const Atte
 /// scaled scores (-inf hides).
 template <TensorLike Q, TensorLike K, TensorLike V, TensorLike M>
 auto scaled_dot_product_attention(const Q& q, const K& k, const V& v, const M& mask, const AttentionOptions& options = {}) {
+  MUSHIN_RULE_ATTENTION(Q, K, V);
   static_assert(std::same_as<typename M::element, bool> || same_element_type<M, Q>,
                 "[scaled_dot_product_attention] a mask is of bool or of the element type of the queries");
   static_assert(!Differentiable<M>, "[scaled_dot_product_attention] a mask has no gradient: it must be a constant");
