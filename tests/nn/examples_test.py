@@ -12,7 +12,7 @@ from pathlib import Path
 PROGRAMS = {Path(p).name: p for p in sys.argv[1:]}
 SEED, FASHION = PROGRAMS["01-seed"], PROGRAMS["02-fashion-mnist"]
 LENET, RESIDUAL = PROGRAMS["03-lenet"], PROGRAMS["04-residual-net"]
-LSTM, NEWTON, PINN = PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
+GPT, LSTM, NEWTON, PINN = PROGRAMS["05-gpt"], PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
 
 
 def idx(sizes, values):
@@ -152,6 +152,26 @@ class Examples(unittest.TestCase):
             self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
             for part in parts:
                 self.assertIn(part, result.stderr)
+
+    def test_a_gpt_learns_a_text_writes_and_goes_on(self):
+        text, model = self.data / "text", self.data / "gpt.safetensors"
+        text.write_text("abcdefghijklmnopqrstuvwxyz\n" * 150)
+        common = ["--text", str(text), "--sample", "200", "--begin", "abc", "--temperature", "0.1"]
+        result = run(GPT, *common, "--steps", "60", "--batch", "4", "--lr", "3e-3", "--save", str(model))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = result.stdout.splitlines()
+        loss = float(lines[1].removeprefix("validation loss "))
+        self.assertLess(loss, 0.5)  # a symbol by chance has 3.3
+        self.assertEqual(lines[0], f"step 60: validation loss {loss:.4f}")
+        sample = "\n".join(lines[2:])
+        self.assertIn("efghijklmnopqrstuvwxyz\nabcdefgh", sample)
+        again = run(GPT, *common, "--steps", "0", "--load", str(model))
+        self.assertEqual(again.stdout.splitlines()[0], lines[1])
+
+    def test_a_gpt_without_a_text_says_what_to_do(self):
+        result = run(GPT, "--text", "/no/such/folder")
+        self.assertEqual((result.returncode, result.stderr),
+                         (1, "no text in /no/such/folder: name one with --text, or install Debian's package fortunes\n"))
 
 
 if __name__ == "__main__":
