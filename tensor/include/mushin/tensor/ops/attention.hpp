@@ -75,7 +75,7 @@ void check_attention(const Q& q, const K& k, const V& v) {
 }
 
 template <class Q, class K, class V, class Bias>
-auto attended(const Q& q, const K& k, const V& v, const Bias& bias, const AttentionOptions& o) {
+decltype(auto) attended(const Q& q, const K& k, const V& v, const Bias& bias, const AttentionOptions& o) {
   check_attention(q, k, v);
   const std::int64_t width = q.raw().sizes()[q.raw().rank() - 1];
   const core::AttentionForm form{o.scale ? *o.scale : 1 / std::sqrt(static_cast<double>(width)), o.causal, o.ahead};
