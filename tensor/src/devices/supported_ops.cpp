@@ -40,6 +40,7 @@ constexpr mu_op_scatter_add scatter_add = {{sizeof(mu_op_scatter_add), MU_OP_SCA
 constexpr mu_op_reorder reorder = {{sizeof(mu_op_reorder), MU_OP_REORDER}};
 constexpr mu_op_conv conv = {
     {sizeof(mu_op_conv), MU_OP_CONV}, MU_CONV_FORWARD, MU_F32, MU_MATH_EXACT, 1, {1, 1}, {1, 1}, {1, 1}, 0, nullptr};
+constexpr mu_op_pool pool = {{sizeof(mu_op_pool), MU_OP_POOL}, MU_POOL_MAX, 0, {2, 2}, {2, 2}, {1, 1}, {}, {}, 0};
 constexpr mu_op_softmax softmax = {{sizeof(mu_op_softmax), MU_OP_SOFTMAX}, MU_SOFTMAX, 1};
 constexpr mu_op_normalize normalize = {{sizeof(mu_op_normalize), MU_OP_NORMALIZE}, MU_NORMALIZE_LAYER, 0, 1e-5};
 constexpr mu_op_attention attention = {{sizeof(mu_op_attention), MU_OP_ATTENTION}, MU_ATTENTION, 0, 1, 0};
@@ -60,10 +61,10 @@ struct Example {
 };
 
 // Sizes that are worth a library's call: a backend may leave small ones to the builtin one.
-std::array<Example, 17> examples() {
+std::array<Example, 18> examples() {
   const mu_tensor square = view(MU_F32, {256, 256}), index = view(MU_I64, {256, 256}), key = view(MU_I64, {2}), line = view(MU_F32, {256});
   const mu_tensor series = view(MU_F32, {2, 256, 256}), counts = view(MU_I64, {256});
-  const mu_tensor images = view(MU_F32, {8, 64, 32, 32}), kernels = view(MU_F32, {64, 64, 3, 3});
+  const mu_tensor images = view(MU_F32, {8, 64, 32, 32}), kernels = view(MU_F32, {64, 64, 3, 3}), halved = view(MU_F32, {8, 64, 16, 16});
   mu_tensor column = square;
   column.dim[1] = 256;
   column.stride[0] = 1, column.stride[1] = 0;
@@ -78,6 +79,7 @@ std::array<Example, 17> examples() {
            {"scatter_add", &scatter_add.h, 2, {index, square}, square},
            {"reorder", &reorder.h, 1, {square, {}}, square},
            {"conv", &conv.h, 2, {images, kernels}, images},
+           {"pool", &pool.h, 1, {images, {}}, halved},
            {"softmax", &softmax.h, 1, {square, {}}, square},
            {"normalize", &normalize.h, 3, {square, line, line}, square},
            {"attention", &attention.h, 3, {square, square, square}, square},
