@@ -9,7 +9,7 @@
 namespace mushin::builtin {
 namespace {
 
-constexpr std::int64_t chunk_products = 300000, band_sums = 8192;
+constexpr std::int64_t chunk_products = 300000, band_sums = 8192, most_copied = 262144;
 
 std::int64_t parts(std::int64_t n, std::int64_t of) { return (n + of - 1) / of; }
 
@@ -50,12 +50,17 @@ class Direct {
     while (lines_rows[kernel_] < s.rows) ++kernel_;
     rows_ = lines_rows[kernel_];
     const std::int64_t* positions = s.reader.positions;
-    band_ = least(positions[1], most(1, band_sums / (rows_ * positions[2]))), bands_ = parts(positions[1], band_);
+    const std::int64_t line = most(1, s.channels) * positions[2] * s.reader.step[1] * s.reader.step[2];  // of the source
+    band_ = least(positions[1], most(1, least(band_sums / (rows_ * positions[2]), most_copied / 2 / line)));
+    bands_ = parts(positions[1], band_);
     const std::int64_t first[3] = {0, 0, 0}, count[3] = {1, band_, positions[2]};
     box_ = box_of(s.reader, first, count);
   }
-  // Copies that are not much more than what is computed from them.
-  bool fits() const { return box_.count() <= 4096 + 8 * band_ * s_.reader.positions[2] * most(1, s_.rows); }
+  // Copies are not much more than what is computed from them, and stay in cache.
+  bool fits() const {
+    const std::int64_t computed = band_ * s_.reader.positions[2];
+    return box_.count() <= 4096 + 8 * computed * s_.rows && s_.channels * box_.count() <= most_copied;
+  }
 
   // Work is cut by images, groups, and bands of lines of one plane of positions.
   void run() const {
