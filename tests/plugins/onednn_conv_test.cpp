@@ -179,10 +179,10 @@ const Case cases[] = {
     {"mixed_orders", 3, 20, 33, 1, {15, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "lrr"},
     {"gaps", 2, 20, 33, 1, {15, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "ggg"},
     {"channels_last_result", 3, 24, 16, 1, {12, 17}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, "rrl"},
-    {"first_of_lenet", 7, 1, 6, 1, {28, 28}, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}, "rrr"},
-    {"second_of_lenet", 9, 6, 16, 1, {14, 14}, {5, 5}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, "rrr"},
-    {"stem", 2, 3, 16, 1, {30, 26}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, "rrr"},
-    {"stem_last", 2, 3, 16, 1, {30, 26}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, "lrl"},
+    {"one_channel", 5, 1, 32, 1, {17, 18}, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}, "rrr"},
+    {"few_channels", 9, 6, 16, 1, {14, 14}, {5, 5}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, "rrr"},
+    {"stem", 2, 3, 32, 1, {30, 26}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, "rrr"},
+    {"stem_last", 2, 3, 32, 1, {30, 26}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}, "lrl"},
     {"strided", 5, 16, 32, 1, {17, 20}, {3, 3}, {2, 3}, {1, 1}, {1, 1}, {1, 1}, "rrr"},
     {"dilated", 2, 16, 16, 1, {14, 15}, {3, 3}, {1, 1}, {2, 3}, {2, 3}, {2, 3}, "rrr"},
     {"one_by_one", 7, 64, 24, 1, {12, 12}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, "rrr"},
@@ -374,6 +374,10 @@ TEST(Conv, RefusesWithAReason) {
   Case c = good;
   c.images = 1, c.in = 4, c.out = 4;
   refused(c, MU_CONV_FORWARD, "this small", MU_UNSUPPORTED, as_it_is);
+  c = good, c.in = c.out = 8, c.images = 5;
+  refused(c, MU_CONV_FORWARD, "channels this few", MU_UNSUPPORTED, as_it_is);
+  c.in = 4, c.out = 16;
+  refused(c, MU_CONV_BACKWARD_DATA, "channels this few", MU_UNSUPPORTED, as_it_is);
   c = good, c.stride = {1, 1}, c.before = {3, 3};
   refused(c, MU_CONV_FORWARD, "in the padding", MU_UNSUPPORTED, as_it_is);
   refused(good, MU_CONV_FORWARD, "leaves out", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.dim[2] -= 2; });
