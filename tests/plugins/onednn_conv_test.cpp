@@ -146,6 +146,8 @@ void each_element(const Operand& o, const F& f) {
   }
 }
 
+constexpr std::uint32_t forward_and_data[] = {MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA};
+constexpr std::uint32_t all_kinds[] = {MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA, MU_CONV_BACKWARD_WEIGHTS};
 constexpr float untouched = 4711;
 
 class ConvTest : public testing::TestWithParam<std::tuple<Case, std::uint32_t>> {};
@@ -217,9 +219,10 @@ struct Tail {
 class ConvEpilogueTest : public testing::TestWithParam<std::tuple<Tail, const char*>> {};
 
 TEST_P(ConvEpilogueTest, IsDoneToEveryElement) {
-  const auto& [tail, order] = GetParam();
+  const Tail& tail = std::get<0>(GetParam());
+  const char* const order = std::get<1>(GetParam());
   const Case c{"", 3, 32, 40, 1, {9, 11}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, order};
-  for (const std::uint32_t kind : {MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA}) {
+  for (const std::uint32_t kind : forward_and_data) {
     Trio t(c);
     Operand& made = t.made(kind);
     auto in = t.in(kind);
@@ -343,7 +346,7 @@ TEST(Conv, OrderedPlansGiveEqualBitsForAnyNumberOfThreads) {
   Case one = many;
   one.images = 1, one.in = one.out = 128;
   for (const Case& c : {many, one})
-    for (const std::uint32_t kind : {MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA, MU_CONV_BACKWARD_WEIGHTS}) {
+    for (const std::uint32_t kind : all_kinds) {
       std::vector<std::vector<float>> results;
       for (const std::uint32_t threads : {1u, 2u, 7u}) {
         Trio t(c);
