@@ -112,7 +112,7 @@ core::Array LBFGS::direction(const core::Array& gradient) {
   return q;
 }
 
-double LBFGS::minimize(const std::function<double()>& loss) {
+double LBFGS::minimize(Loss loss) {
   auto& numbers = all()[0].numbers;
   const double first = loss();
   double now = first;

@@ -1,5 +1,5 @@
 // layer: autograd
-// expect: [apply] vmap(x...) gets operands with the mapped axis in front, and must give a result that has it
+// expect: [apply] vmap(x...) gets operands with the mapped axis in front, and must give one tensor that has it
 #include "mushin/autograd.hpp"
 
 namespace mu = mushin;

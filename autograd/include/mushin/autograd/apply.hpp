@@ -31,21 +31,22 @@ inline constexpr bool by_vmap_rule = has_vmap_rule<F, typename last_map<Maps>::t
 template <class F, class... X>
 inline constexpr bool by_vmap_rule<F, core::mapped::Maps<>, X...> = false;
 
-template <class F, class... X>
-auto mapped_by_rule(const F& f, const X&... x) {
-  using Map = typename last_map<core::mapped::all_maps<raw_of<X>...>>::type;
-  const std::int64_t size = mapped_size<Map>();
-  const auto y = f.vmap(leave<Map, dyn>(x, size)...);
-  using Y = std::remove_const_t<decltype(y)>;
-  static_assert(TensorLike<Y>, "[apply] vmap(x...) must give one tensor");
-  if constexpr (TensorLike<Y>) {
-    static_assert(Y::extents.rank > 0,
-                  "[apply] vmap(x...) gets operands with the mapped axis in front, and must give a result that has it");
-    const std::int64_t sizes[] = {size, y.shape()[0]};
-    core::mapped::one_size(sizes, 2);
-    return enter<Map>(y);
-  }
+template <class Map, class F, class... X>
+auto by_rule(const F& f, const X&... x) {
+  return f.vmap(leave<Map, dyn>(x, mapped_size<Map>())...);
 }
+/// What the rule gave, for what follows in the mapped function.
+template <class Map, class Y>
+auto enter_given(const Y& y) {
+  const std::int64_t sizes[] = {mapped_size<Map>(), y.shape()[0]};
+  core::mapped::one_size(sizes, 2);
+  return enter<Map>(y);
+}
+/// Has it an axis in front?
+template <class Y>
+inline constexpr bool has_front = false;
+template <TensorLike Y>
+inline constexpr bool has_front<Y> = (Y::extents.rank > 0);
 
 template <class F, class Y, class Saved>
 struct backward_call;
@@ -57,42 +58,6 @@ struct backward_call<F, Y, std::tuple<S...>> {
 template <class F, class Call>
 using gradients_of = decltype(Call::call(std::declval<const F&>(), std::declval<typename Call::context&>(),
                                          std::declval<const typename Call::cotangent&>()));
-
-template <class F, class... X>
-auto applied(F f, const X&... x) {
-  static_assert(has_forward<F, X...>, "[apply] forward(ctx, x...) must take the context and a constant for each operand");
-  if constexpr (sizeof...(X) > 0 && has_forward<F, X...>) {
-    const std::tuple<value_of<X>...> values{value_of<X>{constant(x.raw())}...};
-    ForwardContext ctx;
-    const auto y = std::apply([&](const auto&... v) { return std::as_const(f).forward(ctx, v...); }, values);
-    using Given = std::remove_const_t<decltype(y)>;
-    static_assert(is_constant_result<Given>, "[apply] forward must give a constant: one tensor, or ctx.save(tensor, saved...)");
-    if constexpr (is_constant_result<Given>) {
-      using Y = typename forward_result<Given>::type;
-      if constexpr (!(Differentiable<X> || ...))
-        return result_of(y);
-      else {
-        using Saved = typename forward_result<Given>::saved;
-        using Call = typename backward_call<F, Y, Saved>::type;
-        static_assert(Call::exists,
-                      "[apply] backward(ctx, gy) must take the context and the gradient of the result: write both as const auto&");
-        if constexpr (Call::exists) {
-          using Gradients = GradientsOf<gradients_of<F, Call>, X...>;
-          static_assert(Gradients::one_for_each,
-                        "[apply] backward must return a gradient for each operand, or for each that is no constant: one, or a tuple");
-          if constexpr (Gradients::one_for_each)
-            static_assert(Gradients::all_fit(std::index_sequence_for<X...>{}),
-                          "[apply] a gradient must have the element type and extents of its operand");
-          const std::array<core::Traced, sizeof...(X)> operands{core::Traced(core::mapped::whole(x.raw()))...};
-          using Made = CustomFunction<F, Y, std::tuple<X...>, Saved>;
-          return like_around<Y>(core::record_function(name_of_type<F>, core::mapped::whole(result_of(y).raw()), operands.data(),
-                                                      sizeof...(X), new Made(std::move(f), kept(y, values, operands))));
-        }
-      }
-    }
-  }
-}
-
 }  // namespace detail
 
 /// A function whose gradient is written by hand: `apply(f, x...)`, or `apply<F>(x...)` with F made from nothing.
@@ -111,10 +76,49 @@ auto applied(F f, const X&... x) {
 template <class F, TensorLike... X>
 auto apply(F f, const X&... x) {
   static_assert(sizeof...(X) > 0, "[apply] give the operands: apply<F>(x)");
-  if constexpr (detail::by_vmap_rule<F, core::mapped::all_maps<detail::raw_of<X>...>, X...>)
-    return detail::mapped_by_rule(f, x...);
-  else
-    return detail::applied(std::move(f), x...);
+  using Maps = core::mapped::all_maps<detail::raw_of<X>...>;
+  if constexpr (detail::by_vmap_rule<F, Maps, X...>) {
+    using Map = typename detail::last_map<Maps>::type;
+    const auto y = detail::by_rule<Map>(f, x...);
+    using Y = std::remove_const_t<decltype(y)>;
+    static_assert(detail::has_front<Y>,
+                  "[apply] vmap(x...) gets operands with the mapped axis in front, and must give one tensor that has it");
+    if constexpr (detail::has_front<Y>) return detail::enter_given<Map>(y);
+  } else {
+    static_assert(detail::has_forward<F, X...>, "[apply] forward(ctx, x...) must take the context and a constant for each operand");
+    if constexpr (sizeof...(X) > 0 && detail::has_forward<F, X...>) {
+      const std::tuple<value_of<X>...> values{value_of<X>{detail::constant(x.raw())}...};
+      ForwardContext ctx;
+      const auto y = std::apply([&](const auto&... v) { return std::as_const(f).forward(ctx, v...); }, values);
+      using Given = std::remove_const_t<decltype(y)>;
+      static_assert(detail::is_constant_result<Given>, "[apply] forward must give a constant: one tensor, or ctx.save(tensor, saved...)");
+      if constexpr (detail::is_constant_result<Given>) {
+        using Y = typename detail::forward_result<Given>::type;
+        if constexpr (!(Differentiable<X> || ...))
+          return detail::result_of(y);
+        else {
+          using Saved = typename detail::forward_result<Given>::saved;
+          using Call = typename detail::backward_call<F, Y, Saved>::type;
+          static_assert(Call::exists,
+                        "[apply] backward(ctx, gy) must take the context and the gradient of the result: write both as const auto&");
+          if constexpr (Call::exists) {
+            using Gradients = detail::GradientsOf<detail::gradients_of<F, Call>, X...>;
+            static_assert(Gradients::one_for_each,
+                          "[apply] backward must return a gradient for each operand, or for each that is no constant: one, or a tuple");
+            if constexpr (Gradients::one_for_each)
+              static_assert(Gradients::all_fit(std::index_sequence_for<X...>{}),
+                            "[apply] a gradient must have the element type and extents of its operand");
+            const std::array<core::Traced, sizeof...(X)> operands{core::Traced(core::mapped::whole(x.raw()))...};
+            using Made = detail::CustomFunction<F, Y, std::tuple<X...>, Saved>;
+            static_assert(Made::Tangent::fits(), "[apply] jvp must give a tangent with the element type and extents of the result");
+            return detail::like_around<Y>(core::record_function(name_of_type<F>, core::mapped::whole(detail::result_of(y).raw()),
+                                                                operands.data(), sizeof...(X),
+                                                                new Made(std::move(f), detail::kept(y, values, operands))));
+          }
+        }
+      }
+    }
+  }
 }
 template <class F, TensorLike... X>
 auto apply(const X&... x) {

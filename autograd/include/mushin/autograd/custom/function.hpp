@@ -13,11 +13,12 @@ class CustomFunction<F, Y, std::tuple<X...>, std::tuple<S...>> final : public co
   using Call = BackwardCall<F, Y, S...>;
   using Raw = typename Call::raw;
   using Values = KeptValues<F, Y, std::tuple<X...>, std::tuple<S...>>;
-  using Tangent = TangentFunction<F, Y, std::tuple<X...>, std::tuple<S...>>;
   static constexpr std::size_t count = sizeof...(X);
   static constexpr bool any_order = std::same_as<Raw, core::Traced>;
 
  public:
+  using Tangent = TangentFunction<F, Y, std::tuple<X...>, std::tuple<S...>>;
+
   CustomFunction(F f, Kept<sizeof...(S)> saved) : f_(std::move(f)), kept_(std::move(saved)) {}
 
   void pull(const core::FunctionPull& p) override {

@@ -27,6 +27,18 @@ class TangentFunction<F, Y, std::tuple<X...>, std::tuple<S...>> final : public c
 
  public:
   static constexpr bool exists = takes<core::Traced> || takes<core::Array>;
+  /// Does it give a tangent of the result?
+  static constexpr bool fits() {
+    if constexpr (exists) {
+      using Tangent = std::remove_cvref_t<decltype(std::declval<const F&>().jvp(std::declval<Context<Raw>&>(),
+                                                                                std::declval<const like_type<Raw, X>&>()...))>;
+      if constexpr (TensorLike<Tangent>)
+        return same_element_type<Tangent, Y> && Tangent::extents == Y::extents;
+      else
+        return false;
+    }
+    return true;
+  }
 
   TangentFunction(const F& f, const Values& values, const core::Sizes* sizes, unsigned operand)
       : f_(f), kept_(values), sizes_(sizes, sizes + count), operand_(operand) {}
@@ -61,11 +73,7 @@ class TangentFunction<F, Y, std::tuple<X...>, std::tuple<S...>> final : public c
   void along(const core::FunctionPull& p, std::index_sequence<I...>) {
     Context<Raw> ctx{kept_.template passed<Raw>(p.linked, p.operand + 1, p.operand[count + 1]), nullptr};
     const auto tangent = std::as_const(f_).jvp(ctx, tangent_of<X>(p, I)...);
-    using Tangent = std::remove_const_t<decltype(tangent)>;
-    static_assert(TensorLike<Tangent>, "[apply] jvp(ctx, tangents...) must give one tensor: the tangent of the result");
-    static_assert(same_element_type<Tangent, Y> && Tangent::extents == Y::extents,
-                  "[apply] jvp must give a tangent with the element type and extents of the result");
-    p.gradient[0] = gradient_for<Y>(tangent, p.sizes[0]);
+    if constexpr (fits()) p.gradient[0] = gradient_for<Y>(tangent, p.sizes[0]);
   }
   template <class A>
   auto tangent_of(const core::FunctionPull& p, std::size_t i) const {

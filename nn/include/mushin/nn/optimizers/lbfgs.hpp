@@ -1,6 +1,4 @@
 #pragma once
-#include <functional>
-
 #include "mushin/nn/optimizers/optimizer.hpp"
 
 namespace mushin::nn {
@@ -25,7 +23,8 @@ class MUSHIN_API LBFGS final : public Optimizer {
   /// Up to `max_iter` iterations. `closure` sets the gradients and gives the loss, a scalar tensor; the result is the first it gave.
   template <class F>
   double step(F&& closure) {
-    return minimize([&] { return number(closure().raw()); });
+    auto call = [&] { return number(closure().raw()); };
+    return minimize({[](void* f) { return (*static_cast<decltype(call)*>(f))(); }, &call});
   }
   /// Error: the function is missing.
   void step() override;
@@ -35,9 +34,14 @@ class MUSHIN_API LBFGS final : public Optimizer {
   std::string differences(const StateDict&) const override;
 
  private:
+  struct Loss {
+    double (*call)(void*);
+    void* closure;
+    double operator()() const { return call(closure); }
+  };
   static double number(const core::Array&);
   static double number(const core::Traced& t) { return number(t.value()); }
-  double minimize(const std::function<double()>& loss);
+  double minimize(Loss);
   core::Array gradient() const;
   core::Array direction(const core::Array& gradient);
   void move(const std::vector<core::Array>& from, double length, const core::Array& along);
