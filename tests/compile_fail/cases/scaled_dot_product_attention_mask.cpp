@@ -1,4 +1,4 @@
-// expect: [scaled_dot_product_attention] a mask must broadcast to (…, queries, keys)
+// expect: [scaled_dot_product_attention] a mask must broadcast to (batch axes, queries, keys)
 // note-gcc: "(3, 2)"
 // note-gcc: "(2, 2)"
 #include "mushin/tensor.hpp"

@@ -106,7 +106,7 @@ auto scaled_dot_product_attention(const Q& q, const K& k, const V& v, const M& m
   constexpr Shape scores = rules::attention_scores(Q::extents, K::extents);
   if constexpr (!rules::broadcasts_to(M::extents, scores))
     static_assert(extents_broadcast<spell(M::extents), spell(scores)>,
-                  "[scaled_dot_product_attention] a mask must broadcast to (…, queries, keys)");
+                  "[scaled_dot_product_attention] a mask must broadcast to (batch axes, queries, keys)");
   if constexpr (std::same_as<typename M::element, bool>)  // log(1) is 0, log(0) is -inf
     return detail::attended(q, k, v, log(mask.template to<typename Q::element>()).raw(), options);
   else
