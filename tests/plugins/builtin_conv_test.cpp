@@ -191,7 +191,7 @@ TEST_F(Conv, EpilogueGivesTheBitsOfSeparateSteps) {
                           shape_of(3, 6, 1, 1, {40}, {5}, 1, 1, 2, 2), shape_of(2, 1, 1, 6, {12, 12}, {5, 5}, 1, 1, 0, 0)};
   for (Shape s : shapes)
     for (mu_dtype t : {MU_F32, MU_F64, MU_F16})
-      for (std::uint32_t kind : {MU_CONV_FORWARD, MU_CONV_BACKWARD_DATA}) {
+      for (const std::uint32_t kind : {std::uint32_t{MU_CONV_FORWARD}, std::uint32_t{MU_CONV_BACKWARD_DATA}}) {
         const mu_dtype acc = t == MU_F64 ? MU_F64 : MU_F32;
         s.op.kind = kind;
         const Sizes& dims = kind == MU_CONV_FORWARD ? s.y : s.x;
