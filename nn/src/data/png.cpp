@@ -46,6 +46,8 @@ bool header(PngReader& reader) {
   reader.info = png_create_info_struct(reader.png);
   if (!reader.info) return false;
   png_set_read_fn(reader.png, &reader, read_bytes);
+  // Texts, profiles and the like are passed over: libpng would ask for as much memory as such a chunk says that it has.
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(reader.png, reader.info);
   return true;
 }
