@@ -1,10 +1,8 @@
 // Trains LeNet, a small network of convolutions, on Fashion-MNIST (see 02-fashion-mnist.cpp): Y. LeCun et al., Gradient-based learning
 // applied to document recognition, 1998.
-#include <algorithm>
-#include <cstdio>
 #include <mushin/nn.hpp>
 
-#include "support/training.hpp"
+#include "support/classify.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
@@ -35,25 +33,8 @@ int train(const TrainingOptions& options) {
 
   LeNet net;
   nn::Adam optimizer{nn::parameters(net), {.lr = options.lr}};
-  nn::CosineLR schedule{optimizer, {.period = std::max<std::int64_t>(options.epochs, 1)}};  // smaller steps towards the end
-  data::Loader batches(training, {.batch = options.batch, .shuffle = true});
-  data::Loader held_out(test, {.batch = 1000});
-
-  std::printf("training on %s\n", mu::default_device().name());
-  const auto loss = [](const auto& logits, const auto& labels) { return nn::cross_entropy(logits, labels); };
-  const nn::History history = nn::fit(net, batches, loss, optimizer,
-                                      {.epochs = options.epochs,
-                                       .validate = held_out,
-                                       .metrics = {{"accuracy", nn::accuracy}},
-                                       .progress = stderr,
-                                       .checkpoint = options.checkpoint,
-                                       .resume = !options.checkpoint.empty(),
-                                       .schedule = &schedule,
-                                       .on_epoch = print_epoch});
-
-  if (!options.save.empty()) nn::save(net, options.save);
-  if (!options.curve.empty()) write_curve(history, options.curve);
+  classify(net, optimizer, training, test, options);
   return 0;
 }
 
-int main(int argc, char** argv) { return run(argc, argv, "Trains LeNet on Fashion-MNIST.", train); }
+int main(int argc, char** argv) { return run(argc, argv, "Trains LeNet on Fashion-MNIST.", train, {.epochs = 10, .lr = 3e-3}); }

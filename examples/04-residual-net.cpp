@@ -1,9 +1,7 @@
 // Trains a residual network (https://arxiv.org/abs/1512.03385) on Fashion-MNIST, on images that are shifted and mirrored at random.
-#include <algorithm>
-#include <cstdio>
 #include <mushin/nn.hpp>
 
-#include "support/training.hpp"
+#include "support/classify.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
@@ -59,24 +57,7 @@ int train(const TrainingOptions& options) {
 
   ResidualNet net;
   nn::AdamW optimizer{nn::parameters(net), {.lr = options.lr, .weight_decay = 0.01}};
-  nn::CosineLR schedule{optimizer, {.period = std::max<std::int64_t>(options.epochs, 1)}};  // smaller steps towards the end
-  data::Loader batches(augmented, {.batch = options.batch, .shuffle = true});
-  data::Loader held_out(test, {.batch = 1000});
-
-  std::printf("training on %s\n", mu::default_device().name());
-  const auto loss = [](const auto& logits, const auto& labels) { return nn::cross_entropy(logits, labels); };
-  const nn::History history = nn::fit(net, batches, loss, optimizer,
-                                      {.epochs = options.epochs,
-                                       .validate = held_out,
-                                       .metrics = {{"accuracy", nn::accuracy}},
-                                       .progress = stderr,
-                                       .checkpoint = options.checkpoint,
-                                       .resume = !options.checkpoint.empty(),
-                                       .schedule = &schedule,
-                                       .on_epoch = print_epoch});
-
-  if (!options.save.empty()) nn::save(net, options.save);
-  if (!options.curve.empty()) write_curve(history, options.curve);
+  classify(net, optimizer, augmented, test, options);
   return 0;
 }
 

@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&)) {
-  TrainingOptions options;
+int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&), TrainingOptions options) {
   CLI::App app{what};
   app.add_option("--data", options.data, "folder with the four files of the dataset")->capture_default_str();
   app.add_option("--device", options.device, "where to compute: builtin, onednn, …");

@@ -16,7 +16,7 @@ struct TrainingOptions {
 };
 
 /// Reads the options and calls `train`; an error becomes a line on stderr and exit code 1. `what`: the sentence that --help begins with.
-int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&));
+int run(int argc, char** argv, const char* what, int (*train)(const TrainingOptions&), TrainingOptions options = {});
 
 /// A line about an epoch.
 void print_epoch(const mushin::nn::EpochRecord&);
