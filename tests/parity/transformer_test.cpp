@@ -93,6 +93,26 @@ TEST(Parity, DropoutOfWeightsKeepsTheMean) {
   EXPECT_TRUE(close(ref(attention(x, x, x, nn::causal, padding)), want, 0, 0));
 }
 
+// A sample that is padding alone: 0 by each way to compute it, and gradients that are numbers.
+TEST(Parity, AQueryThatSeesNoKeyMixesToZero) {
+  nn::MultiheadAttention<8, 2> attention;
+  const auto x = mu::variable(given<2, 5, 8>("encoder/x0"));
+  const auto padded = mu::from<2, 5>(std::vector<bool>{false, false, true, true, true, true, true, true, true, true});
+  const auto expect_zero = [&](const char* way) {
+    const auto y = attention(x, x, x, nn::key_padding(padded), nn::causal);
+    const Ref got = ref(y.value()), bias = ref(attention.out_proj.bias.value());
+    for_each_index({5, 8}, [&](const Index& p) { EXPECT_NEAR(got.at({1, p[0], p[1]}), bias.at({p[1]}), 1e-2) << way; });
+    const Ref gradient = ref(mu::grad(y, x));
+    for (double g : gradient.values) EXPECT_TRUE(std::isfinite(g)) << way;
+  };
+  expect_zero("by the op");
+  attention.dropout.p = 0.5f;
+  expect_zero("with dropout");
+  attention.dropout.p = 0;
+  const nn::autocast<mu::bf16> narrow;
+  expect_zero("narrow");
+}
+
 TEST(Transformer, AStackWithinABudgetGivesTheSameBits) {
   std::vector<Encoder> layers(4);  // with dropout
   const auto x = mu::randn<64, 40, 8>();

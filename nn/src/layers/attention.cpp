@@ -6,6 +6,7 @@
 #include "mushin/tensor/ops/attention.hpp"
 #include "mushin/tensor/ops/diagonal.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
+#include "mushin/tensor/ops/reduce.hpp"
 #include "mushin/tensor/ops/shape.hpp"
 
 namespace mushin::nn::detail {
@@ -24,11 +25,16 @@ void hide(Hidden& to, dtype type, const core::Array& mask, bool keys) {
   to.bias = joined(to.bias, bias);
 }
 
-core::Array all_as_bias(const Hidden& hidden, const core::Sizes& scores, dtype type) {
-  if (!hidden.later) return hidden.bias;
-  const core::Array one = core::literal(1, type), zero = core::literal(0, type);
-  const core::Array all = core::broadcast_to(one, {scores[scores.rank - 2], scores[scores.rank - 1]});
-  return joined(hidden.bias, hidden_where(core::greater(core::triu(all, 1), zero), type));
+Mask mask_of(const Hidden& hidden, const core::Sizes& scores, dtype type) {
+  core::Array bias = hidden.bias;
+  if (hidden.later) {
+    const core::Array all = core::broadcast_to(core::literal(1, type), {scores[scores.rank - 2], scores[scores.rank - 1]});
+    bias = joined(bias, hidden_where(core::greater(core::triu(all, 1), core::literal(0, type)), type));
+  }
+  if (!bias) return {};
+  bias = core::broadcast_to(bias, scores);
+  const core::Array most = core::max(bias, 1u << (scores.rank - 1), true);
+  return {bias, core::broadcast_to(core::not_equal(most, core::literal(-HUGE_VAL, type)), scores)};
 }
 
 core::Array attend_behind(AttentionCache& cache, const core::Array& q, const core::Array& k, const core::Array& v) {

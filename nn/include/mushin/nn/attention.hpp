@@ -73,8 +73,12 @@ template <class M>
 void hide(Hidden& to, dtype type, const AttentionMask<M>& mask) {
   hide(to, type, mask.mask.raw(), false);
 }
-/// All of it as a bias that broadcasts to the scores, which are (…, queries, keys); null where nothing is hidden.
-MUSHIN_API core::Array all_as_bias(const Hidden&, const core::Sizes& scores, dtype);
+/// What is hidden of scores (…, queries, keys), of their sizes. Empty where nothing is.
+struct Mask {
+  core::Array bias;  // -inf where hidden
+  core::Array open;  // bool: whether the query sees a key
+};
+MUSHIN_API Mask mask_of(const Hidden&, const core::Sizes& scores, dtype);
 /// Attention of queries to the keys in the cache and, up to its own position, to these, which are added to it.
 MUSHIN_API core::Array attend_behind(AttentionCache&, const core::Array& q, const core::Array& k, const core::Array& v);
 template <class T>
@@ -89,8 +93,8 @@ inline constexpr bool hides<AttentionMask<M>> = true;
 /// (batch, queries, Width), k and v: (batch, keys, Width); result: shape of q. in_proj_weight: (3 Width, Width), the projections to
 /// queries, keys and values one below the other, Xavier uniform; in_proj_bias: zeros. dropout: of the weights, none by default. Behind the
 /// values may stand what hides keys: nn::causal, nn::key_padding(mask), nn::attention_mask(mask), in any order. A query that sees no key
-/// mixes to 0, or under dropout or nn::autocast to NaN. ShapeError when named sizes differ. For self-attention: `attention(x, x, x)`.
-/// Without these the scores are never in memory as a whole (mu::scaled_dot_product_attention). https://arxiv.org/abs/1706.03762
+/// mixes to 0. ShapeError when named sizes differ. For self-attention: `attention(x, x, x)`. Without dropout and nn::autocast the scores
+/// are never in memory as a whole (mu::scaled_dot_product_attention). https://arxiv.org/abs/1706.03762
 template <extent Width, std::int64_t Heads, class T = float>
 struct MultiheadAttention {
   static_assert(Width.is_static() && Heads > 0 && Width.size % Heads == 0, "[MultiheadAttention] Width must be a multiple of Heads");
@@ -159,9 +163,12 @@ struct MultiheadAttention {
     if (!drops && !narrow) return mushin::detail::attended(q, k, v, hidden.bias, {.causal = hidden.later});
     auto scores = detail::product(q * (1 / std::sqrt(static_cast<double>(head))), transpose(k));
     using Scores = decltype(scores);
-    if (const core::Array bias = detail::all_as_bias(hidden, scores.raw().sizes(), dtype_of<T>))
-      scores = scores + typed<core::Array, T, Scores::extents>{core::broadcast_to(bias, scores.raw().sizes())};
+    const detail::Mask mask = detail::mask_of(hidden, scores.raw().sizes(), dtype_of<T>);
+    // Where a query sees no key, 0 stands for scores and weights: softmax would give NaN.
+    const auto where_open = [&mask](const auto& a) { return where(typed<core::Array, bool, Scores::extents>{mask.open}, a, 0); };
+    if (mask.bias) scores = where_open(scores + typed<core::Array, T, Scores::extents>{mask.bias});
     auto weights = softmax<-1>(scores);
+    if (mask.bias) weights = where_open(weights);
     if (drops) weights = dropout(weights);
     return Mixed{detail::product(weights, v).raw()};
   }
