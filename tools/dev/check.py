@@ -20,7 +20,7 @@ LEGS = {
               [f"--no-suite={s}" for s in ONCE]),
     "asan": ("address and undefined-behaviour sanitizers", {"CC": "gcc", "CXX": "g++"},
              ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
-             [f"--no-suite={s}" for s in ONCE]),
+             [f"--wrapper={ROOT}/tools/dev/rerun_broken_leak_check", *(f"--no-suite={s}" for s in ONCE)]),
     "tsan": ("thread sanitizer, over what has threads", {"CC": "gcc", "CXX": "g++"},
              ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"], ["--suite=threads"]),
 }
