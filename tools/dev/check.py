@@ -88,11 +88,12 @@ def leg(name, build_root, totals, jobs):
             totals.failed += 1
             return
     built = time.monotonic()
-    (build / "meson-logs" / "testlog.junit.xml").unlink(missing_ok=True)
+    log = build / "meson-logs" / "-".join(["testlog", *(a.rpartition("/")[2] for a in test_args if a.startswith("--wrapper="))])
+    log.with_suffix(".junit.xml").unlink(missing_ok=True)
     code = run(["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs}", "--quiet", *test_args], env)
-    broken = totals.add_junit(build / "meson-logs" / "testlog.junit.xml")
+    broken = totals.add_junit(log.with_suffix(".junit.xml"))
     bad = {"FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS"}
-    failing = [json.loads(line) for line in open(build / "meson-logs" / "testlog.json")]
+    failing = [json.loads(line) for line in open(log.with_suffix(".json"))]
     failing = [t["name"] for t in failing if t["result"] in bad]
     # A program may fail although each of its cases passed: a leak, a crash at exit, a time-out.
     totals.failed += max(0, len(failing) - broken, 1 if code != 0 and broken == 0 else 0)
