@@ -20,15 +20,16 @@ struct Image {
 /// none of these is an absolute path. Reads no environment: plugins may not (law 4).
 std::string cache_directory(const char* cache_dir, const char* xdg_cache_home, const char* home);
 
-/// Thread-safe. Throws Failure: MU_UNAVAILABLE where there is no NVRTC (with the loader's reason), MU_INTERNAL with NVRTC's log for a source
-/// that it refuses.
+/// Thread-safe. Throws Failure: MU_UNAVAILABLE where there is no NVRTC (with the loader's reason), MU_INTERNAL with NVRTC's log for a
+/// source that it refuses.
 class Compiler {
  public:
   /// `directory`: of the disk cache; empty: none. `nvrtc`: a path of the library, or empty: libnvrtc.so.13, .12, or libnvrtc.so. It is
   /// opened by the first compile that memory doesn't answer (its version is part of the key on disk), and never closed.
   explicit Compiler(std::string directory, std::string nvrtc = {});
   ~Compiler();
-  /// `architecture`: compute capability, 10 major + minor (90 for 9.0). A capability that NVRTC doesn't know gets PTX of the highest below it.
+  /// `architecture`: compute capability, 10 major + minor (90 for 9.0). A capability that NVRTC doesn't know gets PTX of the highest below
+  /// it.
   std::shared_ptr<const Image> compile(const std::string& source, int architecture);
 
  private:

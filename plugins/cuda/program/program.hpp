@@ -27,7 +27,7 @@ struct Failure {
 };
 
 struct Program {
-  static constexpr int most_inputs = 32, most_outputs = 16, most_constants = 64, most_instructions = 256;
+  static constexpr int most_inputs = 24, most_outputs = 8, most_constants = 64, most_instructions = 256;
   int n_in = 0;
   std::vector<std::uint64_t> constant;
   std::vector<mu_pw_inst> inst;

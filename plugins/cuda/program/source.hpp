@@ -30,13 +30,13 @@ inline constexpr int most_operands = Program::most_inputs + Program::most_output
 
 /// What a source depends on beside its op: how the views lie, but not their sizes. Of one op, equal forms have one source.
 struct Form {
-  std::uint8_t rank;     // of the collapsed iteration space; map-reduce: of its kept axes
-  std::uint8_t reduced;  // reduced axes
-  std::uint8_t vector;   // elements that one thread takes at once, along the innermost axis
-  std::uint8_t wide;     // 1: 64-bit indices
-  std::uint8_t columns;  // map-reduce: 1: a warp's lanes take 32 results, 0: `width` threads share one
-  std::uint8_t split;    // map-reduce: 1: partial results go to the workspace, a second pass joins them
-  std::uint16_t width;   // map-reduce: threads that share a result: 1, 8, 32, 256; of columns 8
+  std::uint8_t rank;                 // of the collapsed iteration space; map-reduce: of its kept axes
+  std::uint8_t reduced;              // reduced axes
+  std::uint8_t vector;               // elements that one thread takes at once, along the innermost axis
+  std::uint8_t wide;                 // 1: 64-bit indices
+  std::uint8_t columns;              // map-reduce: 1: a warp's lanes take 32 results, 0: `width` threads share one
+  std::uint8_t split;                // map-reduce: 1: partial results go to the workspace, a second pass joins them
+  std::uint16_t width;               // map-reduce: threads that share a result: 1, 8, 32, 256; of columns 8
   std::uint8_t step[most_operands];  // along the innermost axis: 0 one value, 1 dense (by vectors), 2 any stride
   bool operator==(const Form& o) const { return std::memcmp(this, &o, sizeof o) == 0; }
 };
@@ -64,9 +64,9 @@ inline constexpr std::uint64_t most_workspace = std::uint64_t{1} << 19;
 void bind(const Op&, const mu_tensor* in, const mu_tensor* out, const std::uint64_t* address, std::uint64_t workspace, Launch&) noexcept;
 
 struct Source {
-  std::string kernel;                 // needs prelude() before it, once however many kernels there are
-  std::string entry, second;          // names of the kernels (extern "C"); `second` is empty where there is one pass
-  std::string text() const;           // prelude and kernel
+  std::string kernel;         // needs prelude() before it, once however many kernels there are
+  std::string entry, second;  // names of the kernels (extern "C"); `second` is empty where there is one pass
+  std::string text() const;   // prelude and kernel
 };
 /// CUDA C++ for any sizes of this form. `name` becomes the entry's: of letters, digits and _.
 Source emit(const Op&, const Form&, const std::string& name);
