@@ -14,53 +14,57 @@ struct Rule {
 };
 
 constexpr Rule core[MU_PW_CORE_END] = {
-    {},  // 0
-    {2, any, Form::same},
-    {2, F | I, Form::same},
-    {2, any, Form::same},
-    {2, F | I, Form::same},  // add sub mul div
-    {2, F | I, Form::same},
-    {2, any, Form::same},
-    {2, any, Form::same},
-    {3, F, Form::same},  // rem min max fma
-    {1, F | I, Form::same},
-    {1, F | I, Form::same},
-    {1, F, Form::same},
-    {1, F, Form::same},  // neg abs sqrt rsqrt
-    {1, F, Form::same},
-    {1, F, Form::same},
-    {1, F, Form::same},
-    {1, F, Form::same},  // exp log sin cos
-    {1, F, Form::same},
-    {1, F, Form::same},
-    {2, F | I, Form::same},
-    {1, F, Form::same},  // tanh erf pow floor
-    {1, F, Form::same},
-    {1, F, Form::same},
-    {1, F, Form::same},
-    {2, any, Form::compare},  // ceil trunc rint eq
-    {2, any, Form::compare},
-    {2, any, Form::compare},
-    {2, any, Form::compare},
-    {2, any, Form::compare},  // ne lt le gt
-    {2, any, Form::compare},
-    {2, I | B, Form::same},
-    {2, I | B, Form::same},
-    {2, I | B, Form::same},  // ge and or xor
-    {1, I | B, Form::same},
-    {2, I, Form::same},
-    {2, I, Form::same},
-    {3, B, Form::select},  // not shl shr select
-    {1, any, Form::cast},
-    {1, F, Form::isnan},
-    {0, any, Form::iota},
-    {1, F, Form::same},  // cast isnan iota asin
-    {1, F, Form::same},
-    {1, F, Form::same},  // acos atan
+    {},
+    {2, any, Form::same},     // add
+    {2, F | I, Form::same},   // sub
+    {2, any, Form::same},     // mul
+    {2, F | I, Form::same},   // div
+    {2, F | I, Form::same},   // rem
+    {2, any, Form::same},     // min
+    {2, any, Form::same},     // max
+    {3, F, Form::same},       // fma
+    {1, F | I, Form::same},   // neg
+    {1, F | I, Form::same},   // abs
+    {1, F, Form::same},       // sqrt
+    {1, F, Form::same},       // rsqrt
+    {1, F, Form::same},       // exp
+    {1, F, Form::same},       // log
+    {1, F, Form::same},       // sin
+    {1, F, Form::same},       // cos
+    {1, F, Form::same},       // tanh
+    {1, F, Form::same},       // erf
+    {2, F | I, Form::same},   // pow
+    {1, F, Form::same},       // floor
+    {1, F, Form::same},       // ceil
+    {1, F, Form::same},       // trunc
+    {1, F, Form::same},       // rint
+    {2, any, Form::compare},  // eq
+    {2, any, Form::compare},  // ne
+    {2, any, Form::compare},  // lt
+    {2, any, Form::compare},  // le
+    {2, any, Form::compare},  // gt
+    {2, any, Form::compare},  // ge
+    {2, I | B, Form::same},   // and
+    {2, I | B, Form::same},   // or
+    {2, I | B, Form::same},   // xor
+    {1, I | B, Form::same},   // not
+    {2, I, Form::same},       // shl
+    {2, I, Form::same},       // shr
+    {3, B, Form::select},     // select
+    {1, any, Form::cast},     // cast
+    {1, F, Form::isnan},      // isnan
+    {0, any, Form::iota},     // iota
+    {1, F, Form::same},       // asin
+    {1, F, Form::same},       // acos
+    {1, F, Form::same},       // atan
 };
-// sigmoid expm1 log1p relu step
 constexpr Rule optional[MU_PW_OPTIONAL_END - 128] = {
-    {1, F, Form::same}, {1, F, Form::same}, {1, F, Form::same}, {1, F, Form::same}, {2, F, Form::same}};
+    {1, F, Form::same},  // sigmoid
+    {1, F, Form::same},  // expm1
+    {1, F, Form::same},  // log1p
+    {1, F, Form::same},  // relu
+    {2, F, Form::same},  // step
+};
 
 [[noreturn]] void fail(mu_code code, const std::string& text) { throw Failure{code, "[program] " + text}; }
 std::string place(int i, int op) { return "instruction " + std::to_string(i) + " (opcode " + std::to_string(op) + ")"; }
@@ -97,7 +101,6 @@ const char* broken_rule(const mu_pw_inst& s, const Rule& r, const Type* operand,
   if (r.form == Form::select && (operand[1] != operand[2] || operand[1] != result)) return "both choices and the result must have one type";
   if (r.form == Form::isnan && result != Type::b8) return "the result is bool";
   if (r.form == Form::iota && (result != Type::i64 || s.aux > MU_MAX_RANK)) return "the result is int64, the axis at most 8";
-  // bool has no way to be subtracted, divided, …: `operands` says so.
   return nullptr;
 }
 
