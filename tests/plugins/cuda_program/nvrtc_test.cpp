@@ -1,4 +1,5 @@
 // What is emitted, by NVRTC, which needs no GPU.
+#include <regex>
 #include <thread>
 
 #include "case.hpp"
@@ -51,6 +52,50 @@ TEST_F(NvrtcTest, CompilesThousandsOfRandomPrograms) {
   std::thread other(compile_every_second, 1 + each);
   compile_every_second(1);
   other.join();
+}
+
+// What is dense and aligned is read and written by 16 bytes, and nothing goes through local memory.
+TEST_F(NvrtcTest, DenseOperandsAreReadByVectors) {
+  Generator g(3);
+  const Sizes dims{64, 64};
+  for (mu_dtype t : {MU_F32, MU_F64, MU_F16, MU_BF16, MU_I8, MU_I64})
+    for (bool reduces : {false, true}) {
+      Case c;
+      c.dims = dims;
+      c.text.out = {c.text.add(MU_PW_ADD, t, c.text.input(t), c.text.input(t))};
+      for (int i = 0; i < 2; ++i) c.in.push_back(std::make_unique<Operand>(g, t, dims, Sizes{64, 1}));
+      if (reduces) c.reduce = MU_REDUCE_MAX, c.acc = t;
+      c.out.push_back(std::make_unique<Operand>(g, t, dims, Sizes{reduces ? 1 : 64, reduces ? 0 : 1}));
+      c.emit("k");
+      EXPECT_EQ(c.launch.form.vector * mu_dtype_bytes(t), 16u);
+      const auto image = compiler.compile(c.source.text(), 76);
+      const std::string ptx(image->bytes.data());
+      const auto count = [&ptx](const std::string& pattern) {
+        const std::regex words(pattern);
+        return std::distance(std::sregex_iterator(ptx.begin(), ptx.end(), words), std::sregex_iterator());
+      };
+      const std::string by_16_bytes = R"(\.global\.(v4\.[fub]32|v2\.[fub]64))";
+      EXPECT_GE(count("ld" + by_16_bytes), 2) << ptx;
+      EXPECT_EQ(count("st" + by_16_bytes), reduces ? 0 : 1) << ptx;
+      EXPECT_EQ(count("[.]local"), 0) << ptx;
+    }
+}
+
+// A product and a sum round twice; subnormals, quotients and roots are as IEEE has them.
+TEST_F(NvrtcTest, ArithmeticIsWhatIsWritten) {
+  Generator g(7);
+  const Sizes dims{8};
+  Case c;
+  c.dims = dims;
+  const int x = c.text.input(MU_F32), y = c.text.input(MU_F32), sum = c.text.add(MU_PW_ADD, MU_F32, c.text.add(MU_PW_MUL, MU_F32, x, y), x);
+  c.text.out = {c.text.add(MU_PW_SQRT, MU_F32, c.text.add(MU_PW_DIV, MU_F32, sum, y))};
+  for (int i = 0; i < 2; ++i) c.in.push_back(std::make_unique<Operand>(g, MU_F32, dims, Sizes{1}));
+  c.out.push_back(std::make_unique<Operand>(g, MU_F32, dims, Sizes{1}));
+  c.emit("k");
+  const auto image = compiler.compile(c.source.text(), 76);
+  const std::string ptx(image->bytes.data());
+  for (const char* word : {"fma.", ".ftz", ".approx"}) EXPECT_EQ(ptx.find(word), std::string::npos) << word << "\n" << ptx;
+  for (const char* word : {"div.rn.f32", "sqrt.rn.f32"}) EXPECT_NE(ptx.find(word), std::string::npos) << word << "\n" << ptx;
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Emitted kernels, run on this CPU, against the builtin backend.
+#include <sys/mman.h>
+
 #include <cmath>
 #include <limits>
 
@@ -8,6 +10,8 @@
 namespace cuda_program_test {
 namespace {
 
+// In the order of program::Type.
+constexpr mu_dtype known[] = {MU_F32, MU_F64, MU_I64, MU_I32, MU_I8, MU_U8, MU_BOOL, MU_F16, MU_BF16};
 using Cases = std::vector<std::unique_ptr<Case>>;
 
 class Values : public testing::Test {
@@ -28,10 +32,12 @@ class Values : public testing::Test {
     kernels.compile();
   }
   void run(Case& c) {
+    for (std::size_t k = 0; k < c.out.size(); ++k) c.expected[k]->memory = c.out[k]->memory;
     ASSERT_EQ(c.run_builtin(backend), MU_OK) << backend.message();
     kernels.run(c.source, c.launch);
   }
 
+  // Elements, and that nothing else was written.
   void check_equal(const Case& c) {
     for (std::size_t k = 0; k < c.out.size(); ++k) {
       const mu_tensor &got = c.out[k]->v, &expected = c.expected[k]->v;
@@ -39,7 +45,9 @@ class Values : public testing::Test {
       for (std::size_t i = 0; i < at.size(); ++i) {
         const Bits a = read_element(got, at[i]), b = read_element(expected, at[i]);
         ASSERT_TRUE(same(got.dtype, a, b)) << std::hex << a << ", not " << b << std::dec << ", " << c.where(k, i);
+        write_element(got, at[i], b);
       }
+      ASSERT_EQ(c.out[k]->memory, c.expected[k]->memory) << c.where(k, 0);
     }
   }
 };
@@ -182,6 +190,124 @@ TEST_F(Values, ElementaryFunctions) {
       ASSERT_NEAR(a, b, 24 * unit * std::abs(b) + 2 * least) << c.where(0, static_cast<std::size_t>(at));
     }
   }
+}
+
+// One kernel serves all sizes of a form: what differs is in the arguments.
+TEST_F(Values, OneKernelForManySizes) {
+  const std::vector<std::vector<Sizes>> families = {
+      {{64}, {7}, {1001}, {4096}}, {{8, 16}, {300, 4}, {3, 1000}}, {{5, 7, 9}, {31, 3, 2}, {2, 2, 1001}}};
+  Generator g(17);
+  Cases cases;
+  std::vector<Case*> same_form;
+  for (const std::vector<Sizes>& family : families)
+    for (std::uint32_t reduce : {0u, std::uint32_t{MU_REDUCE_MIN}, std::uint32_t{MU_REDUCE_ARGMAX}}) {
+      std::vector<Case*> of_family;
+      for (const Sizes& dims : family) {
+        auto c = std::make_unique<Case>();
+        c->seed = cases.size(), c->dims = dims, c->reduce = reduce, c->acc = MU_F32;
+        const int x = c->text.input(MU_F32), y = c->text.input(MU_F32);
+        c->text.out = {c->text.add(MU_PW_SUB, MU_F32, x, y)};
+        Sizes dense = dense_strides(dims), row = dense, to = dense;
+        if (dims.size() > 1) row[0] = 0;
+        if (reduce) to.assign(dims.size(), 0), to[0] = dims.size() > 1;
+        c->in.push_back(std::make_unique<Operand>(g, MU_F32, dims, dense));
+        c->in.push_back(std::make_unique<Operand>(g, MU_F32, dims, row));
+        const mu_dtype result = reduce == MU_REDUCE_ARGMAX ? MU_I64 : MU_F32;
+        c->out.push_back(std::make_unique<Operand>(g, result, dims, to));
+        c->expected.push_back(std::make_unique<Operand>(g, result, dims, to));
+        of_family.push_back(c.get());
+        cases.push_back(std::move(c));
+      }
+      same_form.insert(same_form.end(), of_family.begin(), of_family.end());
+    }
+  prepare(cases);
+  int shared = 0;
+  for (Case* c : same_form) {
+    // The kernel of the first case with this op and form is run for it.
+    for (Case* other : same_form)
+      if (other->reduce == c->reduce && other->launch.form == c->launch.form) {
+        shared += other != c;
+        c->source.entry = other->source.entry, c->source.second = other->source.second;
+        break;
+      }
+    run(*c);
+    if (!HasFatalFailure()) check_equal(*c);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GE(shared, 8);
+}
+
+// Offsets beyond 2^31 elements take indices of 64 bits. Of the memory only what is touched is there.
+TEST_F(Values, FarElements) {
+  constexpr std::int64_t far = std::int64_t{1} << 31;
+  constexpr std::size_t bytes = static_cast<std::size_t>(2 * far) + 4096;
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) GTEST_SKIP() << "skipped: no address space for " << bytes << " bytes";
+  Generator g(19);
+  Cases cases;
+  for (std::uint32_t reduce : {0u, std::uint32_t{MU_REDUCE_SUM}, std::uint32_t{MU_REDUCE_ARGMIN}}) {
+    auto c = std::make_unique<Case>();
+    c->seed = cases.size(), c->dims = {3, 40}, c->reduce = reduce, c->acc = reduce == MU_REDUCE_SUM ? MU_I64 : MU_U8;
+    const int x = c->text.input(MU_U8);
+    c->text.out = {c->text.add(MU_PW_ADD, MU_U8, x, c->text.constant_bits(3, MU_U8))};
+    c->in.push_back(std::make_unique<Operand>(g, MU_U8, Sizes{1, 1}, Sizes{1, 1}));
+    c->in[0]->v = view(memory, MU_U8, c->dims, {far - 8, 2});
+    const mu_dtype result = reduce ? MU_I64 : MU_U8;
+    for (auto* to : {&c->out, &c->expected})
+      to->push_back(std::make_unique<Operand>(g, result, c->dims, reduce ? Sizes{1, 0} : Sizes{40, 1}));
+    cases.push_back(std::move(c));
+  }
+  for (std::int64_t at : offsets(cases[0]->in[0]->v))
+    static_cast<std::uint8_t*>(memory)[at] = static_cast<std::uint8_t>(g.random().below(256));
+  prepare(cases);
+  for (std::size_t i = 0; i < cases.size() && !HasFatalFailure(); ++i) {
+    EXPECT_EQ(cases[i]->launch.form.wide, 1);
+    run(*cases[i]);
+    if (!HasFatalFailure()) check_equal(*cases[i]);
+  }
+  ::munmap(memory, bytes);
+}
+
+// Both judge programs alike, whatever bytes they are of.
+TEST_F(Values, TheSameProgramsAreRefused) {
+  Generator g(23);
+  Random& r = g.random();
+  std::vector<float> x(4);
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    ProgramText p = g.program();
+    auto* bytes = reinterpret_cast<unsigned char*>(p.inst.data());
+    for (std::int64_t i = r.below(3); i-- > 0 && !p.inst.empty();)
+      bytes[r.below(static_cast<std::int64_t>(p.inst.size() * sizeof p.inst[0]))] ^= static_cast<unsigned char>(1u << r.below(8));
+    if (r.below(20) == 0) p.out.back() = static_cast<std::uint16_t>(r.below(30));
+    const mu_pw_program d = p.descriptor();
+    mu_code code = MU_OK;
+    std::string text;
+    program::Program verified;
+    try {
+      verified = program::verify(d);
+    } catch (const program::Failure& f) {
+      code = f.code, text = f.text;
+    }
+    std::vector<mu_tensor> in(p.in.size(), view(x, {4})), out(p.out.size(), view(x, {4}));
+    for (std::size_t i = 0; i < in.size(); ++i) in[i].dtype = p.in[i];
+    for (std::size_t k = 0; k < out.size(); ++k)
+      if (code == MU_OK) out[k].dtype = known[static_cast<int>(verified.out_type(static_cast<int>(k)))];
+    mu_op_pointwise op{};
+    op.h = {sizeof op, MU_OP_POINTWISE}, op.program = &d;
+    mu_plan_info info{};
+    info.size = sizeof info;
+    mu_error error{};
+    error.size = sizeof error;
+    mu_plan* plan = nullptr;
+    const mu_code builtin =
+        backend.plugin().compute->plan_create(backend.device(), &op.h, MU_PLAN_QUERY_ONLY, static_cast<std::uint32_t>(in.size()), in.data(),
+                                              static_cast<std::uint32_t>(out.size()), out.data(), &plan, &info, &error);
+    if (plan) backend.plugin().compute->plan_destroy(plan);
+    ASSERT_EQ(code == MU_OK, builtin == MU_OK) << text << "; builtin: " << error.message << "; " << text_of(p);
+    refused += code != MU_OK;
+  }
+  EXPECT_GT(refused, 1000);
 }
 
 }  // namespace
