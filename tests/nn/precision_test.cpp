@@ -122,6 +122,91 @@ TEST(Autocast, AttentionMultipliesNarrow) {
   EXPECT_TRUE(close(ref(attention(x, x, x).value()), want, 0, 0));
 }
 
+TEST(Autocast, ConvolutionsMultiplyNarrow) {
+  mu::manual_seed(4);
+  const auto rounded = [](const auto& t) { return t.template to<mu::bf16>(); };
+  auto x = mu::variable(mu::from<2, 4, 6, 5>(uniform<float>(5, 240)));
+  nn::Conv2d<4, 6, 3, 2, 1, 1, 2> conv;
+  nn::ConvTranspose2d<4, 6, 3, 2, 1, 1, 2, false> back;
+  const auto sums = mu::conv<2, 1, 1, 2>(rounded(x), rounded(conv.weight)).to<float>();
+  const auto want = sums + mu::reshape<6, 1, 1>(conv.bias);
+  const auto want_back = mu::conv_transpose<2, 1, 1, 2>(rounded(x), rounded(back.weight)).to<float>();
+  (mu::sum(want * want) + mu::sum(want_back * want_back)).backward();
+  const Ref dx = ref(x.grad()), dw = ref(conv.weight.grad()), db = ref(conv.bias.grad()), back_dw = ref(back.weight.grad());
+  x.zero_grad(), conv.weight.zero_grad(), conv.bias.zero_grad(), back.weight.zero_grad();
+  const auto [y, z] = [&] {
+    const nn::autocast<mu::bf16> narrow;
+    return std::tuple{conv(x), back(x)};
+  }();
+  EXPECT_TRUE(close(y, ref(want), 0, 0));
+  EXPECT_TRUE(close(z, ref(want_back), 0, 0));
+  EXPECT_FALSE(close(conv(x), ref(want), 0, 0));
+  (mu::sum(y * y) + mu::sum(z * z)).backward();  // the scope is left: products are as those before
+  EXPECT_TRUE(close(ref(x.grad()), dx, 0, 0));
+  EXPECT_TRUE(close(ref(conv.weight.grad()), dw, 0, 0));
+  EXPECT_TRUE(close(ref(conv.bias.grad()), db, 0, 0));
+  EXPECT_TRUE(close(ref(back.weight.grad()), back_dw, 0, 0));
+}
+
+TEST(Autocast, ConvolutionsOfManyAtOnceMultiplyNarrow) {
+  const nn::Conv1d<2, 3, 3> conv;
+  const auto x = mu::from<4, 2, 2, 7>(uniform<float>(6, 112));
+  const auto sums = mu::conv(mu::reshape<8, 2, 7>(x).to<mu::bf16>(), conv.weight.to<mu::bf16>()).to<float>();
+  const Ref want = ref(mu::reshape<4, 2, 3, 5>(sums + mu::reshape<3, 1>(conv.bias)));
+  const nn::autocast<mu::bf16> narrow;
+  EXPECT_TRUE(close(mu::vmap([&](const auto& one) { return conv(one); })(x), want, 0, 0));
+}
+
+TEST(Autocast, RecurrentLayersMultiplyNarrow) {
+  mu::manual_seed(5);
+  nn::RNN<3, 4> rnn;
+  const auto x = mu::from<2, 3, 3>(uniform<float>(7, 18));
+  const auto product = [](const auto& a, const auto& w) {
+    return mu::matmul(a.template to<mu::bf16>(), mu::transpose(w).template to<mu::bf16>()).template to<float>();
+  };
+  mu::Traced<float, 2, 4> h{mu::zeros<2, 4>()};
+  for (std::int64_t t = 0; t < 3; ++t)
+    h = nn::tanh(product(h, rnn.weight_hh()) + (product(mu::at<1>(x, t), rnn.weight_ih()) + (rnn.bias_ih() + rnn.bias_hh())));
+  mu::sum(h * h).backward();
+  const Ref dw = ref(rnn.weight_hh().grad()), dx = ref(rnn.weight_ih().grad());
+  rnn.weight_hh().zero_grad(), rnn.weight_ih().zero_grad();
+  EXPECT_FALSE(close(mu::at<0>(std::get<1>(rnn(x)), 0), ref(h), 1e-5, 1e-5));
+  const auto last = [&] {
+    const nn::autocast<mu::bf16> narrow;
+    return mu::at<0>(std::get<1>(rnn(x)), 0);
+  }();
+  EXPECT_TRUE(close(last, ref(h), 0, 0));
+  mu::sum(last * last).backward();
+  EXPECT_TRUE(close(ref(rnn.weight_hh().grad()), dw, 1e-6, 1e-6));  // summed in float
+  EXPECT_TRUE(close(ref(rnn.weight_ih().grad()), dx, 1e-2, 1e-3));  // one product for all steps: it is rounded once
+}
+
+/// Under autocast a layer's outputs are those of its cell, whose products are rounded as well, and not those in float.
+template <class Layer, class Cell>
+void narrow_as_its_cell(const auto&... zeros) {
+  const Layer layer;
+  const Cell cell;
+  const auto from = nn::parameters(layer), to = nn::parameters(cell);
+  for (std::size_t i = 0; i < from.size(); ++i) to[i].leaf.alias().set(from[i].leaf.traced().value());
+  const auto x = mu::from<2, 3, 3>(uniform<float>(8, 18));
+  const Ref wide = ref(std::get<0>(layer(x)).value());
+  const nn::autocast<mu::bf16> narrow;
+  const auto y = std::get<0>(layer(x));
+  EXPECT_FALSE(close(ref(y.value()), wide, 1e-5, 1e-5));
+  EXPECT_TRUE(close(ref(y.value()), wide, 0.05, 0.02));
+  auto now = std::tuple{mu::Traced<float, 2, 4>{zeros}...};
+  for (std::int64_t t = 0; t < 3; ++t) {
+    now = std::apply([&](const auto&... s) { return std::tuple{cell(mu::at<1>(x, t), s...)}; }, now);
+    EXPECT_TRUE(close(mu::at<1>(y, t), ref(std::get<0>(now)), 0, 0)) << t;
+  }
+}
+TEST(Autocast, GatedLayersMultiplyNarrowAsTheirCells) {
+  mu::manual_seed(6);
+  const auto none = mu::zeros<2, 4>();
+  narrow_as_its_cell<nn::GRU<3, 4>, nn::GRUCell<3, 4>>(none);
+  narrow_as_its_cell<nn::LSTM<3, 4>, nn::LSTMCell<3, 4>>(none, none);
+}
+
 TEST(Autocast, TrainingFollowsThatInFloat) {
   const auto wide = trained<NoScope>(nn::GradScaler{{.enabled = false}});
   const auto brain = trained<nn::autocast<mu::bf16>>(nn::GradScaler{{.enabled = false}});

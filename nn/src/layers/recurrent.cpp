@@ -36,14 +36,25 @@ Weights weights(Gating g, const Traced* p) {
   return {g, from_inputs, p[1], concat(both, 2, 0), slice(p[3], 0, 2 * n, 3 * n)};
 }
 
+/// What autocast has products of this type multiplied in; f32: as they are.
+dtype narrow_type(dtype type) { return type == dtype::f32 ? product_type() : dtype::f32; }
 /// What x, of rows, gives to the gates, whatever the state.
-Traced projected(const Weights& w, const Traced& x) { return add(matmul(x, w.input), w.input_bias); }
+Traced projected(const Weights& w, const Traced& x) {
+  const dtype narrow = narrow_type(x.type());
+  return add(narrow == dtype::f32 ? matmul(x, w.input) : narrow_product(x, w.input, narrow), w.input_bias);
+}
 
 Traced zeros(const Weights& w, std::int64_t batch) {
   return core::broadcast_to(core::literal(0, w.from_hidden.type()), {batch, w.hidden()});
 }
 /// The given one, or zeros.
 Traced or_zeros(const Weights& w, const Traced& state, std::int64_t batch) { return state ? state : zeros(w, batch); }
+
+/// In one op, or step after step under autocast.
+Traced run_steps(core::RnnWay way, const core::compositions::RnnOperands<Traced>& p) {
+  const dtype narrow = narrow_type(p.x.type());
+  return narrow == dtype::f32 ? rnn(way, p.x, p.weight, p.hidden, p.extra) : core::compositions::rnn(way, p, narrow);
+}
 
 struct Layer {
   Traced outputs;  // (time, batch, hidden)
@@ -54,8 +65,9 @@ Layer layer(const Weights& w, const Traced& x, bool reverse, const RecurrentStat
   const std::int64_t time = x.sizes()[0], batch = x.sizes()[1], gates = w.from_hidden.sizes()[0];
   const Traced rows = projected(w, reshape(x, {time * batch, x.sizes()[2]}));
   const bool lstm = w.gating == Gating::lstm;
-  const Traced made = rnn({cell_of(w.gating), reverse}, reshape(rows, {time, batch, gates}), w.from_hidden,
-                          or_zeros(w, first.hidden, batch), lstm ? or_zeros(w, first.cell, batch) : w.extra);
+  const Traced made =
+      run_steps({cell_of(w.gating), reverse}, {reshape(rows, {time, batch, gates}), w.from_hidden, or_zeros(w, first.hidden, batch),
+                                               lstm ? or_zeros(w, first.cell, batch) : w.extra});
   const Traced y = lstm ? slice(made, 0, 0, time) : made;
   return {y, {at(y, 0, reverse ? 0 : time - 1), lstm ? at(made, 0, time) : Traced{}}};
 }
@@ -85,8 +97,8 @@ RecurrentState recurrent_step(Gating g, const Traced& x, const Traced* parameter
     if (*state) core::check_sizes(cell_name(g), state->sizes(), {x.sizes()[0], parameters[1].sizes()[1]});
   const Weights w = weights(g, parameters);
   const std::int64_t batch = x.sizes()[0];
-  auto made = core::compositions::rnn_step<Traced>(cell_of(g), projected(w, x), transpose(w.from_hidden), w.extra,
-                                                   or_zeros(w, before.hidden, batch), or_zeros(w, before.cell, batch));
+  auto made = core::compositions::rnn_step(cell_of(g), projected(w, x), transpose(w.from_hidden), w.extra,
+                                           or_zeros(w, before.hidden, batch), or_zeros(w, before.cell, batch), narrow_type(x.type()));
   return {std::move(made.hidden), std::move(made.cell)};
 }
 

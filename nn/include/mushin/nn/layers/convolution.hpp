@@ -1,4 +1,5 @@
 #pragma once
+#include "mushin/nn/autocast.hpp"
 #include "mushin/nn/layers/first_values.hpp"
 #include "mushin/nn/module.hpp"
 #include "mushin/nn/observe.hpp"
@@ -49,6 +50,65 @@ constexpr bool is_image(unsigned axes, extent channels) {
   return X::extents.rank == axes + 2 && may_equal(X::extents[1], channels);
 }
 
+/// What core::conv is told beside its operands.
+struct ConvHow {
+  core::ConvKind kind;
+  core::Sizes to;
+  const core::ConvWindow* window;
+  std::int64_t groups;
+};
+template <class X, class W, class B>
+auto narrow_conv(const ConvHow& how, const X& x, const W& w, const B& bias, dtype type) {
+  using core::cast, core::conv, core::add, core::reshape;
+  const auto sums =
+      cast(conv(how.kind, cast(x.raw(), type), cast(w.raw(), type), core::Array(), how.to, how.window, how.groups), dtype::f32);
+  if constexpr (std::is_same_v<B, NoBias>) {
+    return sums;
+  } else {
+    core::Sizes along{how.to[1]};
+    while (along.rank + 1 < how.to.rank) along.push(1);
+    return add(sums, reshape(bias.raw(), along));
+  }
+}
+
+/// conv with a bias or none; of float tensors under autocast in its type, the sums as float again and the bias added in float.
+template <PerAxis Stride, PerAxis Padding, PerAxis Dilation, std::int64_t Groups, class X, class W, class B>
+auto convolution(const X& x, const W& w, const B& bias) {
+  const auto wide = [&] {
+    if constexpr (std::is_same_v<B, NoBias>)
+      return conv<Stride, Padding, Dilation, Groups>(x, w);
+    else
+      return conv<Stride, Padding, Dilation, Groups>(x, w, bias);
+  };
+  if constexpr (std::same_as<typename X::element, float>)
+    if (const dtype type = product_type(); type != dtype::f32) {
+      mushin::detail::check_conv_names("conv", x, w);
+      constexpr const core::ConvWindow& window = mushin::detail::conv_window<X::extents.rank - 2, Stride, Padding, Dilation>;
+      const ConvHow how{core::ConvKind::forward, core::conv_sizes(x.shape(), w.shape(), window, Groups), &window, Groups};
+      return decltype(wide()){narrow_conv(how, x, w, bias, type)};
+    }
+  return wide();
+}
+/// The same of conv_transpose.
+template <PerAxis Stride, PerAxis Padding, PerAxis OutputPadding, std::int64_t Groups, PerAxis Dilation, class X, class W, class B>
+auto transposed_convolution(const X& x, const W& w, const B& bias) {
+  const auto wide = [&] {
+    if constexpr (std::is_same_v<B, NoBias>)
+      return conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, w);
+    else
+      return conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, w, bias);
+  };
+  if constexpr (std::same_as<typename X::element, float>)
+    if (const dtype type = product_type(); type != dtype::f32) {
+      mushin::detail::check_conv_names("conv_transpose", x, w);
+      constexpr const core::ConvWindow& window = mushin::detail::conv_window<X::extents.rank - 2, Stride, Padding, Dilation>;
+      constexpr const auto& more = mushin::detail::conv_more<OutputPadding>;
+      const ConvHow how{core::ConvKind::data, core::conv_transpose_sizes(x.shape(), w.shape(), window, more, Groups), &window, Groups};
+      return decltype(wide()){narrow_conv(how, x, w, bias, type)};
+    }
+  return wide();
+}
+
 }  // namespace detail
 
 #define MUSHIN_NN_RULE_IMAGE(op, In, Out, X, form)                                \
@@ -79,10 +139,7 @@ constexpr bool is_image(unsigned axes, extent channels) {
     template <TensorLike X>                                                                                                                \
     auto operator()(const X& x) const {                                                                                                    \
       MUSHIN_NN_RULE_IMAGE(#Name, In, Out, X, form);                                                                                       \
-      if constexpr (Bias)                                                                                                                  \
-        return observed(*this, conv<Stride, Padding, Dilation, Groups>(x, weight, bias), x);                                               \
-      else                                                                                                                                 \
-        return observed(*this, conv<Stride, Padding, Dilation, Groups>(x, weight), x);                                                     \
+      return observed(*this, detail::convolution<Stride, Padding, Dilation, Groups>(x, weight, bias), x);                                  \
     }                                                                                                                                      \
     static constexpr std::int64_t flops(Shape x) {                                                                                         \
       constexpr Shape kernels{Out, detail::per_group(In, Groups), __VA_ARGS__};                                                            \
@@ -119,10 +176,7 @@ struct ConvTranspose2d {
   template <TensorLike X>
   auto operator()(const X& x) const {
     MUSHIN_NN_RULE_IMAGE("ConvTranspose2d", In, Out, X, "(batch, channels, height, width)");
-    if constexpr (Bias)
-      return observed(*this, conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight, bias), x);
-    else
-      return observed(*this, conv_transpose<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight), x);
+    return observed(*this, detail::transposed_convolution<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight, bias), x);
   }
   static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * inputs; }
   MUSHIN_MODULE(ConvTranspose2d, weight, bias)

@@ -24,11 +24,19 @@ H gate_of(const H& all, std::int64_t hidden, std::int64_t i) {
   return slice(all, 1, i * hidden, (i + 1) * hidden);
 }
 
+/// hidden times the weight's transpose; where `narrow` is f16 or bf16, of operands in it, the product in their type again. (The weight is
+/// rounded for each step, so that its gradients are summed in its own type.)
+template <class H>
+H from_hidden(const H& hidden, const H& turned, dtype narrow) {
+  if (!is_half(narrow)) return matmul(hidden, turned);
+  return cast(matmul(cast(hidden, narrow), cast(turned, narrow)), hidden.type());
+}
+
 /// x: (batch, gates * hidden), as of `core::rnn`; turned: the weight's transpose.
 template <class H>
-RnnStep<H> rnn_step(Cell kind, const H& x, const H& turned, const H& extra, const H& hidden, const H& cell) {
+RnnStep<H> rnn_step(Cell kind, const H& x, const H& turned, const H& extra, const H& hidden, const H& cell, dtype narrow = dtype::f32) {
   const std::int64_t n = turned.sizes()[0];
-  const H own = matmul(hidden, turned);
+  const H own = from_hidden(hidden, turned, narrow);
   if (kind == Cell::gru) {
     const H u = add(gate_of(own, n, 2), extra), r = sigmoid(add(gate_of(x, n, 0), gate_of(own, n, 0)));
     const H z = sigmoid(add(gate_of(x, n, 1), gate_of(own, n, 1))), fresh = tanh(add(gate_of(x, n, 2), mul(r, u)));
@@ -58,7 +66,7 @@ struct RnnOperands {
 
 /// In the order of time.
 template <class H>
-std::vector<RnnStep<H>> rnn_steps(RnnWay way, const RnnOperands<H>& p) {
+std::vector<RnnStep<H>> rnn_steps(RnnWay way, const RnnOperands<H>& p, dtype narrow = dtype::f32) {
   std::vector<H> inputs;
   append_steps(p.x, inputs);
   const H turned = transpose(p.weight);
@@ -66,7 +74,7 @@ std::vector<RnnStep<H>> rnn_steps(RnnWay way, const RnnOperands<H>& p) {
   H hidden = p.hidden, cell = way.cell == Cell::lstm ? p.extra : H{};
   for (std::size_t k = 0; k < made.size(); ++k) {
     const std::size_t t = way.reverse ? made.size() - 1 - k : k;
-    made[t] = rnn_step(way.cell, inputs[t], turned, p.extra, hidden, cell);
+    made[t] = rnn_step(way.cell, inputs[t], turned, p.extra, hidden, cell, narrow);
     hidden = made[t].hidden, cell = made[t].cell;
   }
   return made;
@@ -78,9 +86,9 @@ H stacked(const std::vector<H>& parts) {
 }
 
 template <class H>
-H rnn(RnnWay way, const RnnOperands<H>& p) {
+H rnn(RnnWay way, const RnnOperands<H>& p, dtype narrow = dtype::f32) {
   std::vector<H> parts;
-  const auto steps = rnn_steps(way, p);
+  const auto steps = rnn_steps(way, p, narrow);
   for (const auto& s : steps) parts.push_back(s.hidden);
   if (way.cell == Cell::lstm) parts.push_back(way.reverse ? steps.front().cell : steps.back().cell);
   return stacked(parts);
