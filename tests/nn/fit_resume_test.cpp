@@ -89,6 +89,50 @@ TEST_P(EachOptimizer, InterruptedWithinAnEpochGivesEqualBits) {
   }
 }
 
+namespace {
+/// So great a first scale that the first steps are left out.
+void scale(Training& t) {
+  t.scaler = std::make_unique<nn::GradScaler>(nn::GradScalerOptions{.init_scale = 1e42, .backoff_factor = 1.0 / 16, .growth_interval = 3});
+}
+}  // namespace
+
+TEST(FitResumed, AScalerGoesOnWithEqualBits) {
+  Training whole;
+  scale(whole);
+  const auto want = whole.fit("", 3, -1, nn::Each::step);
+  const auto want_bits = bits(whole);
+  std::int64_t skipped = 0;
+  for (const auto& e : want.epochs) skipped += e.skipped;
+  EXPECT_GT(want.epochs[0].skipped, 0);
+  EXPECT_LT(skipped, 5);
+  for (const int at : {0, 1, 8, 11}) {  // where steps are left out, within the second epoch, and behind that
+    const Folder folder;
+    {
+      Training first;
+      scale(first);
+      first.fit(folder / "run", 3, at, nn::Each::step);
+    }
+    Training second;
+    scale(second);
+    expect_same(second.fit(folder / "run", 3, -1, nn::Each::step), want);
+    EXPECT_EQ(bits(second), want_bits) << at;
+  }
+}
+
+TEST(FitResumed, AScalerThatIsMissingOrTooManyIsTold) {
+  const Folder folder;
+  Training with, without;
+  scale(with);
+  with.fit(folder / "with", 1);
+  without.fit(folder / "without", 1);
+  const auto scale = with.scaler->scale();
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { with.fit(folder / "without", 2); }),
+                  {"[fit] the checkpoint must be of this training", "scaler: missing its state"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { without.fit(folder / "with", 2); }),
+                  {"[fit] the checkpoint must be of this training", "scaler: extra state of one"}));
+  EXPECT_EQ(with.scaler->scale(), scale);
+}
+
 TEST(FitResumed, GoesOnFromTheLastCheckpointAfterAnError) {
   const Folder folder;
   Training whole;

@@ -145,6 +145,19 @@ TEST(Fit, WhatOfABatchIsNotFiniteIsTold) {
   EXPECT_TRUE(has(run(none, none), {"[mse] the mean needs at least one element", "(0, 2)"}));
 }
 
+TEST(Fit, AScaleThatFitsChangesNothing) {
+  Training plain, scaled;
+  scaled.scaler = std::make_unique<nn::GradScaler>(nn::GradScalerOptions{.init_scale = 256, .growth_interval = 1000});
+  mu::manual_seed(3);
+  const auto want = plain.fit("", 2);
+  mu::manual_seed(3);
+  const auto got = scaled.fit("", 2);  // its gradients are clipped at what they are without the scale
+  expect_same(got, want);
+  const auto ours = nn::parameters(scaled.net), theirs = nn::parameters(plain.net);
+  for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_TRUE(equal(ours[i].leaf.traced().value(), ref(theirs[i].leaf.traced().value())));
+  EXPECT_EQ(got.epochs[1].skipped, 0);
+}
+
 TEST(Fit, WhatMakesNoSenseIsOneSentence) {
   nn::Linear<1, 1> net;
   nn::SGD opt{nn::parameters(net), {.lr = 0.01}};

@@ -60,6 +60,7 @@ struct Training {
   FitNet net;
   std::unique_ptr<nn::Optimizer> opt;
   std::unique_ptr<nn::Schedule> schedule;
+  std::unique_ptr<nn::GradScaler> scaler;
   std::unique_ptr<data::Loader<data::Tensors<Inputs, Labels>>> batches;
   bool mute;
 
@@ -89,6 +90,7 @@ struct Training {
                     .resume = !folder.empty(),
                     .schedule = schedule.get(),
                     .schedule_each = each,
+                    .scaler = scaler.get(),
                     .clip_norm = 1});
   }
 
@@ -103,7 +105,7 @@ struct Training {
   }
 };
 
-/// The bytes of each parameter, buffer, of the optimiser, and of the next random numbers.
+/// The bytes of each parameter, buffer, of the optimiser, the scaler, and of the next random numbers.
 inline std::vector<std::vector<unsigned char>> bits(const Training& t) {
   std::vector<std::vector<unsigned char>> out;
   const auto add = [&out](const mu::core::Array& a) {
@@ -112,6 +114,8 @@ inline std::vector<std::vector<unsigned char>> bits(const Training& t) {
   };
   for (const auto& p : nn::state(t.net)) add(p.leaf.traced().value());
   for (const auto& e : t.opt->state_dict()) add(e.value);
+  if (t.scaler)
+    for (const auto& e : t.scaler->state_dict()) add(e.value);
   add(mu::randu<8>().raw());
   return out;
 }
@@ -124,6 +128,7 @@ inline void expect_same(const nn::History& a, const nn::History& b) {
     EXPECT_EQ(a.epochs[i].validation_loss, b.epochs[i].validation_loss);
     EXPECT_EQ(a.epochs[i].metrics, b.epochs[i].metrics);
     EXPECT_EQ(a.epochs[i].lr, b.epochs[i].lr);
+    EXPECT_EQ(a.epochs[i].skipped, b.epochs[i].skipped);
   }
   EXPECT_EQ(a.best, b.best);
 }

@@ -10,6 +10,7 @@
 #include "fit/interrupt.hpp"
 #include "fit/log.hpp"
 #include "fit/saved.hpp"
+#include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/nn/optimizers/clip.hpp"
 #include "mushin/nn/progress.hpp"
 #include "mushin/tensor/core/random_state.hpp"
@@ -187,10 +188,16 @@ double Loop::learn(const FitForward& f) {
   core::read_one("fit", core::cast(f.loss.value(), dtype::f64), nullptr, &loss);
   if (!std::isfinite(loss)) return loss;
   buffers_.forget();
-  core::backward(f.loss, false);
+  GradScaler* const scaler = settings_.scaler;
+  core::backward(scaler ? core::mul(f.loss, core::literal(scaler->scale(), f.loss.type())) : f.loss, false);
+  if (scaler) scaler->unscale(optimizer_);
   if (settings_.clip_norm > 0) clip_grad_norm(parameters_, settings_.clip_norm);
   if (settings_.clip_value > 0) clip_grad_value(parameters_, settings_.clip_value);
-  optimizer_.step();
+  if (!scaler)
+    optimizer_.step();
+  else if (!scaler->step(optimizer_))
+    ++at_.skipped;
+  if (scaler) scaler->update();
   optimizer_.zero_grad();
   return loss;
 }
@@ -261,6 +268,7 @@ void Loop::finish_epoch() {
   if (settings_.validates) validate(record);
   if (settings_.schedule && settings_.schedule_each == Each::epoch) settings_.schedule->step();
   if (settings_.plateau) settings_.plateau->step(monitored(record));
+  record.skipped = at_.skipped;
   record.seconds = at_.seconds + (now() - begun_);
   history_.epochs.push_back(record);
   history_.best = best_epoch(0);

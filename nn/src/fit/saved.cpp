@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* optimizer_prefix = "optimizer.";
 constexpr const char* range_prefix = "range.";
+constexpr const char* scaler_prefix = "scaler.";
 constexpr std::int64_t counts = 6, sums = 5;  // numbers in fit.counts and fit.sums
 constexpr std::size_t fixed_columns = 6;      // of fit.history; the metrics follow
 
@@ -59,6 +60,25 @@ StateDict entries_of(const Safetensors& file, const std::string& prefix) {
   return out;
 }
 
+/// Steps left out: in each epoch so far, and in the one that is going on.
+core::Array skipped_of(const History& history, const FitPlace& place) {
+  std::vector<std::int64_t> skipped;
+  for (const auto& e : history.epochs) skipped.push_back(e.skipped);
+  skipped.push_back(place.skipped);
+  return numbers(skipped);
+}
+/// What is wrong with the scaler's entries; empty: nothing.
+std::string wrong_with_scaler(const GradScaler* scaler, const StateDict& saved) {
+  if (!scaler) return saved.empty() ? "" : "extra state of one";
+  if (saved.empty()) return "missing its state";
+  try {
+    GradScaler(*scaler).load_state_dict(saved);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
 /// One sentence of all that doesn't fit, part by part; when there is nothing, the range is where it was.
 std::string wrong_with(const Safetensors& file, const FitParts& parts, const StateDict& optimizer, const StateDict& range) {
   std::string out;
@@ -71,6 +91,7 @@ std::string wrong_with(const Safetensors& file, const FitParts& parts, const Sta
   for (std::size_t i = 0; i < file.size(); ++i)
     if (const auto e = file[i]; std::strcmp(e.name, "fit.history") == 0 && (e.sizes.rank != 2 || e.sizes[1] != columns))
       say("metrics", fmt::format("{} columns of numbers, wanted {}", e.sizes.rank == 2 ? e.sizes[1] : 0, columns));
+  say("scaler", wrong_with_scaler(parts.settings.scaler, entries_of(file, scaler_prefix)));
   const bool tells = parts.task.has_position();
   if (tells && range.empty()) say("batches", "missing the place in their range");
   if (!tells && !range.empty()) say("batches", "extra place in a range that cannot be restored");
@@ -93,6 +114,10 @@ void save_fit(const std::string& path, const FitParts& parts, const FitPlace& pl
   for (auto& e : parts.optimizer.state_dict()) entries.push_back({optimizer_prefix + e.name, std::move(e.value)});
   for (const auto& e : place.range) entries.push_back({range_prefix + e.name, e.value});
   const auto& s = parts.settings;
+  if (s.scaler) {
+    for (auto& e : s.scaler->state_dict()) entries.push_back({scaler_prefix + e.name, std::move(e.value)});
+    entries.push_back({"fit.skipped", skipped_of(history, place)});
+  }
   entries.push_back({"fit.counts", numbers(std::vector<std::int64_t>{
                                        place.steps, place.batches, place.samples, s.schedule ? s.schedule->steps() : 0,
                                        std::bit_cast<std::int64_t>(place.random.key), std::bit_cast<std::int64_t>(place.random.counter)})});
@@ -117,6 +142,11 @@ FitPlace load_fit(const std::string& path, const FitParts& parts, History& histo
   const auto count = file.get<std::int64_t, counts>("fit.counts").to_vector();
   const auto sum = file.get<double, sums>("fit.sums").to_vector();
   const core::Array table = file.get<double, dyn, dyn>("fit.history").raw();
+  const auto skipped = parts.settings.scaler ? file.get<std::int64_t, dyn>("fit.skipped").to_vector() : std::vector<std::int64_t>();
+  if (parts.settings.scaler && static_cast<std::int64_t>(skipped.size()) != table.sizes()[0] + 1)
+    throw FileError(fmt::format("[fit] a checkpoint must count the steps left out of each epoch: {} counts for {} epochs in {}",
+                                skipped.size(), table.sizes()[0], path)
+                        .c_str());
   std::vector<core::Array> values = read_values(file, parts.state, net_prefix);
 
   parts.optimizer.load_state_dict(optimizer);
@@ -127,6 +157,11 @@ FitPlace load_fit(const std::string& path, const FitParts& parts, History& histo
   if (s.schedule) s.schedule->resume(count[3]);
   if (s.plateau) s.plateau->restore({sum[2], sum[3], sum[4]});
   history.epochs = records_of(table, s.validates);
+  if (s.scaler) {
+    s.scaler->load_state_dict(entries_of(file, scaler_prefix));
+    for (std::size_t e = 0; e < history.epochs.size(); ++e) history.epochs[e].skipped = skipped[e];
+    place.skipped = skipped.back();
+  }
   place.steps = count[0], place.batches = count[1], place.samples = count[2];
   place.random = {std::bit_cast<std::uint64_t>(count[4]), std::bit_cast<std::uint64_t>(count[5])};
   place.loss = sum[0], place.seconds = sum[1];

@@ -8,6 +8,7 @@ namespace mushin::nn::detail {
 struct FitPlace {
   std::int64_t steps = 0;                 // of all epochs
   std::int64_t batches = 0, samples = 0;  // of the epoch that is going on
+  std::int64_t skipped = 0;               // of its steps
   double loss = 0, seconds = 0;           // sums over them
   core::RandomDraw random{};
   StateDict range{};  // of the range of batches, if it tells

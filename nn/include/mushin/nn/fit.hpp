@@ -150,13 +150,15 @@ class FitOf final : public FitTask {
 ///
 /// `train`: a range of batches, tuples (x, y) or (x1, x2, …, y) of tensors with the samples along their first axis, that is gone through
 /// once an epoch. `loss(net(x…), y)`: a scalar, the mean over the batch. Each step is the loss, its backward pass, clipping, `opt.step()`
-/// and `opt.zero_grad()`; it waits for the loss. Validation runs after each epoch, after nn::eval(net), and records no graph; training
+/// and `opt.zero_grad()`; it waits for the loss. With `.scaler` the backward pass is of the scaled loss, and a step whose gradients
+/// overflowed is left out: it counts as a step, for schedules too, and in `EpochRecord::skipped`. For narrow products an nn::autocast has
+/// to live during the call. Validation runs after each epoch, after nn::eval(net), and records no graph; training
 /// after nn::train(net), and so the module is left.
 ///
-/// With `.checkpoint`, a file holds all that the next step depends on: parameters, buffers, optimiser, schedule, random numbers, place in
-/// the range. `.resume = true` goes on from there, bit for bit, also from within an epoch. A range that has `state()` and `restore(state)`
-/// is restored; another one is begun as often as it was, and what was seen of the epoch is passed over. nn::load(net, file) reads the
-/// module alone. `.epochs` counts those before as well, and so does the History.
+/// With `.checkpoint`, a file holds all that the next step depends on: parameters, buffers, optimiser, schedule, scaler, random numbers,
+/// place in the range. `.resume = true` goes on from there, bit for bit, also from within an epoch. A range that has `state()` and
+/// `restore(state)` is restored; another one is begun as often as it was, and what was seen of the epoch is passed over. nn::load(net,
+/// file) reads the module alone. `.epochs` counts those before as well, and so does the History.
 ///
 /// SIGINT (Ctrl-C) ends the training after the step, with a checkpoint if there is to be one, and the History says so; a second one does
 /// what it did before. Errors come out as they are; Error when options make no sense, there is no batch, or the loss is not finite: the
@@ -186,6 +188,7 @@ History fit(Net& net, Range&& train, const Loss& loss, Optimizer& opt, FitOption
                                      .schedule = options.schedule,
                                      .schedule_each = options.schedule_each,
                                      .plateau = options.plateau,
+                                     .scaler = options.scaler,
                                      .clip_norm = options.clip_norm,
                                      .clip_value = options.clip_value,
                                      .interruptible = options.interruptible,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mushin/nn/fit/borrowed.hpp"
+#include "mushin/nn/optimizers/grad_scaler.hpp"
 #include "mushin/nn/schedules.hpp"
 
 // What nn::fit is told, and what it tells.
@@ -19,6 +20,7 @@ struct EpochRecord {
   std::vector<double> metrics{};  // of the validation, in the order of FitOptions::metrics
   double lr = 0;                  // of the first group, in the epoch's last step
   double seconds = 0;
+  std::int64_t skipped = 0;  // steps that the scaler left out, since a gradient was infinite or NaN
 };
 
 /// Why nn::fit came to its end.
@@ -67,7 +69,7 @@ class Metric {
   double (*call_)(const void*, const Prediction&, const Target&);
 };
 
-/// Ranges, functions and schedules are borrowed for the call. Files: in a folder, which is made.
+/// Ranges, functions, schedules and the scaler are borrowed for the call. Files: in a folder, which is made.
 template <class Batch, class Prediction, class Target>
 struct FitOptions {
   std::int64_t epochs = 1;                            // in all: with those before a resumed run was cut off
@@ -85,6 +87,7 @@ struct FitOptions {
   Schedule* schedule = nullptr;          // goes on after each
   Each schedule_each = Each::epoch;      // epoch, or step
   ReduceOnPlateau* plateau = nullptr;    // sees the monitored value after each epoch
+  GradScaler* scaler = nullptr;          // scales the loss and unscales the gradients, before they are clipped
   double clip_norm = 0, clip_value = 0;  // of the gradients, as clip_grad_norm and clip_grad_value; 0: not
   bool interruptible = true;             // whether SIGINT (Ctrl-C) ends the training after the step
   detail::Borrowed<void(const EpochRecord&)> on_epoch{};  // called after each

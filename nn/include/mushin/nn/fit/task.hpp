@@ -57,6 +57,7 @@ struct FitSettings {
   Schedule* schedule;
   Each schedule_each;
   ReduceOnPlateau* plateau;
+  GradScaler* scaler;
   double clip_norm, clip_value;
   bool interruptible;
   Borrowed<void(const EpochRecord&)> on_epoch;
