@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "mushin/nn.hpp"
 #include "support/files.hpp"
@@ -158,6 +159,62 @@ TEST(Recurrent, SizesThatOnlyTheRunKnowsAreChecked) {
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)cell(mu::at<1>(x, 0), before); }), {"[GRUCell]", "(5, 4)", "3"}));
 }
 
+TEST(Recurrent, WhatIsBehindALengthHasNoInfluence) {
+  auto values = ref(data<2, 4, 2>(15)).values;
+  for (std::size_t i = 4; i < 8; ++i) values[i] = NAN;  // the first sequence has two steps
+  const auto x = mu::from<batch, steps, 2>(values, batch = 2, steps = 4);
+  const auto lengths = mu::from<batch>(std::vector<std::int64_t>{2, 4}, batch = 2);
+  const auto check = [&](const auto& layer) {
+    auto leaf = mu::variable(x);
+    const auto all = layer(leaf, lengths);
+    const auto& y = std::get<0>(all);
+    EXPECT_TRUE(equal(mu::slice<1>(mu::slice<0>(y, 0, 1), 2, 4), full({1, 2, 4}, 0)));
+    const auto alone = layer(mu::slice<1>(mu::slice<0>(x, 0, 1), 0, 2));
+    EXPECT_TRUE(close(mu::slice<1>(mu::slice<0>(y, 0, 1), 0, 2), ref(std::get<0>(alone)), 1e-14));
+    (mu::sum(y * y) + mu::sum(std::get<1>(all))).backward();
+    EXPECT_TRUE(equal(mu::slice<1>(mu::slice<0>(leaf.grad(), 0, 1), 2, 4), full({1, 2, 2}, 0)));
+    for (const auto& p : nn::parameters(layer))
+      for (const double g : ref(p.leaf.grad()).values) ASSERT_TRUE(std::isfinite(g)) << p.name;
+  };
+  check(nn::RNN<2, 2, 1, double, nn::bidirectional>{});
+  check(nn::GRU<2, 2, 1, double, nn::bidirectional>{});
+  check(nn::LSTM<2, 2, 1, double, nn::bidirectional>{});
+  nn::RNN<2, 4, 1, double, nn::direction::forward, nn::nonlinearity::relu> growing;  // its state would be infinite behind the end
+  growing.weight_hh().set(mu::fill<double, 4, 4>(1e200));
+  growing.bias_hh().set(mu::fill<double, 4>(1e-200));
+  const auto brief = mu::from<batch>(std::vector<std::int64_t>{1, 1}, batch = 2);
+  mu::sum(std::get<0>(growing(mu::zeros<double, batch, steps, 2>(batch = 2, steps = 4), brief))).backward();
+  EXPECT_TRUE(close(growing.weight_hh().grad(), full({4, 4}, 0)));
+}
+
+TEST(Recurrent, LengthsOutsideTheStepsAreTold) {
+  const nn::LSTM<2, 4> lstm;
+  const auto x = mu::zeros<batch, steps, 2>(batch = 2, steps = 3);
+  const auto text = [&](std::vector<std::int64_t> lengths) {
+    return text_of_error<mu::ShapeError>(
+        [&] { (void)lstm(x, mu::from<batch>(lengths, batch = static_cast<std::int64_t>(lengths.size()))); });
+  };
+  EXPECT_TRUE(has(text({3, 4}), {"[LSTM] a length must be from 1 to the steps of x, which are 3: 4 at (1)"}));
+  EXPECT_TRUE(has(text({0, 3}), {"[LSTM]", "0 at (0)"}));
+  EXPECT_TRUE(has(text({1, 2, 3}), {"[LSTM]", "(3)"}));
+}
+
+TEST(Recurrent, SequencesOfDifferentLengthsHaveGradientsOfTheSecondOrder) {
+  const nn::LSTM<2, 2, 1, double, nn::bidirectional> lstm;
+  const auto lengths = mu::from<2>(std::vector<std::int64_t>{2, 3});
+  const auto all = [&]<class X>(const X& x) {
+    const auto [y, h, c] = [&] {
+      if constexpr (mu::Constant<X>)
+        return nn::freeze(lstm)(x, lengths);
+      else
+        return lstm(x, lengths);
+    }();
+    const auto z = mu::concat<0>(mu::reshape<24>(y), mu::reshape<8>(h), mu::reshape<8>(c));
+    return z * z;
+  };
+  EXPECT_TRUE(gradcheck(all, data<2, 3, 2>(16)));
+}
+
 TEST(Recurrent, BeginsAsPyTorchDoes) {
   mu::manual_seed(5);
   const nn::LSTM<3, 64, 2> lstm;
@@ -194,4 +251,8 @@ TEST(Recurrent, ACapturedPassIsReplayed) {
   const auto a = mu::randn<3, 5, 2>(), b = mu::randn<3, 5, 2>();
   auto captured = mu::capture(f, a);
   EXPECT_TRUE(close(captured(b), ref(f(b)), 1e-6));
+  const auto g = [&](const auto& x, const auto& lengths) { return std::get<0>(lstm(x, lengths)); };
+  const auto some = mu::from<3>(std::vector<std::int64_t>{5, 2, 1}), others = mu::from<3>(std::vector<std::int64_t>{1, 5, 3});
+  auto with_lengths = mu::capture(g, a, some);
+  EXPECT_TRUE(close(with_lengths(b, others), ref(g(b, others)), 1e-6));
 }

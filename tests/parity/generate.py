@@ -269,8 +269,8 @@ def layers():
     layer("attention_causal", stirred(Attention(later)), torch.randn(2, 4, 8), torch.randn(2, 4, 8), torch.randn(2, 4, 8))
 
 
-def recurrent(name, module, *inputs):
-    """Outputs and last states (`y0`, …), and the gradients of the sum over them of sum(g_i * output_i)."""
+def recurrent(name, module, *inputs, lengths=None):
+    """Outputs and last states (`y0`, …), and the gradients of the sum over them of sum(g_i * output_i). Of sequences packed to `lengths`."""
     with torch.no_grad():
         for v in module.parameters():
             v.mul_(1.5)
@@ -278,8 +278,12 @@ def recurrent(name, module, *inputs):
         keep(f"{name}/{key}", v)
     leaves = [v.clone().requires_grad_() for v in inputs]
     x, states = leaves[0], leaves[1:]
+    if lengths is not None:
+        x = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     lstm = isinstance(module, (torch.nn.LSTM, torch.nn.LSTMCell))
     y = module(x, tuple(states) if lstm else states[0]) if states else module(x)
+    if lengths is not None:
+        y = (torch.nn.utils.rnn.pad_packed_sequence(y[0], batch_first=True, total_length=inputs[0].shape[1])[0], y[1])
     flat = [y] if torch.is_tensor(y) else [v for part in y for v in ([part] if torch.is_tensor(part) else part)]
     cotangents = [torch.randn(v.shape) for v in flat]
     torch.autograd.backward(flat, cotangents)
@@ -392,6 +396,31 @@ def both_ways():
         recurrent(f"{kind.lower()}_both", module, torch.randn(2, 5, 3), *torch.randn(states, 4, 2, 4))
 
 
+def sequences():
+    """A file of its own: rectified RNNs, sequences of different lengths, and CTC's targets one behind the other."""
+    nn = torch.nn
+    x, lengths = torch.randn(4, 5, 3), torch.tensor([3, 5, 1, 4])
+    keep("lengths", lengths)
+    recurrent("rnn_relu", nn.RNN(3, 4, nonlinearity="relu", batch_first=True), x)
+    recurrent("rnn_relu_cell", nn.RNNCell(3, 4, nonlinearity="relu"), x[:, 0], torch.randn(4, 4))
+    for kind, states in [("RNN", 1), ("GRU", 1), ("LSTM", 2)]:
+        name = kind.lower()
+        recurrent(f"{name}_lengths", getattr(nn, kind)(3, 4, batch_first=True), x, lengths=lengths)
+        module = getattr(nn, kind)(3, 4, num_layers=2, bidirectional=True, batch_first=True)
+        recurrent(f"{name}_lengths_both", module, x, *torch.randn(states, 4, 4, 4), lengths=lengths)
+    recurrent("rnn_relu_lengths", nn.RNN(3, 4, num_layers=2, nonlinearity="relu", bidirectional=True, batch_first=True), x, lengths=lengths)
+
+    logits, counts = torch.randn(6, 4, 5) * 2, torch.tensor([2, 0, 3, 1])
+    labels, steps = torch.tensor([1, 2, 4, 4, 3, 2]), torch.tensor([6, 5, 6, 4])
+    for name, value in [("x", logits), ("labels", labels), ("steps", steps), ("lengths", counts)]:
+        keep(f"ctc_joined/{name}", value)
+    leaf = logits.clone().requires_grad_()
+    loss = F.ctc_loss(F.log_softmax(leaf, 2), labels, steps, counts)
+    loss.backward()
+    keep("ctc_joined/mean", loss)
+    keep("ctc_joined/d_mean", leaf.grad)
+
+
 def ctc():
     # Rows: plain, a repeat, no label, a repeat that does not fit, fewer steps, no step.
     labels = torch.tensor([[1, 2, 3], [2, 2, 4], [0, 0, 0], [3, 3, 3], [4, 1, 0], [1, 2, 3]])
@@ -475,3 +504,6 @@ write("recurrent.safetensors")
 torch.manual_seed(1)
 transformers()
 write("transformer.safetensors")
+torch.manual_seed(4)
+sequences()
+write("sequences.safetensors")

@@ -98,13 +98,13 @@ auto weighted(const std::tuple<Y...>& parts, const std::string& name) {
   return std::apply([](const auto&... each) { return (each + ...); }, sums);
 }
 
-/// inputs: the sequence, or the step, and the states before.
-template <class Layer, class... X>
-void recurrent(const std::string& name, const Layer& l, const X&... inputs) {
+/// `call`: the layer on the sequence, or the step, and the states before, which are `inputs`.
+template <class Layer, class Call, class... X>
+void recurrent_call(const std::string& name, const Layer& l, const Call& call, const X&... inputs) {
   SCOPED_TRACE(name);
   load(name, l);
   const auto run = [&](const auto&... x) {
-    const auto y = all(l(x...));
+    const auto y = all(call(l, x...));
     expect_torch(y, name + "/y");
     weighted(y, name).backward();
     expect_torch(std::tuple{x.grad()...}, name + "/dx", 1e-4, 1e-5);
@@ -112,7 +112,19 @@ void recurrent(const std::string& name, const Layer& l, const X&... inputs) {
   run(mu::variable(inputs)...);
   const auto parameters = nn::parameters(l);
   for (const auto& p : parameters) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 1e-5));
-  expect_torch(all(nn::freeze(l)(inputs...)), name + "/y");
+  expect_torch(all(call(nn::freeze(l), inputs...)), name + "/y");
+}
+template <class Layer, class... X>
+void recurrent(const std::string& name, const Layer& l, const X&... inputs) {
+  recurrent_call(
+      name, l, [](const auto& layer, const auto&... x) { return layer(x...); }, inputs...);
+}
+/// Of sequences with the lengths of the file.
+template <class Layer, class... States>
+void recurrent_lengths(const std::string& name, const Layer& l, const States&... states) {
+  const auto lengths = given_labels<4>("lengths");
+  const auto call = [&](const auto& layer, const auto& x, const auto&... s) { return layer(x, lengths, s...); };
+  recurrent_call(name, l, call, given<4, 5, 3>(name + "/x0"), states...);
 }
 
 template <class Layer, class Deep, class Cell, class... States>
@@ -221,6 +233,24 @@ TEST(Parity, RecurrentBothWays) {
   recurrent("rnn_both", nn::RNN<3, 4, 2, float, both>{}, x("rnn"), state("rnn_both/x1"));
   recurrent("gru_both", nn::GRU<3, 4, 2, float, both>{}, x("gru"), state("gru_both/x1"));
   recurrent("lstm_both", nn::LSTM<3, 4, 2, float, both>{}, x("lstm"), state("lstm_both/x1"), state("lstm_both/x2"));
+}
+
+TEST(Parity, RectifiedRecurrent) {
+  constexpr auto relu = nn::nonlinearity::relu;
+  recurrent("rnn_relu", nn::RNN<3, 4, 1, float, nn::direction::forward, relu>{}, given<4, 5, 3>("rnn_relu/x0"));
+  recurrent("rnn_relu_cell", nn::RNNCell<3, 4, float, relu>{}, given<4, 3>("rnn_relu_cell/x0"), given<4, 4>("rnn_relu_cell/x1"));
+}
+
+TEST(Parity, SequencesOfDifferentLengths) {
+  constexpr auto both = nn::bidirectional;
+  recurrent_lengths("rnn_lengths", nn::RNN<3, 4>{});
+  recurrent_lengths("gru_lengths", nn::GRU<3, 4>{});
+  recurrent_lengths("lstm_lengths", nn::LSTM<3, 4>{});
+  const auto state = [](const std::string& name) { return given<4, 4, 4>(name); };
+  recurrent_lengths("rnn_lengths_both", nn::RNN<3, 4, 2, float, both>{}, state("rnn_lengths_both/x1"));
+  recurrent_lengths("gru_lengths_both", nn::GRU<3, 4, 2, float, both>{}, state("gru_lengths_both/x1"));
+  recurrent_lengths("lstm_lengths_both", nn::LSTM<3, 4, 2, float, both>{}, state("lstm_lengths_both/x1"), state("lstm_lengths_both/x2"));
+  recurrent_lengths("rnn_relu_lengths", nn::RNN<3, 4, 2, float, both, nn::nonlinearity::relu>{});
 }
 
 TEST(Parity, Ctc) {

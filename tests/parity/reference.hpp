@@ -27,10 +27,10 @@ class TorchFiles {
     const Safetensors* file = any_of(name);
     return file ? *file : files_[0];
   }
-  Safetensors files_[5] = {
-      load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"), load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
+  Safetensors files_[6] = {
+      load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),    load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
       load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors"), load_safetensors(MUSHIN_PARITY_FOLDER "/recurrent.safetensors"),
-      load_safetensors(MUSHIN_PARITY_FOLDER "/transformer.safetensors")};
+      load_safetensors(MUSHIN_PARITY_FOLDER "/transformer.safetensors"),  load_safetensors(MUSHIN_PARITY_FOLDER "/sequences.safetensors")};
 };
 inline const TorchFiles& torch_file() {
   static const TorchFiles files;

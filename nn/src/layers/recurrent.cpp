@@ -1,25 +1,34 @@
 #include "mushin/nn/recurrent.hpp"
 
+#include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "losses/support.hpp"
 #include "mushin/autograd/ops/arrange.hpp"
+#include "mushin/autograd/ops/index.hpp"
 #include "mushin/autograd/ops/matmul.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
 #include "mushin/autograd/ops/rnn.hpp"
 #include "mushin/autograd/ops/shape.hpp"
+#include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/core/recurrent.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::nn::detail {
 namespace {
 
+using core::Array;
 using core::Traced;
 
-const char* layer_name(Gating g) { return g == Gating::rnn ? "RNN" : g == Gating::gru ? "GRU" : "LSTM"; }
-const char* cell_name(Gating g) { return g == Gating::rnn ? "RNNCell" : g == Gating::gru ? "GRUCell" : "LSTMCell"; }
+const char* layer_name(Gating g) { return g == Gating::lstm ? "LSTM" : g == Gating::gru ? "GRU" : "RNN"; }
+const char* cell_name(Gating g) { return g == Gating::lstm ? "LSTMCell" : g == Gating::gru ? "GRUCell" : "RNNCell"; }
 
-core::Cell cell_of(Gating g) { return g == Gating::rnn ? core::Cell::tanh : g == Gating::gru ? core::Cell::gru : core::Cell::lstm; }
+core::Cell cell_of(Gating g) {
+  constexpr core::Cell cells[] = {core::Cell::tanh, core::Cell::relu, core::Cell::gru, core::Cell::lstm};
+  return cells[static_cast<int>(g)];
+}
 
 /// The parameters of one layer, and what its steps take.
 struct Weights {
@@ -56,18 +65,54 @@ Traced run_steps(core::RnnWay way, const core::compositions::RnnOperands<Traced>
   return narrow == dtype::f32 ? rnn(way, p.x, p.weight, p.hidden, p.extra) : core::compositions::rnn(way, p, narrow);
 }
 
+/// Sequences of different lengths. Those that are gone through from their ends are turned around within their lengths, run forward, and
+/// turned back: their first states meet their last steps.
+struct Lengths {
+  Array inside;  // (time, batch, 1): the steps that count
+  Array turned;  // (time, batch, 1): the number of the step that comes here
+  Array last;    // (1, batch, 1): the number of the last step
+};
+Lengths lengths_of(const Array& lengths, std::int64_t time, core::Device* device) {
+  const Array t = reshape(core::counting(time, device), {time, 1, 1}), n = reshape(lengths, {1, lengths.sizes()[0], 1});
+  const Array inside = less(t, n), last = sub(n, core::literal(1, dtype::i64));
+  return {inside, where(inside, sub(last, t), t), last};
+}
+/// Of x: (time, batch, n), the steps that `numbers`, (…, batch, 1), says.
+Traced steps_at(const Traced& x, const Array& numbers) {
+  return gather(x, 0, core::broadcast_to(numbers, {numbers.sizes()[0], x.sizes()[1], x.sizes()[2]}));
+}
+Traced zero_behind(const Lengths& l, const Traced& x) { return where(l.inside, x, core::literal(0, x.type())); }
+
+/// What stands for a step behind the end, at the gates: an LSTM keeps its cell (i = 0, f = 1), a rectified state becomes 0.
+Array at_no_step(Gating g, std::int64_t hidden, dtype type) {
+  const auto row = [&](double value, std::int64_t n) { return core::broadcast_to(core::literal(value, type), {n}); };
+  if (g != Gating::lstm) return core::literal(g == Gating::relu ? -HUGE_VAL : 0, type);
+  const Array parts[] = {row(-HUGE_VAL, hidden), row(HUGE_VAL, hidden), row(0, 2 * hidden)};
+  return core::concat(parts, 3, 0);
+}
+
 struct Layer {
   Traced outputs;  // (time, batch, hidden)
   RecurrentState last;
 };
-/// x: (time, batch, features), in rows one after the other.
-Layer layer(const Weights& w, const Traced& x, bool reverse, const RecurrentState& first) {
-  const std::int64_t time = x.sizes()[0], batch = x.sizes()[1], gates = w.from_hidden.sizes()[0];
-  const Traced rows = projected(w, reshape(x, {time * batch, x.sizes()[2]}));
+/// Sequences that count to their lengths; rows: (time, batch, gates).
+Layer run_lengths(const Weights& w, const Traced& rows, bool reverse, const Lengths& l, const Traced& hidden, const Traced& extra) {
   const bool lstm = w.gating == Gating::lstm;
-  const Traced made =
-      run_steps({cell_of(w.gating), reverse}, {reshape(rows, {time, batch, gates}), w.from_hidden, or_zeros(w, first.hidden, batch),
-                                               lstm ? or_zeros(w, first.cell, batch) : w.extra});
+  const Traced inside = where(l.inside, reverse ? steps_at(rows, l.turned) : rows, at_no_step(w.gating, w.hidden(), rows.type()));
+  const Traced made = run_steps({cell_of(w.gating)}, {inside, w.from_hidden, hidden, extra});
+  const std::int64_t time = rows.sizes()[0];
+  const Traced y = lstm ? slice(made, 0, 0, time) : made, within = zero_behind(l, y);
+  return {reverse ? steps_at(within, l.turned) : within, {at(steps_at(y, l.last), 0, 0), lstm ? at(made, 0, time) : Traced{}}};
+}
+
+/// x: (time, batch, features), in rows one after the other. lengths: null when all steps count.
+Layer layer(const Weights& w, const Traced& x, bool reverse, const RecurrentState& first, const Lengths* lengths) {
+  const std::int64_t time = x.sizes()[0], batch = x.sizes()[1], gates = w.from_hidden.sizes()[0];
+  const Traced rows = reshape(projected(w, reshape(x, {time * batch, x.sizes()[2]})), {time, batch, gates});
+  const bool lstm = w.gating == Gating::lstm;
+  const Traced hidden = or_zeros(w, first.hidden, batch), extra = lstm ? or_zeros(w, first.cell, batch) : w.extra;
+  if (lengths) return run_lengths(w, rows, reverse, *lengths, hidden, extra);
+  const Traced made = run_steps({cell_of(w.gating), reverse}, {rows, w.from_hidden, hidden, extra});
   const Traced y = lstm ? slice(made, 0, 0, time) : made;
   return {y, {at(y, 0, reverse ? 0 : time - 1), lstm ? at(made, 0, time) : Traced{}}};
 }
@@ -75,12 +120,17 @@ Layer layer(const Weights& w, const Traced& x, bool reverse, const RecurrentStat
 /// Of layer `i`, where there is one at all.
 Traced state_of(const Traced& states, unsigned i) { return states ? at(states, 0, i) : Traced{}; }
 
-void check(const RecurrentKind& k, const Traced& x, const Traced* parameters, const RecurrentState& first) {
+void check(const RecurrentKind& k, const Traced& x, const Traced* parameters, const RecurrentState& first, const Array& lengths) {
   const char* const op = layer_name(k.gating);
   core::check_sizes(op, x.sizes(), {-1, -1, parameters[0].sizes()[1]});
   if (x.sizes()[1] == 0) throw ShapeError((std::string("[") + op + "] a sequence must have one step at least: time is 0").c_str());
   for (const Traced* state : {&first.hidden, &first.cell})
     if (*state) core::check_sizes(op, state->sizes(), {k.layers * (k.both ? 2 : 1), x.sizes()[0], parameters[1].sizes()[1]});
+  if (!lengths) return;
+  core::check_sizes(op, lengths.sizes(), {x.sizes()[0]});
+  const Array one = core::literal(1, dtype::i64), time = core::literal(x.sizes()[1], dtype::i64);
+  check_elements(op, ("a length must be from 1 to the steps of x, which are " + std::to_string(x.sizes()[1])).c_str(), lengths,
+                 logical_and(greater_equal(lengths, one), less_equal(lengths, time)));
 }
 
 /// (a, b, c) as (b, a, c).
@@ -102,17 +152,21 @@ RecurrentState recurrent_step(Gating g, const Traced& x, const Traced* parameter
   return {std::move(made.hidden), std::move(made.cell)};
 }
 
-RecurrentRun recurrent(const RecurrentKind& kind, const Traced& x, const Traced* parameters, const RecurrentState& first) {
-  check(kind, x, parameters, first);
+RecurrentRun recurrent(const RecurrentKind& kind, const Traced& x, const Traced* parameters, const RecurrentState& first,
+                       const Array& lengths) {
+  check(kind, x, parameters, first, lengths);
   const unsigned ways = kind.both ? 2 : 1;
   Traced outputs = swapped(x);
+  std::optional<Lengths> ends;
+  if (lengths) ends = lengths_of(lengths, x.sizes()[1], x.value().device()), outputs = zero_behind(*ends, outputs);
   std::vector<Traced> hidden, cells;
   for (unsigned i = 0; i < kind.layers; ++i) {
     if (i > 0 && kind.dropout != 0) outputs = mul(outputs, dropout_mask(outputs.sizes(), outputs.type(), kind.dropout));
     Traced each[2];
     for (unsigned way = 0; way < ways; ++way) {
       const unsigned k = i * ways + way;
-      Layer made = layer(weights(kind.gating, parameters + 4 * k), outputs, way == 1, {state_of(first.hidden, k), state_of(first.cell, k)});
+      Layer made = layer(weights(kind.gating, parameters + 4 * k), outputs, way == 1, {state_of(first.hidden, k), state_of(first.cell, k)},
+                         ends ? &*ends : nullptr);
       each[way] = std::move(made.outputs);
       hidden.push_back(std::move(made.last.hidden)), cells.push_back(std::move(made.last.cell));
     }

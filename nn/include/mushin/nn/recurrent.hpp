@@ -11,17 +11,23 @@ template <text Layer, text X>
 inline constexpr bool takes_steps = false;
 template <text Layer, text X, text... States>
 inline constexpr bool state_fits = false;
+template <text X, text Lengths>
+inline constexpr bool one_length_for_each_sequence = false;
 
 /// Both: a second layer with parameters of its own goes from the last step to the first, and each step's state is both, one behind the
 /// other.
 enum class direction : std::uint8_t { forward, both };
 inline constexpr direction bidirectional = direction::both;
 
+/// What an RNN makes of a step's sum.
+enum class nonlinearity : std::uint8_t { tanh, relu };
+
 namespace detail {
 
-enum class Gating { rnn, gru, lstm };
+enum class Gating { rnn, relu, gru, lstm };
+constexpr Gating plain_gating(nonlinearity n) { return n == nonlinearity::tanh ? Gating::rnn : Gating::relu; }
 /// How many rows the weights have for each element of the state.
-constexpr std::int64_t gates(Gating g) { return g == Gating::rnn ? 1 : g == Gating::gru ? 3 : 4; }
+constexpr std::int64_t gates(Gating g) { return g == Gating::lstm ? 4 : g == Gating::gru ? 3 : 1; }
 
 /// Empty: zeros. `cell` is of an LSTM alone.
 struct RecurrentState {
@@ -39,12 +45,14 @@ struct RecurrentKind {
   bool both;
   double dropout;  // between layers
 };
-/// The four of each layer and direction in turn. x: (batch, time, features). ShapeError when there is no step.
-MUSHIN_API RecurrentRun recurrent(const RecurrentKind&, const core::Traced& x, const core::Traced* parameters, const RecurrentState&);
+/// The four of each layer and direction in turn. x: (batch, time, features); lengths: (batch), or empty. ShapeError when there is no step,
+/// or no such length.
+MUSHIN_API RecurrentRun recurrent(const RecurrentKind&, const core::Traced& x, const core::Traced* parameters, const RecurrentState&,
+                                  const core::Array& lengths);
 
 /// One step of a layer for one sample: two operations for each element of its weights, and the gates.
 constexpr std::int64_t step_flops(Gating g, std::int64_t in, std::int64_t hidden) {
-  const std::int64_t at_gates = g == Gating::rnn ? 1 : g == Gating::gru ? 8 : 9;
+  const std::int64_t at_gates = g == Gating::lstm ? 9 : g == Gating::gru ? 8 : 1;
   return 2 * gates(g) * hidden * (in + hidden) + at_gates * hidden;
 }
 
@@ -174,10 +182,10 @@ struct RecurrentLayers<S, std::integer_sequence<unsigned, I...>> : RecurrentPara
 
  protected:
   template <class X, class... States>
-  auto run(const X& x, const States&... state) const {
+  auto run(const core::Array& lengths, const X& x, const States&... state) const {
     const core::Traced parameters[] = {parameter<I>().raw()...};
     const RecurrentKind kind{S::gating, layers, S::ways == 2, training ? static_cast<double>(dropout) : 0.0};
-    RecurrentRun r = recurrent(kind, x.raw(), parameters, {core::Traced(state.raw())...});
+    RecurrentRun r = recurrent(kind, x.raw(), parameters, {core::Traced(state.raw())...}, lengths);
     using T = typename S::element;
     using Outputs = Traced<T, X::extents[0], X::extents[1], S::hidden * S::ways>;
     using State = Traced<T, layers * S::ways, X::extents[0], S::hidden>;
@@ -229,6 +237,28 @@ constexpr bool fits(Shape a, Shape b) {
   else                                                                                                                          \
     MUSHIN_NN_RULE_STATE(op, "(layers, batch, hidden)", Layers*(D == direction::both ? 2 : 1), X::extents[0], Hidden)
 
+#define MUSHIN_NN_RULE_LENGTHS(op)                                                                                                      \
+  static_assert(std::convertible_to<mushin::detail::raw_of<N>, core::Array>, "[" op "] vmap does not map it: give it the whole batch"); \
+  if constexpr (N::extents.rank != 1 || !may_equal(N::extents[0], X::extents[0]))                                                       \
+  static_assert(one_length_for_each_sequence<spell(X::extents), spell(N::extents)>, "[" op "] lengths must be (batch), of the batch of x")
+
+// The calls of a layer: of all steps, and of sequences with lengths of their own.
+#define MUSHIN_NN_SEQUENCE(op, states_fit, rule)                             \
+  template <TensorLike X, TensorLike... S>                                   \
+  auto operator()(const X& x, const S&... state) const {                     \
+    static_assert(states_fit, "[" op "] " rule);                             \
+    MUSHIN_NN_RULE_SEQUENCE(op);                                             \
+    return observed(*this, this->run(core::Array(), x, state...), x);        \
+  }                                                                          \
+  template <TensorLike X, TensorLike N, TensorLike... S>                     \
+  requires index_elements<N>                                                 \
+  auto operator()(const X& x, const N& lengths, const S&... state) const {   \
+    static_assert(states_fit, "[" op "] " rule);                             \
+    MUSHIN_NN_RULE_SEQUENCE(op);                                             \
+    MUSHIN_NN_RULE_LENGTHS(op);                                              \
+    return observed(*this, this->run(lengths.raw(), x, state...), x);        \
+  }
+
 #define MUSHIN_NN_RULE_STEP(op)                                                                                                          \
   MUSHIN_NN_RULE_OPERANDS(op);                                                                                                           \
   if constexpr (X::extents.rank != 2 || !may_equal(X::extents.from_end(0), In))                                                          \
@@ -236,25 +266,25 @@ constexpr bool fits(Shape a, Shape b) {
   else                                                                                                                                   \
     MUSHIN_NN_RULE_STATE(op, "(batch, hidden)", X::extents[0], Hidden)
 
-/// h = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), step after step, from h = 0 or a given state. x: (batch, time, In), the time a number,
+/// h = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), step after step, from h = 0 or a given state; `nonlinearity::relu` instead of tanh. x: (batch, time, In), the time a number,
 /// named or dyn; result: `auto [y, h] = rnn(x)` or rnn(x, h): the states of the last layer, (batch, time, Hidden), and the last state of
 /// each layer, (Layers, batch, Hidden). Each further layer is of the states of the one before, of which `dropout` leaves some out.
 /// `RNN<In, Hidden, 2, float, nn::bidirectional>` goes both ways: y is (batch, time, 2 Hidden), the states are (2 Layers, batch, Hidden),
 /// each layer's forward one first. Parameters have the names and layouts of PyTorch (weight_ih_l0: (Hidden, In), weight_ih_l0_reverse) and
 /// begin uniform in ±1/sqrt(Hidden). ShapeError when there is no step, or sizes that only the run knows differ. Not under vmap: give it the
 /// whole batch.
-template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward>
-struct RNN : detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers, D> {
+///
+/// Sequences of different lengths, padded at their ends: `rnn(x, lengths)` or rnn(x, lengths, h), lengths: (batch), int64, from 1 to the
+/// steps of x, else a ShapeError (the call waits for them). Each sequence then counts to its length, as PyTorch's packed ones do: y is 0
+/// behind it, the last state is that at its last step, the way back begins there, and what x has behind it, NaN too, has no influence and
+/// gets no gradient.
+template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward,
+          nonlinearity F = nonlinearity::tanh>
+struct RNN : detail::recurrent_layers<detail::plain_gating(F), T, In, Hidden, Layers, D> {
   MUSHIN_NN_RULE_RECURRENT("RNN");
   MUSHIN_NN_RULE_LAYERS("RNN");
-  using detail::recurrent_layers<detail::Gating::rnn, T, In, Hidden, Layers, D>::recurrent_layers;
-
-  template <TensorLike X, TensorLike... S>
-  auto operator()(const X& x, const S&... state) const {
-    static_assert(sizeof...(S) < 2, "[RNN] give it one state, or none for zeros");
-    MUSHIN_NN_RULE_SEQUENCE("RNN");
-    return observed(*this, this->run(x, state...), x);
-  }
+  using detail::recurrent_layers<detail::plain_gating(F), T, In, Hidden, Layers, D>::recurrent_layers;
+  MUSHIN_NN_SEQUENCE("RNN", sizeof...(S) < 2, "give it one state, or none for zeros")
 };
 
 /// As RNN, with gates that keep: r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh), n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)), h = (1
@@ -264,29 +294,18 @@ struct GRU : detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers
   MUSHIN_NN_RULE_RECURRENT("GRU");
   MUSHIN_NN_RULE_LAYERS("GRU");
   using detail::recurrent_layers<detail::Gating::gru, T, In, Hidden, Layers, D>::recurrent_layers;
-
-  template <TensorLike X, TensorLike... S>
-  auto operator()(const X& x, const S&... state) const {
-    static_assert(sizeof...(S) < 2, "[GRU] give it one state, or none for zeros");
-    MUSHIN_NN_RULE_SEQUENCE("GRU");
-    return observed(*this, this->run(x, state...), x);
-  }
+  MUSHIN_NN_SEQUENCE("GRU", sizeof...(S) < 2, "give it one state, or none for zeros")
 };
 
 /// As RNN, with a second state, the cell c: i, f, o = sigmoid(…), g = tanh(…), each of x W_ih^T + b_ih + h W_hh^T + b_hh; c = f c + i g,
-/// h = o tanh(c). Rows of the weights: i, f, g, o. `auto [y, h, c] = lstm(x)` or lstm(x, h, c). https://doi.org/10.1162/neco.1997.9.8.1735
+/// h = o tanh(c). Rows of the weights: i, f, g, o. `auto [y, h, c] = lstm(x)`, lstm(x, h, c) or
+/// lstm(x, lengths, h, c). https://doi.org/10.1162/neco.1997.9.8.1735
 template <extent In, extent Hidden, std::int64_t Layers = 1, class T = float, direction D = direction::forward>
 struct LSTM : detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers, D> {
   MUSHIN_NN_RULE_RECURRENT("LSTM");
   MUSHIN_NN_RULE_LAYERS("LSTM");
   using detail::recurrent_layers<detail::Gating::lstm, T, In, Hidden, Layers, D>::recurrent_layers;
-
-  template <TensorLike X, TensorLike... S>
-  auto operator()(const X& x, const S&... state) const {
-    static_assert(sizeof...(S) == 0 || sizeof...(S) == 2, "[LSTM] give it both states, h and c, or none for zeros");
-    MUSHIN_NN_RULE_SEQUENCE("LSTM");
-    return observed(*this, this->run(x, state...), x);
-  }
+  MUSHIN_NN_SEQUENCE("LSTM", sizeof...(S) == 0 || sizeof...(S) == 2, "give it both states, h and c, or none for zeros")
 };
 
 namespace detail {
@@ -315,7 +334,7 @@ auto step(const Cell& cell, const X& x, const S&... state) {
 
 /// One step of RNN: `h = cell(x, h)`, or cell(x) from zeros. x: (batch, In), h: (batch, Hidden). Parameters have PyTorch's names:
 /// weight_ih, weight_hh, bias_ih, bias_hh.
-template <extent In, extent Hidden, class T = float>
+template <extent In, extent Hidden, class T = float, nonlinearity F = nonlinearity::tanh>
 struct RNNCell {
   MUSHIN_NN_RULE_RECURRENT("RNNCell");
   MUSHIN_NN_CELL(rnn);
@@ -324,7 +343,7 @@ struct RNNCell {
   auto operator()(const X& x, const S&... state) const {
     static_assert(sizeof...(S) < 2, "[RNNCell] give it one state, or none for zeros");
     MUSHIN_NN_RULE_STEP("RNNCell");
-    return observed(*this, detail::step<detail::Gating::rnn, Hidden>(*this, x, state...), x);
+    return observed(*this, detail::step<detail::plain_gating(F), Hidden>(*this, x, state...), x);
   }
   static constexpr std::int64_t flops(Shape x) { return x[0].size * detail::step_flops(detail::Gating::rnn, In.size, Hidden.size); }
   MUSHIN_MODULE(RNNCell, weight_ih, weight_hh, bias_ih, bias_hh)
@@ -365,6 +384,8 @@ struct LSTMCell {
 #undef MUSHIN_NN_CELL
 #undef MUSHIN_NN_CELL_PARAMETER
 #undef MUSHIN_NN_RULE_STEP
+#undef MUSHIN_NN_SEQUENCE
+#undef MUSHIN_NN_RULE_LENGTHS
 #undef MUSHIN_NN_RULE_SEQUENCE
 #undef MUSHIN_NN_RULE_STATE
 #undef MUSHIN_NN_RULE_OPERANDS
