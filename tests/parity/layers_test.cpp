@@ -273,6 +273,15 @@ TEST(Parity, Ctc) {
   EXPECT_TRUE(as_torch(two, "ctc/last_blank"));
 }
 
+TEST(Parity, CtcOfLabelsOneBehindTheOther) {
+  const auto x = mu::variable(given<6, 4, 5>("ctc_joined/x"));
+  const auto mean = nn::ctc(nn::log_softmax<2>(x), given_labels<6>("ctc_joined/labels"), given_labels<4>("ctc_joined/steps"),
+                            given_labels<4>("ctc_joined/lengths"));
+  mean.backward();
+  EXPECT_TRUE(as_torch(mean, "ctc_joined/mean"));
+  EXPECT_TRUE(as_torch(x.grad(), "ctc_joined/d_mean", 1e-4, 1e-6));
+}
+
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {
   Network network;
   nn::load(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "losses/support.hpp"
 #include "mushin/autograd/ops/ctc.hpp"
 #include "mushin/tensor/core/capture.hpp"
+#include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/error.hpp"
+#include "mushin/tensor/ops/index.hpp"
+#include "mushin/tensor/ops/scan.hpp"
 
 namespace mushin::nn::detail {
 namespace {
@@ -45,13 +50,33 @@ void check(const core::CtcTargets& t, const Bounds& b) {
     }
 }
 
+/// The labels of rows that stand one behind the other, as (batch, most); what no length counts is any label. While capturing, when no
+/// length can be read, `most` is as many as there are.
+core::Array in_rows(const core::Array& labels, const core::Array& lengths, std::int64_t batch) {
+  const std::int64_t all = labels.sizes()[0];
+  std::int64_t most = all;
+  if (!core::capturing()) {
+    const auto each = read(lengths);
+    check_counts("a row's length", each, all);
+    const std::int64_t sum = std::accumulate(each.begin(), each.end(), std::int64_t{0});
+    if (sum != all) throw ShapeError(fmt::format("[ctc] the lengths must be those of the labels together: {} of {}", sum, all).c_str());
+    most = each.empty() ? 0 : *std::max_element(each.begin(), each.end());
+  }
+  const core::Sizes rows{batch, most};
+  if (rows.count() == 0) return core::broadcast_to(core::literal(0, dtype::i64), rows);
+  const core::Array length = core::reshape(lengths, {batch, 1}), begin = core::sub(core::cumsum(length, 0, false), length);
+  const core::Array k = core::reshape(core::counting(most, labels.device()), {1, most});
+  return core::take(labels, core::where(core::less(k, length), core::add(begin, k), core::literal(0, dtype::i64)));
+}
+
 template <class Raw>
-Raw loss(const Raw& logarithms, const core::CtcTargets& t, Reduction how, bool zero_infinity) {
+Raw loss(const Raw& logarithms, core::CtcTargets t, Reduction how, bool zero_infinity) {
   const core::Sizes& s = logarithms.sizes();
+  core::check_sizes("ctc", t.lengths.sizes(), {s[1]});
+  if (t.labels.rank() == 1) t.labels = in_rows(t.labels, t.lengths, s[1]);
   const Bounds b{s[0], s[1], s[2], t.labels.sizes()[1]};
   core::check_sizes("ctc", t.labels.sizes(), {b.batch, -1});
   core::check_sizes("ctc", t.steps.sizes(), {b.batch});
-  core::check_sizes("ctc", t.lengths.sizes(), {b.batch});
   check(t, b);
   Raw each = ctc(logarithms, t);
   const core::Array infinity = number(each, std::numeric_limits<double>::infinity());

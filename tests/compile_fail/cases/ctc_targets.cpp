@@ -1,5 +1,5 @@
 // layer: nn
-// expect: [ctc] logarithms (time, batch, classes) need labels (batch, most), steps (batch) and lengths (batch)
+// expect: [ctc] logarithms (time, batch, classes) need labels (batch, most) or (all), steps (batch) and lengths (batch)
 // note-gcc: "(9, 4, 5)"
 #include "mushin/nn.hpp"
 
