@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 PROGRAMS = {Path(p).name: p for p in sys.argv[1:]}
 SEED, FASHION = PROGRAMS["01-seed"], PROGRAMS["02-fashion-mnist"]
 LENET, RESIDUAL = PROGRAMS["03-lenet"], PROGRAMS["04-residual-net"]
 GPT, LSTM, NEWTON, PINN = PROGRAMS["05-gpt"], PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
+IMAGES = PROGRAMS.get("09-image-folder")  # built where there are libpng and libjpeg
 
 
 def idx(sizes, values):
@@ -26,6 +28,27 @@ def write_dataset(folder, name, count):
     pixels = [source.randrange(200, 256) if row // 2 == k else source.randrange(60) for k in labels for row in range(28) for _ in range(28)]
     (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx([count, 28, 28], pixels), 1))
     (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx([count], labels), 1))
+
+
+def png(width, height, pixel):
+    """An RGB file; pixel(row, column): three bytes."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + b"".join(bytes(pixel(r, c)) for c in range(width)) for r in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows))
+            + chunk(b"IEND", b""))
+
+
+def write_pictures(folder, count):
+    """Bars that lie, bars that stand and chequers, four pixels wide, in random colours and at random places, of two sizes."""
+    source = random.Random(count)
+    for name, dark in (("chequered", lambda r, c: (r // 4 + c // 4) % 2), ("lying", lambda r, c: r // 4 % 2), ("standing", lambda r, c: c // 4 % 2)):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            colours = [[source.randrange(128, 256) for _ in range(3)], [source.randrange(100) for _ in range(3)]]
+            down, right, side = source.randrange(8), source.randrange(8), 32 if i % 4 else 40
+            (folder / name / f"{i}.png").write_bytes(png(side, side, lambda r, c: colours[dark(r + down, c + right)]))
 
 
 def run(*command):
@@ -167,6 +190,28 @@ class Examples(unittest.TestCase):
         self.assertIn("efghijklmnopqrstuvwxyz\nabcdefgh", sample)
         again = run(GPT, *common, "--steps", "0", "--load", str(model))
         self.assertEqual(again.stdout.splitlines()[0], lines[1])
+
+    @unittest.skipUnless(IMAGES, "without libpng or libjpeg")
+    def test_a_folder_of_pictures_is_learnt(self):
+        pictures, model = self.data / "pictures", self.data / "images.safetensors"
+        write_pictures(pictures / "train", 40)
+        write_pictures(pictures / "test", 10)
+        command = [IMAGES, "--data", str(pictures), "--epochs", "4", "--batch", "20", "--lr", "0.01"]
+        result = run(*command, "--save", str(model))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        first, *epochs = result.stdout.splitlines()
+        self.assertIn("120 pictures of chequered lying standing, on ", first)
+        self.assertEqual(len(epochs), 4)
+        self.assertGreater(float(epochs[-1].split()[-2]), 85)
+        self.assertTrue(model.exists())
+        self.assertEqual(run(*command, "--workers", "1").stdout, result.stdout)  # workers change nothing
+        (pictures / "train" / "standing" / "7.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+        broken = run(*command)
+        self.assertEqual(broken.returncode, 1)
+        self.assertIn("train/standing/7.png", broken.stderr.splitlines()[-1])
+        (pictures / "test" / "more").mkdir()
+        (pictures / "test" / "more" / "0.png").write_bytes(png(4, 4, lambda r, c: (0, 0, 0)))
+        self.assertRegex(run(*command).stderr, r"\[ImageFolder\].*3.*4|\[ImageFolder\].*4.*3")
 
     def test_a_gpt_without_a_text_says_what_to_do(self):
         result = run(GPT, "--text", "/no/such/folder")

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-torch.manual_seed(0)
 torch.set_num_threads(1)
 out = {}
 
@@ -481,29 +480,11 @@ def transformers():
     save_file(encoder.state_dict(), Path(__file__).with_name("encoder.safetensors"))
 
 
-activations()
-losses()
-optimizers()
-schedules()
-layers()
-recurrent_layers()
-write("reference.safetensors")
-torch.manual_seed(1)
-convolutions()
-write("conv.safetensors")
-torch.manual_seed(2)
-lbfgs()
-write("lbfgs.safetensors")
-torch.manual_seed(3)
-plain_layers()
-write("plain_layers.safetensors")
-torch.manual_seed(1)
-both_ways()
-ctc()
-write("recurrent.safetensors")
-torch.manual_seed(1)
-transformers()
-write("transformer.safetensors")
-torch.manual_seed(4)
-sequences()
-write("sequences.safetensors")
+for name, seed, parts in (
+    ("reference", 0, [activations, losses, optimizers, schedules, layers, recurrent_layers]), ("conv", 1, [convolutions]), ("lbfgs", 2, [lbfgs]),
+    ("plain_layers", 3, [plain_layers]), ("recurrent", 1, [both_ways, ctc]), ("transformer", 1, [transformers]), ("sequences", 4, [sequences]),
+):
+    torch.manual_seed(seed)
+    for part in parts:
+        part()
+    write(f"{name}.safetensors")
