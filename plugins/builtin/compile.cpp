@@ -162,6 +162,7 @@ class Compiler {
   }
 
   void find_constants() {
+    out_.fills = out_.n_in == 0 && out_.n_step == 0 && out_.n_out == 1 && out_.copy.size() == 1;
     out_.plain = out_.n_step > 0 && out_.copy.empty() && !out_.has_iota && !kept_;
     for (const Step& s : out_.step) {
       int mask = 0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t chunk_products = 600000;  // multiply-adds that are worth handing to a thread
 constexpr std::int64_t block_rows = 96, block_columns = 4096, block_depth = 320;
+constexpr std::int64_t tiny_products = 4096, tiny_elements = 256;  // of b, where its columns are no neighbours
 
 std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
@@ -163,11 +164,32 @@ class Multiplication {
   bool swapped_;
 };
 
+template <class T>
+void gather(void* to, const Matrix& b, std::int64_t k, std::int64_t n) {
+  T* d = static_cast<T*>(to);
+  for (std::int64_t i = 0; i < k; ++i)
+    for (std::int64_t j = 0; j < n; ++j) *d++ = reinterpret_cast<const T*>(b.data)[i * b.row + j * b.column];
+}
+
+// What costs no more than getting to the kernel, which is the one that it would come to. False, with nothing done, for all else.
+bool multiply_tiny(int type, const Matrix& a, const Matrix& b, const Matrix& c, std::int64_t m, std::int64_t n, std::int64_t k,
+                   const Finish* finish) {
+  if (c.column != 1 || m < 2 || n < 2 || m * n * k > tiny_products) return false;
+  const bool turned = b.column != 1;
+  if (turned && k * n > tiny_elements) return false;
+  alignas(64) char dense[tiny_elements * 8];
+  const bool four = type == 0 || type == 3;
+  if (turned) four ? gather<std::uint32_t>(dense, b, k, n) : gather<std::uint64_t>(dense, b, k, n);
+  gemm_table(type).small({c.data, a.data, turned ? dense : b.data, m, n, k, c.row, a.row, a.column, turned ? n : b.row});
+  if (finish) finish->part(finish->arg, 0, m, 0, n);
+  return true;
+}
+
 }  // namespace
 
 void multiply(int type, const Matrix& a, const Matrix& b, const Matrix& c, std::int64_t m, std::int64_t n, std::int64_t k,
               const Finish* finish) {
-  Multiplication(type, a, b, c, m, n, k, finish).run();
+  if (!multiply_tiny(type, a, b, c, m, n, k, finish)) Multiplication(type, a, b, c, m, n, k, finish).run();
 }
 
 }  // namespace mushin::builtin

@@ -35,6 +35,10 @@ bool find_variants(const Program& p, std::uint32_t ones, std::uint8_t* variants)
 
 bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
   const std::int64_t n = count_of(out[0]);
+  if (p.fills && n <= p.tile && n > 0 && dense(out[0], n)) {
+    repeat(address(out[0]), p.constant.data() + p.copy[0].slot, bytes_of(p.out_type[0]), n);
+    return true;
+  }
   if (!p.plain || p.may_clash || n > p.tile || n == 0) return false;
   char* slot[Program::most_slots];
   alignas(64) char room[room_bytes];

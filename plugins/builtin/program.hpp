@@ -37,6 +37,7 @@ struct Program {
   bool may_clash;                     // an output could overwrite an input that is still to be read
   bool plain;                         // on dense views, every step runs over all elements and makes what is stored
   std::vector<std::uint8_t> scalars;  // then: of every step, the operands that are constants
+  bool fills;                         // its one output is a constant
 };
 
 /// Scratch memory of one interpreter; what a program's tile size is fitted to.
