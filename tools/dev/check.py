@@ -102,7 +102,7 @@ def leg(name, build_root, totals, jobs):
 
 # name: (what it proves, what is missing where it is skipped)
 SCRIPTS = {
-    "wraps": ("GoogleTest and Google Benchmark from source, without the network of their authors", "the package archive gives no sources"),
+    "wraps": ("GoogleTest, Google Benchmark, libpng and libjpeg-turbo from source, without the network of their authors", "the package archive gives no sources"),
     "fuzz": ("the readers of files against bad input, with Clang's fuzzer", "Clang has no libFuzzer"),
     "onednn3": ("the onednn plugin with oneDNN 3", "PyPI gives no oneDNN 3"),
 }
