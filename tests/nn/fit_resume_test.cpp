@@ -222,6 +222,23 @@ TEST(FitResumed, AFullDiskLeavesTheCheckpointBefore) {
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { t.fit("/proc/no/such", 1); }), {"[fit] cannot make the folder: /proc/no/such"}));
 }
 
+TEST(FitResumed, AFullDiskLeavesTheFileSavedBefore) {
+  const Folder folder;
+  const std::string path = folder / "net.safetensors";
+  FitNet net;
+  nn::save(net, path);
+  const auto before = bytes_of_file(path);
+  net.fc1.bias.set(mu::ones<16>());
+  {
+    const FullDisk full(512);
+    EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { nn::save(net, path); }), {"[save_safetensors] cannot write", "File too large"}));
+  }
+  EXPECT_EQ(bytes_of_file(path), before);
+  EXPECT_EQ(folder.files(), 1u);  // nothing unfinished lies beside it
+  nn::save(net, path);
+  EXPECT_NE(bytes_of_file(path), before);
+}
+
 TEST(FitResumed, ARangeThatTellsItsPlaceIsRestored) {
   expect_restored<std::int64_t>();
   expect_restored<nn::StateDict>();
