@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/product.hpp"
 #include "mushin/nn.hpp"
 #include "support/files.hpp"
 #include "support/gradcheck.hpp"
@@ -20,6 +21,11 @@ struct Block {
   nn::Dropout drop{0.1f};
   auto operator()(const auto& x) const { return x + drop(fc2(nn::tanh(fc1(x)))); }
   MUSHIN_MODULE(Block, fc1, fc2, drop)
+};
+struct Times {
+  mu::Variable<float, 8, 8> weight{mu::eye<8, 8>(0.5f)};
+  auto operator()(const auto& x) const { return mu::matmul(x, weight); }
+  MUSHIN_MODULE(Times, weight)
 };
 
 namespace {
@@ -127,6 +133,21 @@ TEST(Sequential, AppliesItsLayersInTurn) {
   const auto value = [&](int i) { return ref(parts[static_cast<std::size_t>(i)].leaf.traced().value()); };
   const auto hidden = map(affine(ref(x), value(0), value(1)), [](double v) { return v > 0 ? v : 0; });
   EXPECT_TRUE(close(s(x), softmax(affine(hidden, value(2), value(3)), 1)));
+}
+
+TEST(Sequential, AnActivationIsOnePassWithTheProductBefore) {
+  const nn::Sequential<Times, nn::Gelu, Times, nn::Relu> net;
+  const auto frozen = nn::freeze(net);
+  const auto x = data<float, 4, 8>(7);
+  const auto w = mu::eye<8, 8>(0.5f);
+  const auto epilogues = [](const auto& f) {
+    const std::size_t before = mu::core::epilogue_count();
+    (void)ref(f());
+    return mu::core::epilogue_count() - before;
+  };
+  const auto want = epilogues([&] { return mu::relu(mu::matmul(nn::gelu(mu::matmul(x, w)), w)); });
+  EXPECT_EQ(epilogues([&] { return frozen(x); }), want);
+  EXPECT_TRUE(std::string(mu::default_device().name()) != "builtin" || want == 2) << want;
 }
 
 TEST(Sequential, IsMadeOfGivenLayers) {

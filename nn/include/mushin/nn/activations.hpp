@@ -36,63 +36,74 @@ MUSHIN_API core::Array glu(const core::Array&, unsigned axis);
 MUSHIN_API core::Traced glu(const core::Traced&, unsigned axis);
 }  // namespace detail
 
-#define MUSHIN_NN_FLOAT(op, X) static_assert(float_elements<X>, "[" op "] needs a float element type: cast with .to<float>()")
+namespace detail {
+/// observed, of a layer whose result has the shape of what it took, and may have taken with it.
+template <class Layer, class Y>
+Y observed_elements(const Layer& layer, Y y) {
+  if (observing()) note(layer, y, y);
+  return y;
+}
+}  // namespace detail
+
+#define MUSHIN_NN_FLOAT(op, X) \
+  static_assert(float_elements<std::remove_cvref_t<X>>, "[" op "] needs a float element type: cast with .to<float>()")
 
 /// x where x > 0, else slope * x. Gradient: the cotangent, times `slope` where x <= 0.
-template <TensorLike X>
-auto leaky_relu(const X& x, double slope = 0.01) {
+template <TensorOperand X>
+auto leaky_relu(X&& x, double slope = 0.01) {
   MUSHIN_NN_FLOAT("leaky_relu", X);
-  return mushin::detail::like<X>(detail::leaky_relu(x.raw(), slope));
+  return mushin::detail::like<X>(detail::leaky_relu(std::forward<X>(x).raw(), slope));
 }
 
 /// x where x > 0, else alpha (e^x - 1). Gradient: the cotangent, times alpha e^x where x <= 0. https://arxiv.org/abs/1511.07289
-template <TensorLike X>
-auto elu(const X& x, double alpha = 1) {
+template <TensorOperand X>
+auto elu(X&& x, double alpha = 1) {
   MUSHIN_NN_FLOAT("elu", X);
-  return mushin::detail::like<X>(detail::elu(x.raw(), alpha, 1));
+  return mushin::detail::like<X>(detail::elu(std::forward<X>(x).raw(), alpha, 1));
 }
 
 /// elu times the scale, and of the alpha, that keep mean 0 and variance 1. https://arxiv.org/abs/1706.02515
-template <TensorLike X>
-auto selu(const X& x) {
+template <TensorOperand X>
+auto selu(X&& x) {
   MUSHIN_NN_FLOAT("selu", X);
-  return mushin::detail::like<X>(detail::elu(x.raw(), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946));
+  return mushin::detail::like<X>(
+      detail::elu(std::forward<X>(x).raw(), 1.6732632423543772848170429916717, 1.0507009873554804934193349852946));
 }
 
 /// x Φ(x), with the normal distribution's Φ = (1 + erf(x / √2)) / 2, or GeluForm::tanh: (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
 /// https://arxiv.org/abs/1606.08415
-template <TensorLike X>
-auto gelu(const X& x, GeluForm form = GeluForm::exact) {
+template <TensorOperand X>
+auto gelu(X&& x, GeluForm form = GeluForm::exact) {
   MUSHIN_NN_FLOAT("gelu", X);
-  return mushin::detail::like<X>(detail::gelu(x.raw(), form));
+  return mushin::detail::like<X>(detail::gelu(std::forward<X>(x).raw(), form));
 }
 
 /// x sigmoid(x), also called swish.
-template <TensorLike X>
-auto silu(const X& x) {
+template <TensorOperand X>
+auto silu(X&& x) {
   MUSHIN_NN_FLOAT("silu", X);
-  return mushin::detail::like<X>(detail::silu(x.raw()));
+  return mushin::detail::like<X>(detail::silu(std::forward<X>(x).raw()));
 }
 
 /// log(1 + e^(beta x)) / beta; x itself where beta x > threshold. Gradient: the cotangent times sigmoid(beta x), or itself.
-template <TensorLike X>
-auto softplus(const X& x, double beta = 1, double threshold = 20) {
+template <TensorOperand X>
+auto softplus(X&& x, double beta = 1, double threshold = 20) {
   MUSHIN_NN_FLOAT("softplus", X);
-  return mushin::detail::like<X>(detail::softplus(x.raw(), beta, threshold));
+  return mushin::detail::like<X>(detail::softplus(std::forward<X>(x).raw(), beta, threshold));
 }
 
 /// x min(max(x + 3, 0), 6) / 6. https://arxiv.org/abs/1905.02244
-template <TensorLike X>
-auto hardswish(const X& x) {
+template <TensorOperand X>
+auto hardswish(X&& x) {
   MUSHIN_NN_FLOAT("hardswish", X);
-  return mushin::detail::like<X>(detail::hardswish(x.raw()));
+  return mushin::detail::like<X>(detail::hardswish(std::forward<X>(x).raw()));
 }
 
 /// x tanh(softplus(x)). https://arxiv.org/abs/1908.08681
-template <TensorLike X>
-auto mish(const X& x) {
+template <TensorOperand X>
+auto mish(X&& x) {
   MUSHIN_NN_FLOAT("mish", X);
-  return mushin::detail::like<X>(detail::mish(x.raw()));
+  return mushin::detail::like<X>(detail::mish(std::forward<X>(x).raw()));
 }
 
 /// a sigmoid(b), with a and b the halves of x along `Axis` (-1 is the last), whose extent is an even number. Result: x with half that
@@ -116,51 +127,84 @@ auto glu(const X& x) {
 
 struct Relu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, mushin::relu(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, mushin::relu(std::forward<X>(x)));
+  }
 };
 struct LeakyRelu {
   double slope = 0.01;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::leaky_relu(x, slope), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::leaky_relu(std::forward<X>(x), slope));
+  }
 };
 struct Elu {
   double alpha = 1;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::elu(x, alpha), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::elu(std::forward<X>(x), alpha));
+  }
 };
 struct Selu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::selu(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::selu(std::forward<X>(x)));
+  }
 };
 struct Gelu {
   GeluForm form = GeluForm::exact;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::gelu(x, form), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::gelu(std::forward<X>(x), form));
+  }
 };
 struct Silu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::silu(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::silu(std::forward<X>(x)));
+  }
 };
 struct Softplus {
   double beta = 1, threshold = 20;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::softplus(x, beta, threshold), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::softplus(std::forward<X>(x), beta, threshold));
+  }
 };
 struct Hardswish {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::hardswish(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::hardswish(std::forward<X>(x)));
+  }
 };
 struct Mish {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, nn::mish(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, nn::mish(std::forward<X>(x)));
+  }
 };
 struct Tanh {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, mushin::tanh(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, mushin::tanh(std::forward<X>(x)));
+  }
 };
 struct Sigmoid {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
-  auto operator()(const auto& x) const { return observed(*this, mushin::sigmoid(x), x); }
+  template <TensorOperand X>
+  auto operator()(X&& x) const {
+    return detail::observed_elements(*this, mushin::sigmoid(std::forward<X>(x)));
+  }
 };
 /// Along `Axis`; -1 is the last.
 template <int Axis = -1>

@@ -14,19 +14,20 @@ struct Slot {
   M layer{};
 };
 
-/// The value on its way; `flow | slot` applies a layer.
+/// The value on its way; `flow | slot` applies a layer, which may take the value with it: where nobody else has it, an activation is one
+/// pass with the product before.
 template <class X>
 struct Flow {
   X value;
 };
 template <class X, unsigned I, class M>
-auto operator|(const Flow<X>& flow, const Slot<I, M>& slot) {
+auto operator|(Flow<X>&& flow, const Slot<I, M>& slot) {
   using Value = std::remove_cvref_t<X>;
   if constexpr (requires { M::template accepts<Value>; })
     if constexpr (!M::template accepts<Value>)
       static_assert(chain_accepts<I, M, spell(Value::extents)>,
                     "[Sequential] a layer does not accept the shape that comes out of the one before");
-  Flow<decltype(slot.layer(flow.value))> next{slot.layer(flow.value)};
+  Flow<decltype(slot.layer(std::forward<X>(flow.value)))> next{slot.layer(std::forward<X>(flow.value))};
   // A layer that doesn't tell that it was called has a shape all the same.
   if constexpr (!Module<M> && requires { detail::first_result(next.value); })
     if (detail::observing()) detail::note_unless_noted(slot.layer, next.value);
