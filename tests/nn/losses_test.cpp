@@ -248,16 +248,16 @@ TEST(Ctc, WhereNoSpellingFitsTheLossIsInfiniteAndTheGradientZero) {
 TEST(Ctc, LabelsMayStandOneBehindTheOther) {
   const auto logs = nn::log_softmax<2>(mu::from<5, 3, 4>(uniform<double>(41, 60, -2, 2)));
   const auto steps = mu::from<3>(std::vector<std::int64_t>{5, 4, 5}), lengths = mu::from<3>(std::vector<std::int64_t>{2, 0, 3});
-  const auto rows = mu::from<3, 3>(std::vector<std::int64_t>{1, 2, 9, 9, 9, 9, 3, 3, 1});
+  const auto padded = mu::from<3, 3>(std::vector<std::int64_t>{1, 2, 9, 9, 9, 9, 3, 3, 1});
   const auto joined = mu::from<5>(std::vector<std::int64_t>{1, 2, 3, 3, 1});
   const auto loss = [&](const auto& labels, const auto& of) { return nn::ctc<nn::Reduction::none>(logs, labels, steps, of); };
-  EXPECT_TRUE(close(loss(joined, lengths), ref(loss(rows, lengths)), 1e-14));
+  EXPECT_TRUE(close(loss(joined, lengths), ref(loss(padded, lengths)), 1e-14));
   auto captured = mu::capture([&](const auto& labels, const auto& of) { return loss(labels, of); }, joined, lengths);
   const auto others = mu::from<5>(std::vector<std::int64_t>{3, 2, 1, 1, 2});
   const auto other_lengths = mu::from<3>(std::vector<std::int64_t>{1, 3, 1});
   EXPECT_TRUE(close(captured(others, other_lengths), ref(loss(others, other_lengths)), 1e-14));
   const auto none = mu::zeros<std::int64_t, 0>();
-  EXPECT_TRUE(close(loss(none, mu::zeros<std::int64_t, 3>()), ref(loss(rows, mu::zeros<std::int64_t, 3>())), 1e-14));
+  EXPECT_TRUE(close(loss(none, mu::zeros<std::int64_t, 3>()), ref(loss(padded, mu::zeros<std::int64_t, 3>())), 1e-14));
   const auto text = [&](std::int64_t a, std::int64_t b, std::int64_t label) {
     const auto labels = mu::from<5>(std::vector<std::int64_t>{1, 2, label, 3, 1});
     return text_of_error<mu::ShapeError>([&] { (void)loss(labels, mu::from<3>(std::vector<std::int64_t>{a, 0, b})); });
