@@ -2,15 +2,77 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <functional>
+#include <new>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "mushin/autograd.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"
 
+namespace {
+std::atomic<std::int64_t> allocations{0}, allocated{0};  // of the host's memory, in all libraries; bytes
+}
+void* operator new(std::size_t bytes) {
+  ++allocations;
+  allocated += static_cast<std::int64_t>(bytes);
+  if (void* p = std::malloc(bytes)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
 namespace mushin::test {
 namespace {
+
+constexpr int many = 40'000;
+
+// The first of all: what graphs before it let go of would be used again.
+TEST(Nodes, TakeAtMost200Bytes) {
+  auto w = variable(fill<double>(0.5));
+  Traced<double> z = w;
+  const std::int64_t before = allocated;
+  for (int i = 0; i < many; ++i) z = -z;
+  EXPECT_GT(allocated - before, 100 * many);
+  EXPECT_LE(allocated - before, 200 * many);
+}
+
+TEST(Nodes, AndVariablesTakeTheMemoryOfThoseBefore) {
+  const auto run = [](int count) {
+    std::vector<Variable<double>> leaves;
+    leaves.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) leaves.push_back(variable(fill<double>(i)));
+    Traced<double> z{fill<double>(0.0)};
+    for (const auto& leaf : leaves) z = z + leaf;
+    const std::int64_t nodes = core::graph_node_count();
+    z.backward();
+    EXPECT_EQ(core::graph_node_count(), nodes) << "a pass makes none";
+    EXPECT_EQ(leaves.front().grad().item(), 1);
+  };
+  run(many);
+  const std::int64_t before = allocations;
+  run(many);
+  EXPECT_LE(allocations - before, 100) << "lists that grow";
+}
+
+TEST(Nodes, ThatAnotherThreadDestroysComeAround) {
+  auto w = variable(fill<double>(0.5));
+  const auto run = [&w] {
+    std::optional<Traced<double>> z;
+    std::thread([&] {
+      z.emplace(w);
+      for (int i = 0; i < many; ++i) *z = -*z;
+    }).join();
+  };
+  for (int i = 0; i < 3; ++i) run();
+  const std::int64_t before = allocations;
+  run();
+  EXPECT_LE(allocations - before, 100);
+}
 
 using Matrix = Traced<double, 64, 64>;
 constexpr double buffer = 64 * 64 * sizeof(double);
@@ -190,18 +252,18 @@ void on_a_small_stack(std::function<void()> f) {
 }
 
 TEST(Depth, DeepAndWideGraphsNeedNoStack) {
-  static constexpr int many = 1 << 17;
+  static constexpr int deep_enough = 1 << 17;
   on_a_small_stack([] {
     auto w = variable(fill<double>(1.0));
     Traced<double> deep = w;
-    for (int i = 0; i < many; ++i) deep = tanh(deep);
+    for (int i = 0; i < deep_enough; ++i) deep = tanh(deep);
     deep.backward();
     EXPECT_GT(w.grad().item(), 0);
   });
   on_a_small_stack([] {
     std::vector<Variable<double>> leaves;
     std::vector<Traced<double>> parts;
-    for (int i = 0; i < many; ++i) parts.emplace_back(leaves.emplace_back(variable(fill<double>(i))) * 1.0);
+    for (int i = 0; i < deep_enough; ++i) parts.emplace_back(leaves.emplace_back(variable(fill<double>(i))) * 1.0);
     while (parts.size() > 1) {
       for (std::size_t i = 0; i < parts.size(); i += 2) parts[i / 2] = parts[i] + parts[i + 1];
       parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(parts.size() / 2), parts.end());
@@ -212,10 +274,10 @@ TEST(Depth, DeepAndWideGraphsNeedNoStack) {
   on_a_small_stack([] {
     auto w = variable(fill<double>(0.5));
     Traced<double> sum{fill<double>(0.0)};
-    for (int i = 0; i < many; ++i) sum = sum + w * w;
+    for (int i = 0; i < deep_enough; ++i) sum = sum + w * w;
     auto d = grad<create_graph>(sum, w);
-    EXPECT_EQ(d.value().item(), many);
-    EXPECT_EQ(grad(d, w).item(), 2 * many);
+    EXPECT_EQ(d.value().item(), deep_enough);
+    EXPECT_EQ(grad(d, w).item(), 2 * deep_enough);
   });
 }
 

@@ -206,6 +206,39 @@ TEST(Hooks, KeepTheShapeAndNeedAGraph) {
   EXPECT_TRUE(throws<GraphError>([&] { constant.on_gradient([](const auto&) {}); }, "[on_gradient] the value was made from no variable"));
 }
 
+TEST(Hooks, AreLookedForWhileThereAreAny) {
+  auto w = variable(tensor<2>({1, 2}));
+  const auto observed = [&w] {
+    const auto before = core::observed_pass_count();
+    (w * 2).backward();
+    return core::observed_pass_count() - before;
+  };
+  EXPECT_EQ(observed(), 0);
+  {
+    auto h = w * 1;
+    auto removed = h.on_gradient([](const auto&) {});
+    h.on_gradient([](const auto&) {});
+    EXPECT_EQ(observed(), 1);
+    removed.remove();
+    removed.remove();
+    EXPECT_EQ(observed(), 1);
+  }
+  EXPECT_EQ(observed(), 0) << "gone with its graph";
+  auto hook = w.on_gradient([](const auto&) {});
+  EXPECT_EQ(observed(), 1);
+  hook.remove();
+  EXPECT_EQ(observed(), 0);
+  std::optional<Traced<float, 2>> kept;
+  {
+    AnomalyGuard on;
+    kept = w * 3;
+    EXPECT_EQ(observed(), 1);
+  }
+  EXPECT_EQ(observed(), 1) << "errors name the lines of that graph";
+  kept.reset();
+  EXPECT_EQ(observed(), 0);
+}
+
 template <class Z>
 string dot(const Z& z) {
   std::ostringstream out;

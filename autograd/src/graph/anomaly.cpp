@@ -79,13 +79,13 @@ class Unwatched {
 
 void keep_calls(GraphNode& n) {
   Extras& extras = extras_of(n);
-  extras.calls = std::make_unique<CallStack>();
-  take_call_stack(*extras.calls);
+  extras.calls = std::make_unique<Calls>();
+  take_call_stack(extras.calls->stack);
 }
 
 std::string forward_call(const GraphNode& n) {
   if (!n.extras || !n.extras->calls) return {};
-  const std::string line = source_line(*n.extras->calls);
+  const std::string line = source_line(n.extras->calls->stack);
   return line.empty() ? line : fmt::format(" (forward call at {})", line);
 }
 
@@ -133,9 +133,10 @@ namespace mushin {
 
 AnomalyGuard::AnomalyGuard() noexcept
     : watched_before_(core::thread_state.set(core::watched_mode, true)), lines_before_(core::keep_lines(true)) {
-  core::passes_are_observed.store(true, std::memory_order_relaxed);
+  core::reasons_to_observe.fetch_add(1, std::memory_order_relaxed);
 }
 AnomalyGuard::~AnomalyGuard() {
+  core::reasons_to_observe.fetch_sub(1, std::memory_order_relaxed);
   core::thread_state.set(core::watched_mode, watched_before_);
   core::keep_lines(lines_before_);
 }

@@ -2,10 +2,17 @@
 #pragma once
 #include <string>
 
+#include "graph/hooks.hpp"
 #include "graph/pass.hpp"
 #include "graph/record.hpp"
 
 namespace mushin::core {
+
+/// Where a node's op was called from.
+struct Calls {
+  ReasonToObserve reason;
+  CallStack stack;
+};
 
 /// Has the node remember where its op was called from.
 void keep_calls(GraphNode&);

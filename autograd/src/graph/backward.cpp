@@ -57,7 +57,7 @@ class Observer {
 /// `Observed`: Observer, or nothing for passes that none has anything to do in.
 template <class Observed>
 void sweep(Pass& pass, KeptValues values, const Observed* observer) {
-  for (Pass::Entry& e : pass.entries()) {
+  for (Pass::Entry& e : pass.ops()) {
     if constexpr (std::same_as<Observed, Observer>) observer->before(pass, e);
     if (pass.ends_at(*e.node)) continue;
     // Before the rule is called: if it fails, what it took is gone.
@@ -69,16 +69,21 @@ void sweep(Pass& pass, KeptValues values, const Observed* observer) {
       else
         e.node->rule->pull(pullback);
     }
-    if (!e.asked) e.cotangent = Traced();
     if (values == KeptValues::moved) release_kept(*e.node);
+    if (e.asked) continue;
+    e.cotangent = Traced();
+    pass.let_go(e);
   }
+  if constexpr (std::same_as<Observed, Observer>)
+    for (Pass::Entry& e : pass.leaves()) observer->before(pass, e);
 }
 
 /// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.
 void sweep(Pass& pass, const Traced& seed, KeptValues values) {
   pass.entries().front().cotangent = seed;
-  if (!passes_are_observed.load(std::memory_order_relaxed)) [[likely]]
+  if (reasons_to_observe.load(std::memory_order_relaxed) == 0) [[likely]]
     return sweep<void>(pass, values, nullptr);
+  ++thread_state.observed;
   const Observer observer(seed, values);
   sweep(pass, values, &observer);
 }
@@ -90,8 +95,10 @@ void backward(const Traced& z, const Array& cotangent, bool retain) {
   pass.check_usable("backward");
   check_cotangent("backward", z.sizes(), cotangent.sizes(), pass.entries().front().node);
   sweep(pass, cotangent, retain ? KeptValues::copied : KeptValues::moved);
-  for (Pass::Entry& e : pass.entries())
-    if (!e.node->rule && e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());
+  for (Pass::Entry& e : pass.leaves()) {
+    if (e.cotangent) static_cast<LeafNode*>(e.node)->add_gradient(e.cotangent.value());
+    pass.let_go(e);
+  }
 }
 
 void backward(const Traced& z, bool retain) { backward(z, z ? filled(z.value(), 1) : Array(), retain); }
@@ -138,8 +145,7 @@ void pull_region(const Traced& z, std::uint32_t region, const FunctionPull& p, u
 void reset(const Traced& z) {
   if (!z.node()) return;
   Pass pass("reset", z);
-  for (Pass::Entry& e : pass.entries())
-    if (!e.node->rule) static_cast<LeafNode*>(e.node)->clear_gradient();
+  for (Pass::Entry& e : pass.leaves()) static_cast<LeafNode*>(e.node)->clear_gradient();
 }
 
 }  // namespace mushin::core

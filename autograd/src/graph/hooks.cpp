@@ -12,7 +12,7 @@
 
 namespace mushin::core {
 
-constinit std::atomic<bool> passes_are_observed{false};
+constinit std::atomic<std::int64_t> reasons_to_observe{0};
 
 namespace {
 
@@ -46,8 +46,8 @@ HookHandle add_hook(const Traced& value, GradientFunction* owned) {
         fmt::format("[on_gradient] the value was made from no variable while recording: it has no gradient{}", called_at()).c_str());
   HookHandle handle(new HookHandle::Slot{slot});
   const std::lock_guard lock(guard());
+  slot->reason.emplace();
   extras_of(*static_cast<GraphNode*>(value.node())).hooks.push_back(std::move(slot));
-  passes_are_observed.store(true, std::memory_order_relaxed);
   return handle;
 }
 
@@ -59,6 +59,7 @@ void HookHandle::remove() noexcept {
   if (!slot) return;
   const std::lock_guard lock(guard());
   removed.swap(slot->function);
+  slot->reason.reset();
 }
 
 bool run_hooks(const GraphNode& n, Traced& gradient, bool linked) {

@@ -42,7 +42,7 @@ void LeafNode::clear_gradient() noexcept {
   gradient = Array();
 }
 
-Leaf::Leaf(Array value) : node_(new LeafNode(std::move(value))) {}
+Leaf::Leaf(Array value) : node_(new (thread_state.leaves.take()) LeafNode(std::move(value))) {}
 Leaf::~Leaf() {
   if (node_) drop_ref(node_);
 }

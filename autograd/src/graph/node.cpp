@@ -13,7 +13,9 @@ namespace {
 void give_back(GraphNode* n) noexcept {
   delete n->extras;
   if (!n->rule) {
-    delete static_cast<LeafNode*>(n);
+    auto* leaf = static_cast<LeafNode*>(n);
+    leaf->~LeafNode();
+    if (thread_state.leaves.give(leaf)) close_at_thread_end();
     return;
   }
   for (const Sizes* s : n->sizes)

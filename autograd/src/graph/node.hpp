@@ -32,27 +32,28 @@ struct Extras;
 
 /// Never moves, is never changed once made, except for `released`, `extras` and the fields of the pass that claimed it.
 struct GraphNode : GraphHead {
+  // What a walk over the graph looks at stands together.
   std::uint16_t operands;
   std::atomic<bool> released;        // a backward pass freed what was kept
   mushin::dtype type;                // of the result
   std::uint32_t slot;                // position in the claiming pass
   std::uint32_t region;              // the run of a checkpoint's function that made it; 0: none
   std::uint64_t sequence;            // greater than that of every operand
+  std::atomic<Pass*> claim;          // the backward pass that uses `slot`
   const Rule* rule;                  // null: a leaf
   GraphNode* operand[max_operands];  // null: a constant
+  Extras* extras;                    // null for nearly all
   const Sizes* sizes[max_operands];  // null: those of the result
   Array kept[max_operands + 1];
   std::int64_t parameter[2];
-  std::atomic<Pass*> claim;  // the backward pass that uses `slot`
-  GraphNode* next;           // in the list of those being destroyed
-  Extras* extras;            // null for nearly all
+  GraphNode* next;  // in the list of those being destroyed
 
   /// As many as `operands`; null: a constant.
   GraphNode* const* inputs() const noexcept;
 };
 static_assert(sizeof(GraphNode) <= 200, "a recorded op takes at most 200 bytes besides the values it keeps");
 
-struct CallStack;
+struct Calls;
 struct HookSlot;
 
 /// What few nodes have.
@@ -64,7 +65,7 @@ struct Extras {
   std::unique_ptr<Function> function;  // null once released
   std::vector<GraphNode*> operands;    // where there are more than fit into the node
   std::vector<Sizes> sizes;            // of the function's operands
-  std::unique_ptr<CallStack> calls;    // of the op, if an AnomalyGuard lived
+  std::unique_ptr<Calls> calls;    // of the op, if an AnomalyGuard lived
   std::vector<std::shared_ptr<HookSlot>> hooks;
 };
 inline GraphNode* const* GraphNode::inputs() const noexcept { return operands <= max_operands ? operand : extras->operands.data(); }

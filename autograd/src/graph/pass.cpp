@@ -8,6 +8,7 @@
 #include "graph/anomaly.hpp"
 #include "graph/thread_state.hpp"
 #include "mushin/autograd/ops/pointwise.hpp"
+#include "mushin/tensor/core/references.hpp"
 #include "mushin/tensor/core/source_line.hpp"
 #include "mushin/tensor/error.hpp"
 
@@ -21,40 +22,62 @@ Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
   region_ = region;
   if (!root.node())
     throw GraphError(fmt::format("[{}] the value was made from no variable while recording: there is no graph{}", op, called_at()).c_str());
-  entries_.reset(std::exchange(thread_state.entries, nullptr));
-  if (!entries_) entries_ = std::make_unique<std::vector<Entry>>();
+  lists_.reset(std::exchange(thread_state.lists, nullptr));
+  if (!lists_) lists_ = std::make_unique<Lists>();
   visit(static_cast<GraphNode*>(root.node()));
   // The list is its own queue.
-  for (std::size_t i = 0; i < entries_->size(); ++i) {
-    GraphNode* n = (*entries_)[i].node;
+  for (std::size_t i = 0; i < entries().size(); ++i) {
+    GraphNode* n = entries()[i].node;
     if (ends_at(*n)) continue;
     GraphNode* const* inputs = n->inputs();
     for (unsigned k = 0; k < n->operands; ++k)
       if (inputs[k]) visit(inputs[k]);
   }
   sort();
+  add_leaves();
 }
 
 Pass::~Pass() {
-  if (!entries_) return;
-  for (Entry& e : *entries_)
-    if (e.node->claim.load(std::memory_order_relaxed) == this) e.node->claim.store(nullptr, std::memory_order_release);
-  entries_->clear();
-  if (thread_state.entries || entries_->capacity() > most_entries_kept) return;
-  thread_state.entries = entries_.release();
+  if (!lists_) return;
+  for (std::size_t i = let_go_; i < entries().size(); ++i) free_claim(*entries()[i].node);
+  entries().clear();
+  lists_->leaves.clear();
+  if (thread_state.lists || entries().capacity() > most_entries_kept) return;
+  thread_state.lists = lists_.release();
   close_at_thread_end();
 }
 
+namespace {
+/// Whether nobody else had claimed the node.
+bool claim(GraphNode& n, Pass* pass) {
+  Pass* nobody = nullptr;
+  if (!single_threaded()) return n.claim.compare_exchange_strong(nobody, pass, std::memory_order_acq_rel);
+  n.claim.store(pass, std::memory_order_relaxed);
+  return true;
+}
+}  // namespace
+
 void Pass::visit(GraphNode* n) {
   if (!elsewhere_.empty() && elsewhere_.contains(n)) return;
-  const auto at = static_cast<std::uint32_t>(entries_->size());
-  Pass* holder = n->claim.load(std::memory_order_relaxed);
+  const Pass* holder = n->claim.load(std::memory_order_relaxed);
   if (holder == this) return;
-  if (!holder && n->claim.compare_exchange_strong(holder, this, std::memory_order_acq_rel))
+  const auto at = static_cast<std::uint32_t>(n->rule ? entries().size() : lists_->leaves.size());
+  if (!holder && claim(*n, this))
     n->slot = at;
   else
     elsewhere_.emplace(n, at);
-  entries_->push_back({n, {}});
+  if (!n->rule) return lists_->leaves.push_back(n);
+  entries().push_back({n, {}});
+  sorted_ = sorted_ && n->sequence < last_;
+  last_ = n->sequence;
+  released_ = released_ || n->released.load(std::memory_order_relaxed);
+}
+
+void Pass::add_leaves() {
+  for (GraphNode* n : lists_->leaves) {
+    *position(n) = static_cast<std::uint32_t>(entries().size());
+    entries().push_back({n, {}});
+  }
 }
 
 std::uint32_t* Pass::position(const GraphNode* n) {
@@ -65,13 +88,14 @@ std::uint32_t* Pass::position(const GraphNode* n) {
 }
 
 void Pass::sort() {
+  if (sorted_) return;
   auto newer = [](const Entry& a, const Entry& b) { return a.node->sequence > b.node->sequence; };
-  if (std::is_sorted(entries_->begin(), entries_->end(), newer)) return;
-  if (entries_->size() < few)
-    std::sort(entries_->begin(), entries_->end(), newer);
+  std::vector<Entry>& all = entries();
+  if (all.size() < few)
+    std::sort(all.begin(), all.end(), newer);
   else
     sort_many();
-  for (std::uint32_t i = 0; i < entries_->size(); ++i) *position((*entries_)[i].node) = i;
+  for (std::uint32_t i = 0; i < all.size(); ++i) *position(all[i].node) = i;
 }
 
 // By digits of the age, so that a million nodes take linear time and no comparison that waits for a node's memory.
@@ -82,10 +106,10 @@ void Pass::sort_many() {
   };
   constexpr unsigned bits = 11, digits = 1u << bits;
   std::uint64_t newest = 0, oldest = ~std::uint64_t{0};
-  for (const Entry& e : *entries_) newest = std::max(newest, e.node->sequence), oldest = std::min(oldest, e.node->sequence);
-  std::vector<Key> keys, sorted(entries_->size());
-  keys.reserve(entries_->size());
-  for (const Entry& e : *entries_) keys.push_back({newest - e.node->sequence, e.node});
+  for (const Entry& e : lists_->entries) newest = std::max(newest, e.node->sequence), oldest = std::min(oldest, e.node->sequence);
+  std::vector<Key> keys, sorted(entries().size());
+  keys.reserve(entries().size());
+  for (const Entry& e : lists_->entries) keys.push_back({newest - e.node->sequence, e.node});
   for (unsigned shift = 0; shift < 64 && (newest - oldest) >> shift; shift += bits) {
     std::vector<std::uint32_t> begin(digits + 1);
     for (const Key& k : keys) ++begin[(k.age >> shift & (digits - 1)) + 1];
@@ -93,17 +117,17 @@ void Pass::sort_many() {
     for (const Key& k : keys) sorted[begin[k.age >> shift & (digits - 1)]++] = k;
     keys.swap(sorted);
   }
-  for (std::size_t i = 0; i < keys.size(); ++i) (*entries_)[i].node = keys[i].node;
+  for (std::size_t i = 0; i < keys.size(); ++i) entries()[i].node = keys[i].node;
 }
 
 Pass::Entry* Pass::find(const GraphNode* n) {
   std::uint32_t* at = position(n);
-  return at ? &(*entries_)[*at] : nullptr;
+  return at ? &entries()[*at] : nullptr;
 }
 
 void Pass::want_paths() {
   // Oldest first: operands are decided before what was made from them.
-  for (auto e = entries_->rbegin(); e != entries_->rend(); ++e) {
+  for (auto e = entries().rbegin(); e != entries().rend(); ++e) {
     e->pulled = false;
     GraphNode* const* inputs = e->node->inputs();
     for (unsigned k = 0; k < e->node->operands && !e->pulled && !ends_at(*e->node); ++k)
@@ -122,7 +146,8 @@ namespace {
 }  // namespace
 
 void Pass::check_usable(const char* op) const {
-  for (const Entry& e : *entries_)
+  if (!released_) return;
+  for (const Entry& e : lists_->entries)
     if (e.pulled && e.node->released.load(std::memory_order_relaxed)) fail_freed(op, *e.node);
 }
 

@@ -1,6 +1,7 @@
 // One walk over a graph, from a result back to its leaves.
 #pragma once
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -8,9 +9,9 @@
 
 namespace mushin::core {
 
-/// The nodes a result was made from, newest first, each with the cotangent gathered so far. A node is found in constant
-/// time: it holds its position, if this pass was the first to claim it; a pass that meets another one's claim (a
-/// backward inside of a backward, two threads over one graph) keeps such positions in a map.
+/// The nodes a result was made from, newest first and the variables behind all others, each with the cotangent gathered so far. A node is
+/// found in constant time: it holds its position, if this pass was the first to claim it; a pass that meets another one's claim (a backward
+/// inside of a backward, two threads over one graph) keeps such positions in a map.
 class Pass {
  public:
   struct Entry {
@@ -22,13 +23,26 @@ class Pass {
     std::uint8_t sums = 0;  // additions to the cotangent, as far as they matter
   };
 
+  struct Lists {
+    std::vector<Entry> entries;
+    std::vector<GraphNode*> leaves;  // until they are among the entries
+  };
+
   /// GraphError when `root` is a constant. A region's pass goes no farther than to the nodes its nodes were made from.
   Pass(const char* op, const Traced& root, std::uint32_t region = 0);
   ~Pass();
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  std::vector<Entry>& entries() { return *entries_; }
+  std::vector<Entry>& entries() { return lists_->entries; }
+  /// Those that are no variables, and those that are.
+  std::span<Entry> ops() { return std::span(entries()).first(entries().size() - lists_->leaves.size()); }
+  std::span<Entry> leaves() { return std::span(entries()).last(lists_->leaves.size()); }
+  /// Nobody looks for the entry's node in this pass any more: done while the node is in the caches, what else the destructor does.
+  void let_go(const Entry& e) {
+    free_claim(*e.node);
+    if (&e == &entries()[let_go_]) ++let_go_;
+  }
   /// Whether gradients end here: at leaves, and outside of the region.
   bool ends_at(const GraphNode& n) const { return !n.rule || (region_ && n.region != region_); }
   /// Whether all of the node's gradient is gathered here: not outside of the region, where another pass goes on.
@@ -43,13 +57,21 @@ class Pass {
  private:
   Pass() = default;
   void visit(GraphNode*);
+  void free_claim(GraphNode& n) {
+    if (n.claim.load(std::memory_order_relaxed) == this) n.claim.store(nullptr, std::memory_order_release);
+  }
   void sort();
   void sort_many();
+  void add_leaves();
   std::uint32_t* position(const GraphNode*);
 
-  std::unique_ptr<std::vector<Entry>> entries_;
+  std::unique_ptr<Lists> lists_;
   std::unordered_map<const GraphNode*, std::uint32_t> elsewhere_;
+  std::uint64_t last_ = ~std::uint64_t{0};  // sequence of the op that was found last
+  std::size_t let_go_ = 0;                  // of the first entries
   std::uint32_t region_ = 0;
+  bool sorted_ = true;     // ops are found newest first
+  bool released_ = false;  // one at least was freed by an earlier pass
 };
 
 }  // namespace mushin::core

@@ -1,9 +1,7 @@
 // What a thread keeps from one graph to the next. Constant-initialised and trivially destroyed: reading it needs no guard.
 #pragma once
-#include <vector>
-
 #include "graph/free_list.hpp"
-#include "graph/node.hpp"
+#include "graph/leaf.hpp"
 #include "graph/pass.hpp"
 
 namespace mushin::core {
@@ -15,15 +13,17 @@ enum RecordMode : std::uint8_t {
 };
 
 struct ThreadState {
-  FreeList<sizeof(GraphNode), 8192> nodes;
-  FreeList<sizeof(Sizes), 2048> sizes;
-  std::vector<Pass::Entry>* entries;  // memory that the next pass takes over; a pass inside of a pass finds none
-  std::uint64_t clock;                // sequence of the newest node this thread made or built upon
+  FreeList<sizeof(GraphNode)> nodes;
+  FreeList<sizeof(LeafNode)> leaves;
+  FreeList<sizeof(Sizes)> sizes;
+  Pass::Lists* lists;   // memory that the next pass takes over; a pass inside of a pass finds none
+  std::uint64_t clock;  // sequence of the newest node this thread made or built upon
   std::int64_t alive;
-  std::uint32_t region;  // of the nodes being made
-  std::uint8_t mode;     // of RecordMode
-  bool destroying;       // `doomed` is being worked off
-  GraphNode* doomed;     // nodes without owners
+  std::int64_t observed;  // passes
+  std::uint32_t region;   // of the nodes being made
+  std::uint8_t mode;      // of RecordMode
+  bool destroying;        // `doomed` is being worked off
+  GraphNode* doomed;      // nodes without owners
 
   bool silent() const { return mode & silent_mode; }
   bool watched() const { return mode & watched_mode; }

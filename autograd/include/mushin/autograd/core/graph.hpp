@@ -67,5 +67,7 @@ class MUSHIN_API NoRecording {
 
 /// Recorded ops alive: those this thread recorded, less those it destroyed.
 MUSHIN_API std::int64_t graph_node_count() noexcept;
+/// Backward passes of this thread that looked for hooks and guards: those made while any hook, guard, or op recorded under a guard is there.
+MUSHIN_API std::int64_t observed_pass_count() noexcept;
 
 }  // namespace mushin::core
