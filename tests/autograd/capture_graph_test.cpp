@@ -82,9 +82,10 @@ TEST(CaptureGraph, AWorkspaceThatIsPartOfABufferLeavesTheOthersAlone) {
 // The fake counts anew when the text of a fault changes.
 class Fault {
  public:
-  Fault(const char* key, int nth) : name_("MUSHIN_FAKEGPU_" + (key + ("_" + std::string(mu::default_device().name()).substr(8)))) {
+  Fault(const char* key, int nth, bool and_on = false)
+      : name_("MUSHIN_FAKEGPU_" + (key + ("_" + std::string(mu::default_device().name()).substr(8)))) {
     static int count = 0;
-    setenv(name_.c_str(), (std::to_string(nth) + " for the fault " + std::to_string(++count)).c_str(), 1);
+    setenv(name_.c_str(), (std::to_string(nth) + (and_on ? "+" : "") + " for the fault " + std::to_string(++count)).c_str(), 1);
   }
   ~Fault() { unsetenv(name_.c_str()); }
 
@@ -116,6 +117,24 @@ TEST(CaptureGraph, FailuresAreToldAndTheNextReplayGoesOn) {
     EXPECT_EQ(step(x).to_vector(), want) << "tried again";
   }
   EXPECT_EQ(step(x).to_vector(), want);
+}
+
+// As a list; a graph is launched as a whole or not at all.
+TEST(CaptureGraph, AStepThatFailedMidwayIsNotGoneOnWith) {
+  if (!on_fake() || with_graphs()) GTEST_SKIP();
+  mu::Variable<float, 4, 4> w{mu::randn<4, 4>()};
+  auto step = mu::capture([&w] { w.set(mu::matmul(mu::matmul(w.value(), w.value()), w.value())); });
+  auto pure = mu::capture([](const auto& x) { return mu::matmul(mu::matmul(x, x), x); }, mu::eye<4, 4>());
+  {
+    const Fault fault("OOM_RUN", 2, true);
+    EXPECT_TRUE(throws<mu::OutOfMemory>([&] { step(); }, "no room for this run"));
+  }
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, "[capture] a replay failed midway"));
+  {
+    const Fault fault("OOM_RUN", 2, true);
+    EXPECT_TRUE(throws<mu::OutOfMemory>([&] { pure(mu::eye<4, 4>()); }, "no room for this run"));
+  }
+  EXPECT_EQ(pure(mu::eye<4, 4>()).to_vector(), (mu::eye<4, 4>()).to_vector()) << "which changes nothing";
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ struct Recording::Contents {
   std::vector<Input> inputs;
   std::vector<Result> results;
   Graph graph;
+  bool torn = false;  // a replay failed midway: values that the function changes may be half changed
 
   Contents() = default;
   Contents(const Contents&) = delete;

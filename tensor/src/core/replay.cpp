@@ -170,12 +170,24 @@ void draw(Contents& s, std::size_t i) {
   upload_in_order("rand", p.block, p.offset, state, sizeof state);
 }
 
+void run_one_by_one(Contents& s) {
+  try {
+    for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
+  } catch (...) {
+    s.torn = std::any_of(s.cells.begin(), s.cells.end(), [](const Cell& c) { return c.writes; });
+    throw;
+  }
+}
+
 }  // namespace
 
 void Recording::replay(const Array* inputs, Array* results) {
   if (!contents_) fail<GraphError>("[capture] nothing was captured");
   capture::refuse("replay", "of a captured function cannot be captured itself");
   Contents& s = *contents_;
+  if (s.torn)
+    fail<GraphError>(
+        "[capture] a replay failed midway, so that values which the function changes may be half changed: set them, and capture it anew");
   unsigned position = 0;
   for (const Contents::Input& in : s.inputs) take_input(s, in, position, inputs[position]), ++position;
   for (Cell& c : s.cells) {
@@ -189,8 +201,7 @@ void Recording::replay(const Array* inputs, Array* results) {
     make_room(s, results[i], r.node, r.piece, r.kind.device);
   }
   for (std::size_t i = 0; i < s.draws.size(); ++i) draw(s, i);
-  if (!s.graph.launch(s))
-    for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
+  if (!s.graph.launch(s)) run_one_by_one(s);
   for (Cell& c : s.cells) {
     if (c.reads || (!c.empty && *c.place)) continue;
     *c.place = c.empty ? Array() : s.over(c.piece, c.kind, c.begin);

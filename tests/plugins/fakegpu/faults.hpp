@@ -1,4 +1,5 @@
-// Faults on demand: MUSHIN_FAKEGPU_<KEY>_<device>=n lets the n-th call from now on fail, where "now" is when the text last changed.
+// Faults on demand: MUSHIN_FAKEGPU_<KEY>_<device>=n lets the n-th call from now on fail, where "now" is when the text last changed; "n+":
+// that one and all after it.
 #pragma once
 #include <string>
 
@@ -14,7 +15,9 @@ class Fault {
     const char* set = host_->config(host_->ctx, "fakegpu", key_.c_str());
     const std::string text = set ? set : "";
     if (text != seen_) seen_ = text, left_ = std::atol(seen_.c_str());
-    return left_ > 0 && --left_ == 0;
+    if (left_ <= 0 || --left_ > 0) return false;
+    if (seen_.find('+') != std::string::npos) left_ = 1;
+    return true;
   }
 
  private:

@@ -127,7 +127,8 @@ class Captured {
 /// A result belongs to who holds it: the next run writes elsewhere.
 /// GraphError where running `f` again could come out differently: it reads a value, takes values from the host, makes in its first run
 /// what it finds in later ones (so run it once before), or lets values of its own be held outside other than as results. What `f` refers to
-/// must outlive `step`; not to be called by two threads at once.
+/// must outlive `step`. Where a device refuses a replay midway (OutOfMemory, say), what the function changes may be half changed: later
+/// replays are a GraphError then, unless it changes nothing. Not to be called by two threads at once.
 template <class F, TensorLike... X>
 auto capture(F f, const X&... x) {
   static_assert((Constant<X> && ...), "[capture] inputs are constants: give the value, x.value()");
