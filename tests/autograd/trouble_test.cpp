@@ -386,6 +386,15 @@ TEST(Errors, NameTheOpAndTheLine) {
   EXPECT_TRUE(says(text_of_error<GraphError>([&] { z.backward(); }), {"freed the graph of a result of exp", at_line(line)}));
 }
 
+TEST(Errors, OfAValueReadWhileCapturingNameTheLine) {
+  const int line = __LINE__ + 1;
+  const auto read = [](const auto& x) { return x * x(0); };
+  const string text = text_of_error<GraphError>([&] { (void)capture(read, tensor<2>({1, 5})); });
+  EXPECT_TRUE(says(text, {"[capture] ", "reads a value", " (called at ", at_line(line)})) << text;
+  const auto later = text_of_error<ShapeError>([] { (void)tensor<2>({1, 2})(3); });
+  EXPECT_EQ(later.find("called at"), later.npos) << later;
+}
+
 TEST(Errors, OfAFunctionNameItsLine) {
   auto w = variable(ones<2>()), other = variable(ones<2>());
   bool first = true;

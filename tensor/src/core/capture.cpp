@@ -13,6 +13,7 @@
 #include "core/recording.hpp"
 #include "core/request.hpp"
 #include "core/views.hpp"
+#include "mushin/tensor/core/source_line.hpp"
 
 namespace mushin::core {
 
@@ -269,7 +270,12 @@ void drawn(Block* b, const RandomDraw& draw, std::uint64_t blocks) {
 }
 
 void refuse(const char* op, const char* why) {
-  if (records) fail<GraphError>("[capture] {} {}", op, why);
+  if (!records) return;
+  const struct Lines {
+    bool before = keep_lines(true);
+    ~Lines() { keep_lines(before); }
+  } named;
+  fail<GraphError>("[capture] {} {}", op, why);
 }
 
 bool older(const Node* n) noexcept { return records && n->recording != recorder().number; }
