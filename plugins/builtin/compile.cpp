@@ -205,7 +205,12 @@ int arity_of(const mu_pw_inst& s) {
 Program compile(const mu_pw_program& p, Outputs outputs) {
   const bool kept = outputs == Outputs::kept;
   std::vector<Type> types = verify(p);
-  if (!needs_widening(p, types, kept)) return Compiler(p, std::move(types), kept).run();
+  if (!needs_widening(p, types, kept)) {
+    const Formula formula = kept ? Formula{} : find_formula(p, types.data());
+    Program out = Compiler(p, std::move(types), kept).run();
+    out.formula = formula;
+    return out;
+  }
   Widened w = widen(p, types, kept);
   mu_pw_program wide = p;
   wide.n_const = static_cast<std::uint16_t>(w.constant.size()), wide.n_inst = static_cast<std::uint16_t>(w.inst.size());

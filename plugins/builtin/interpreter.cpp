@@ -39,7 +39,8 @@ bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
     repeat(address(out[0]), p.constant.data() + p.copy[0].slot, bytes_of(p.out_type[0]), n);
     return true;
   }
-  if (!p.plain || p.may_clash || n > p.tile || n == 0) return false;
+  const bool formula = p.formula.loop != nullptr;
+  if (!p.plain || (p.may_clash && !formula) || n > p.tile || n == 0) return false;
   char* slot[Program::most_slots];
   alignas(64) char room[room_bytes];
   std::uint32_t ones = 0;  // inputs that are one value
@@ -54,9 +55,11 @@ bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
     if (!dense(out[k], n)) return false;
     slot[p.first_out + k] = address(out[k]);
   }
-  std::uint8_t variants[Program::most_steps];
-  if (ones && !find_variants(p, ones, variants)) return false;
   for (int i = 0; i < p.n_const; ++i) slot[p.n_in + i] = const_cast<char*>(reinterpret_cast<const char*>(p.constant.data() + i));
+  if (formula && ones == p.formula.ones) return p.formula.loop(slot, p.formula.leaf, slot + p.first_out, static_cast<std::size_t>(n)), true;
+  std::uint8_t variants[Program::most_steps];
+  if (p.may_clash) return false;
+  if (ones && !find_variants(p, ones, variants)) return false;
   for (int i = 0; i < p.n_temp; ++i) slot[p.first_temp + i] = room + i * p.slot_bytes;
   const std::uint8_t* variant = ones ? variants : p.scalars.data();
   for (const Step& s : p.step)
@@ -65,10 +68,12 @@ bool run_small(const Program& p, const mu_tensor* in, const mu_tensor* out) {
 }
 
 Run::Run(const Program& p, const mu_tensor& space, const mu_tensor* in, const mu_tensor* out)
-    : p_(p), n_(count_of(space)), width_(0), turned_(false), space_(space) {
+    : p_(p), n_(count_of(space)), width_(0), turned_(false), formula_(false), space_(space) {
   bool simple = true;
   for (int i = 0; i < p.n_in; ++i) simple = bind_simple(in[i], in_[i]) && simple;
   for (int k = 0; k < p.n_out; ++k) simple = bind_simple(out[k], out_[k]) && out_[k].mode == Mode::direct && simple;
+  formula_ = simple && fits_formula();
+  if (formula_) return;
   if (!simple && n_ > 0) bind_strided(space, in, out);
   find_scalars();
   if (p.may_clash) find_hazards();
@@ -78,6 +83,13 @@ bool Run::bind_simple(const mu_tensor& v, Operand& o) const {
   o.base = address(v), o.staged = false, o.bytes = static_cast<std::uint8_t>(mu_dtype_bytes(v.dtype));
   o.mode = is_contiguous(v) ? Mode::direct : is_scalar(v) ? Mode::one : Mode::strided;
   return o.mode != Mode::strided;
+}
+
+bool Run::fits_formula() const {
+  if (!p_.formula.loop) return false;
+  std::uint32_t ones = 0;
+  for (int i = 0; i < p_.n_in; ++i) ones |= static_cast<std::uint32_t>(in_[i].mode == Mode::one) << i;
+  return ones == p_.formula.ones;
 }
 
 void Run::bind_strided(const mu_tensor& space, const mu_tensor* in, const mu_tensor* out) {
@@ -248,6 +260,11 @@ void Run::range(std::int64_t begin, std::int64_t end, Room& room) const {
   set_fixed(slot.at, room);
   slot.inputs = room.bytes + p_.n_temp * p_.slot_bytes;
   slot.outputs = slot.inputs + p_.n_in * p_.slot_bytes;
+  if (formula_) {
+    set_inputs(slot.at, begin, end - begin, slot.inputs);
+    set_outputs(slot.at, begin, slot.outputs);
+    return p_.formula.loop(slot.at, p_.formula.leaf, slot.at + p_.first_out, static_cast<std::size_t>(end - begin));
+  }
   if (!turned_) {
     const bool far = p_.n_step >= far_steps && n_ >= far_elements;
     while (begin < end) {

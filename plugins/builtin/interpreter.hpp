@@ -69,6 +69,7 @@ class Run {
   void fetch(std::int64_t begin, std::int64_t n) const;
   void tile_of(Slots&, std::int64_t begin, std::int64_t n) const;
   bool is_turned() const;
+  bool fits_formula() const;
   std::int64_t offset(int operand, std::int64_t begin) const;
   void set_fixed(char** slot, Room& room) const;
   void set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room) const;
@@ -80,6 +81,7 @@ class Run {
   const Program& p_;
   std::int64_t n_, width_;
   bool turned_;
+  bool formula_;  // the formula's loop does it all
   Operand in_[Program::most_inputs], out_[Program::most_outputs];
   std::uint8_t scalars_[Program::most_steps];  // which variant of the kernel; once: all operands are one value
   std::uint8_t one_[Program::most_slots];      // slots that hold one value

@@ -53,14 +53,13 @@ MUSHIN_OP(Sigmoid, sigmoid_v(a));
 MUSHIN_OP(Expm1, expm1_v(a));
 MUSHIN_OP(Log1p, log1p_v(a));
 MUSHIN_OP(Step, hn::IfThenElseZero(hn::Gt(a, hn::Zero(D())), b));
+MUSHIN_OP(Max, max_v(a, b));
 #if MUSHIN_PORTABLE
 MUSHIN_OP(Min, hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b));
-MUSHIN_OP(Max, hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b));
 MUSHIN_OP(Relu, hn::IfThenElse(hn::Lt(a, hn::Zero(D())), hn::Zero(D()), a));
 #else
-// The instructions give their second operand when either is NaN.
+// The instruction gives its second operand when either is NaN.
 MUSHIN_OP(Min, hn::IfThenElse(hn::IsNaN(a), a, hn::Min(a, b)));
-MUSHIN_OP(Max, hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b)));
 MUSHIN_OP(Relu, hn::Max(hn::Zero(D()), a));
 MUSHIN_OP(Fma, hn::MulAdd(a, b, c));
 #endif

@@ -29,6 +29,16 @@ using VI = hn::Vec<DI>;
 
 HWY_INLINE V set(float x) { return hn::Set(D(), x); }
 
+// NaN where either is.
+HWY_INLINE V max_v(V a, V b) {
+#if MUSHIN_PORTABLE
+  return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
+#else
+  // The instruction gives its second operand when either is NaN.
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b));
+#endif
+}
+
 // x within [low, high]; NaN stays NaN: of the x86 instructions the second operand wins then.
 HWY_INLINE V clamp(V x, float low, float high) {
 #if MUSHIN_PORTABLE

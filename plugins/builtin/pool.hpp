@@ -26,6 +26,8 @@ struct PoolAxis {
     return left < 0 ? 0 : left < window ? left : window;
   }
   std::int64_t at(std::int64_t p, std::int64_t k) const { return p * stride + k * dilation - before; }
+  /// Windows of two, side by side, all inside.
+  bool is_halved() const { return window == 2 && stride == 2 && dilation == 1 && before == 0 && 2 * outputs <= size; }
   /// One window that is all of the axis.
   bool is_global() const { return outputs == 1 && before == 0 && after == 0 && window == size && dilation == 1; }
 
@@ -47,6 +49,10 @@ struct PoolGeometry {
   std::int64_t taps() const { return axis[0].window * axis[1].window * axis[2].window; }
   /// Of each tap, from a window's first place on.
   std::vector<std::int64_t> offsets() const;
+  /// Windows of two by two that lie side by side.
+  bool quads() const {
+    return axis[0].size == 1 && axis[0].outputs == 1 && axis[0].window == 1 && axis[1].is_halved() && axis[2].is_halved();
+  }
   /// Elements of T that `room` has below.
   std::int64_t room() const { return axis[2].size + 3 * axis[2].outputs; }
 };

@@ -84,10 +84,97 @@ void first_max(T* best, T* index, const T* x, int64_t n, int64_t step, T tap) {
       });
 }
 
+// Less than two vectors; only what is copied is touched in `from` (`copy_in`) or in `to` (`copy_out`).
+template <class T>
+HWY_INLINE void copy_in(T* to, const T* from, int64_t n) {
+#if HWY_MEM_OPS_MIGHT_FAULT
+  for (int64_t j = 0; j < n; ++j) to[j] = from[j];
+#else
+  const hn::ScalableTag<T> t;
+  for (int64_t j = 0, L = lanes<T>(); j < n; j += L)
+    hn::StoreU(hn::MaskedLoad(hn::FirstN(t, static_cast<size_t>(n - j < L ? n - j : L)), t, from + j), t, to + j);
+#endif
+}
+template <class T>
+HWY_INLINE void copy_out(T* to, const T* from, int64_t n) {
+#if HWY_MEM_OPS_MIGHT_FAULT
+  for (int64_t j = 0; j < n; ++j) to[j] = from[j];
+#else
+  const hn::ScalableTag<T> t;
+  for (int64_t j = 0, L = lanes<T>(); j < n; j += L)
+    hn::BlendedStore(hn::LoadU(t, from + j), hn::FirstN(t, static_cast<size_t>(n - j < L ? n - j : L)), t, to + j);
+#endif
+}
+
+// Where b is to be taken for a: it is greater, or the first NaN.
+template <class W>
+HWY_INLINE auto wins(W b, W a) {
+  return hn::Or(hn::Gt(b, a), hn::AndNot(hn::IsNaN(a), hn::IsNaN(b)));
+}
+
+// A vector of windows of two by two.
+template <class T>
+struct Quads {
+  using Vector = hn::Vec<hn::ScalableTag<T>>;
+  using Mask = hn::Mask<hn::ScalableTag<T>>;
+  Mask right_above, right_below, below;  // which is the first greatest: of each row, and of the two
+  Vector greatest;
+
+  HWY_INLINE Quads(const T* a, const T* b) {
+    Vector a0, a1, b0, b1;
+    hn::LoadInterleaved2(hn::ScalableTag<T>(), a, a0, a1), hn::LoadInterleaved2(hn::ScalableTag<T>(), b, b0, b1);
+    right_above = wins(a1, a0), right_below = wins(b1, b0);
+    const Vector first = hn::IfThenElse(right_above, a1, a0), second = hn::IfThenElse(right_below, b1, b0);
+    below = wins(second, first), greatest = hn::IfThenElse(below, second, first);
+  }
+};
+
+template <class T>
+HWY_INLINE void max_of_quads(T* y, const T* a, const T* b) {
+  hn::StoreU(Quads<T>(a, b).greatest, hn::ScalableTag<T>(), y);
+}
+template <class T>
+void quad_max(T* y, const T* a, const T* b, int64_t n) {
+  constexpr size_t most = hn::MaxLanes(hn::ScalableTag<T>());
+  const int64_t L = lanes<T>();
+  int64_t i = 0;
+  for (; i + L <= n; i += L) max_of_quads(y + i, a + 2 * i, b + 2 * i);
+  if (i == n) return;
+  HWY_ALIGN T above[2 * most] = {}, below[2 * most] = {}, top[most];
+  copy_in(above, a + 2 * i, 2 * (n - i)), copy_in(below, b + 2 * i, 2 * (n - i));
+  max_of_quads(top, above, below);
+  copy_out(y + i, top, n - i);
+}
+
+template <class T>
+HWY_INLINE void spread_over_quads(T* da, T* db, const T* a, const T* b, const T* dy) {
+  const hn::ScalableTag<T> t;
+  const Quads<T> q(a, b);
+  const auto g = hn::LoadU(t, dy), up = hn::IfThenZeroElse(q.below, g), down = hn::IfThenElseZero(q.below, g);
+  hn::StoreInterleaved2(hn::IfThenZeroElse(q.right_above, up), hn::IfThenElseZero(q.right_above, up), t, da);
+  hn::StoreInterleaved2(hn::IfThenZeroElse(q.right_below, down), hn::IfThenElseZero(q.right_below, down), t, db);
+}
+template <class T>
+void quad_backward(T* da, T* db, const T* a, const T* b, const T* dy, int64_t n) {
+  constexpr size_t most = hn::MaxLanes(hn::ScalableTag<T>());
+  const int64_t L = lanes<T>();
+  int64_t i = 0;
+  for (; i + L <= n; i += L) spread_over_quads(da + 2 * i, db + 2 * i, a + 2 * i, b + 2 * i, dy + i);
+  if (i == n) return;
+  HWY_ALIGN T above[2 * most] = {}, below[2 * most] = {}, g[most] = {}, to_above[2 * most], to_below[2 * most];
+  copy_in(above, a + 2 * i, 2 * (n - i)), copy_in(below, b + 2 * i, 2 * (n - i)), copy_in(g, dy + i, n - i);
+  spread_over_quads(to_above, to_below, above, below, g);
+  copy_out(da + 2 * i, to_above, 2 * (n - i)), copy_out(db + 2 * i, to_below, 2 * (n - i));
+}
+
 }  // namespace pool
 
-void fill_pool_f32(PoolKernels<float>* k) { *k = {pool::add<float>, pool::max<float>, pool::first_max<float>}; }
-void fill_pool_f64(PoolKernels<double>* k) { *k = {pool::add<double>, pool::max<double>, pool::first_max<double>}; }
+void fill_pool_f32(PoolKernels<float>* k) {
+  *k = {pool::add<float>, pool::max<float>, pool::first_max<float>, pool::quad_max<float>, pool::quad_backward<float>};
+}
+void fill_pool_f64(PoolKernels<double>* k) {
+  *k = {pool::add<double>, pool::max<double>, pool::first_max<double>, pool::quad_max<double>, pool::quad_backward<double>};
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace mushin::builtin

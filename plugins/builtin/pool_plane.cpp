@@ -63,6 +63,11 @@ void PoolPlane<T>::fold_row(int kind, T* y, const T* column) const {
 
 template <class T>
 void PoolPlane<T>::max(T* y, const T* x, T* room) const {
+  if (g.quads()) {
+    const std::int64_t width = g.axis[2].size, n = g.axis[2].outputs;
+    for (std::int64_t p = 0; p < g.axis[1].outputs; ++p, x += 2 * width, y += n) kernels.quad_max(y, x, x + width, n);
+    return;
+  }
   for (std::int64_t p0 = 0; p0 < g.axis[0].outputs; ++p0)
     for (std::int64_t p1 = 0; p1 < g.axis[1].outputs; ++p1, y += g.axis[2].outputs) {
       fold_rows(fold_max, room, x, p0, p1);
@@ -111,7 +116,13 @@ template <class T>
 void PoolPlane<T>::max_backward(T* dx, const T* x, const T* dy, const std::int64_t* offset, T* room) const {
   const PoolAxis &a0 = g.axis[0], &a1 = g.axis[1], &a2 = g.axis[2];
   T *const best = room, *const index = room + a2.outputs;
-  std::fill(dx, dx + g.inputs(), T{0});
+  const bool quads = g.quads(), covered = quads && 4 * g.outputs() == g.inputs();
+  if (!covered) std::fill(dx, dx + g.inputs(), T{0});
+  if (quads) {
+    for (std::int64_t p = 0; p < a1.outputs; ++p, x += 2 * a2.size, dx += 2 * a2.size, dy += a2.outputs)
+      kernels.quad_backward(dx, dx + a2.size, x, x + a2.size, dy, a2.outputs);
+    return;
+  }
   for (std::int64_t p0 = 0; p0 < a0.outputs; ++p0)
     for (std::int64_t p1 = 0; p1 < a1.outputs; ++p1, dy += a2.outputs) {
       first_max(best, index, x, p0, p1);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common.hpp"
+#include "formula.hpp"
 #include "kernels.hpp"
 
 namespace mushin::builtin {
@@ -38,6 +39,7 @@ struct Program {
   bool plain;                         // on dense views, every step runs over all elements and makes what is stored
   std::vector<std::uint8_t> scalars;  // then: of every step, the operands that are constants
   bool fills;                         // its one output is a constant
+  Formula formula;                    // one loop that does what all steps do, where its inputs lie as it says
 };
 
 /// Scratch memory of one interpreter; what a program's tile size is fitted to.

@@ -169,7 +169,7 @@ TEST_F(Pool, RandomShapes) {
 TEST_F(Pool, CommonShapes) {
   const Shape shapes[] = {shape_of({3, 5, 28, 28}, 2, 2, 1, 0), shape_of({2, 3, 65, 66}, 3, 2, 1, 1),  shape_of({2, 3, 35, 67}, 3, 1, 1, 1),
                           shape_of({2, 40, 7, 7}, 7, 7, 1, 0),  shape_of({2, 3, 4, 4, 4}, 4, 1, 1, 0), shape_of({1, 9, 500}, 40, 20, 1, 10),
-                          shape_of({2, 2, 33, 70}, 2, 2, 2, 0)};
+                          shape_of({2, 2, 33, 70}, 2, 2, 2, 0), shape_of({2, 3, 15, 71}, 2, 2, 1, 0)};
   for (const Shape& s : shapes)
     for (mu_dtype t : {MU_F32, MU_F64, MU_BF16}) {
       check(s, t, true);

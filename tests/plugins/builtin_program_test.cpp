@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "builtin.h"
+#include "program.hpp"
 #include "random_program.hpp"
 
 namespace backend_test {
@@ -108,6 +109,104 @@ TEST_F(Programs, OutputsMayTakeTheInputsPlace) {
     EXPECT_EQ(a, b0);
     EXPECT_EQ(b, a0);
   }
+}
+
+// ---- formulas: programs that are one loop
+
+struct AdamText {
+  bool amsgrad;
+  int decay;           // 1: of the gradient, 2: of the parameter
+  bool baked = false;  // two of the single values are one constant
+
+  int arrays() const { return amsgrad ? 5 : 4; }
+  // Inputs: gradient, parameter, both averages and the greatest; then single values. As nn::Adam writes it.
+  ProgramText program() const {
+    ProgramText p;
+    for (int i = 0; i < arrays(); ++i) p.input(MU_F32);
+    std::vector<int> one;
+    for (int k = 0; k < 6 + (decay != 0); ++k) one.push_back(baked && (k == 2 || k == 4) ? -1 : p.input(MU_F32));
+    if (baked) one[2] = one[4] = p.constant(0.25f);
+    const auto op = [&](int code, int a, int b) { return p.add(code, MU_F32, a, b); };
+    const int g = decay == 1 ? op(MU_PW_ADD, 0, op(MU_PW_MUL, 1, one[6])) : 0;
+    const int kept = decay == 2 ? op(MU_PW_MUL, 1, one[6]) : 1;
+    const int m = op(MU_PW_ADD, 2, op(MU_PW_MUL, op(MU_PW_SUB, g, 2), one[0]));
+    const int v = op(MU_PW_ADD, op(MU_PW_MUL, 3, one[1]), op(MU_PW_MUL, op(MU_PW_MUL, g, g), one[2]));
+    const int top = amsgrad ? op(MU_PW_MAX, 4, v) : v;
+    const int divisor = op(MU_PW_ADD, op(MU_PW_MUL, op(MU_PW_SQRT, top, MU_PW_NONE), one[3]), one[4]);
+    const int next = op(MU_PW_SUB, kept, op(MU_PW_MUL, op(MU_PW_DIV, m, divisor), one[5]));
+    for (int o : {m, v}) p.out.push_back(static_cast<std::uint16_t>(o));
+    if (amsgrad) p.out.push_back(static_cast<std::uint16_t>(top));
+    p.out.push_back(static_cast<std::uint16_t>(next));
+    return p;
+  }
+  std::vector<int> replaced() const { return amsgrad ? std::vector{2, 3, 4, 1} : std::vector{2, 3, 1}; }
+};
+
+class Formulas : public Programs {
+ protected:
+  // In place, from values of every kind; bit for bit what the instructions give. Input `array` is no single value, input `gaps` not dense.
+  void check_adam(const AdamText& adam, std::int64_t n, int array = -1, int gaps = -1) {
+    Generator g(static_cast<std::uint64_t>(n) + adam.amsgrad);
+    const ProgramText p = adam.program();
+    std::vector<std::unique_ptr<Operand>> in;
+    std::vector<mu_tensor> views, out;
+    for (int i = 0; i < static_cast<int>(p.in.size()); ++i) {
+      const std::int64_t stride = i == gaps ? 2 : i < adam.arrays() || i == array ? 1 : 0;
+      in.push_back(std::make_unique<Operand>(g, MU_F32, Sizes{n}, Sizes{stride}));
+      views.push_back(in.back()->v);
+    }
+    for (int i : adam.replaced()) out.push_back(views[static_cast<std::size_t>(i)]);
+    std::vector<std::vector<Bits>> exact;
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::vector<Bits> operands;
+      for (const mu_tensor& v : views) operands.push_back(read_element(v, i * v.stride[0]));
+      exact.push_back(interpret(p, operands, i, {n}));
+    }
+    ASSERT_EQ(backend.pointwise(p, views, out), MU_OK) << backend.message();
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < out.size(); ++k)
+        ASSERT_TRUE(same(MU_F32, read_element(out[k], i * out[k].stride[0]), exact[static_cast<std::size_t>(i)][k]))
+            << "amsgrad " << adam.amsgrad << ", decay " << adam.decay << ", element " << i << " of " << n << ", output " << k;
+  }
+};
+
+TEST_F(Formulas, StepsOfAdamAreOneLoop) {
+  for (const AdamText& adam : {AdamText{false, 0}, {true, 0}, {false, 1}, {true, 1}, {false, 2}, {true, 2}, {false, 0, true}}) {
+    const ProgramText p = adam.program();
+    EXPECT_NE(mushin::builtin::compile(p.descriptor(), mushin::builtin::Outputs::stored).formula.loop, nullptr) << adam.decay;
+    for (std::int64_t n : {1, 2, 5, 48, 300, 3001}) check_adam(adam, n);
+    check_adam(adam, 700, adam.arrays());
+    check_adam(adam, 700, -1, 1), check_adam(adam, 700, -1, 0);
+    if (HasFatalFailure()) return;
+  }
+  set_host_threads(2);
+  check_adam({true, 1}, 40'000);
+  set_host_threads(1);
+}
+
+TEST_F(Formulas, AreOfThatProgramAlone) {
+  const auto found = [](const ProgramText& p) {
+    return mushin::builtin::compile(p.descriptor(), mushin::builtin::Outputs::stored).formula.loop != nullptr;
+  };
+  const ProgramText good = AdamText{false, 0}.program();
+  ASSERT_TRUE(found(good));
+  for (std::size_t i = 0; i < good.inst.size(); ++i) {
+    ProgramText other = good;  // in one instruction
+    other.inst[i].op = good.inst[i].op == MU_PW_SQRT ? MU_PW_ABS : MU_PW_MIN;
+    EXPECT_FALSE(found(other)) << i;
+    other = good, other.inst[i].a = 5;
+    EXPECT_FALSE(found(other)) << i;
+  }
+  ProgramText doubled = good;
+  for (mu_dtype& t : doubled.in) t = MU_F64;
+  for (mu_pw_inst& i : doubled.inst) i.type = MU_F64;
+  EXPECT_FALSE(found(doubled));
+  ProgramText turned = good;
+  std::swap(turned.out[0], turned.out[1]);
+  EXPECT_FALSE(found(turned));
+  ProgramText both = good;  // the gradient is one of the single values too
+  for (mu_pw_inst& i : both.inst) i.b = i.b == 9 ? std::uint16_t{0} : i.b;
+  EXPECT_FALSE(found(both));
 }
 
 // ---- programs against the rules

@@ -67,7 +67,7 @@ void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Ar
   const core::Array before = greatest_place ? greatest_place : core::literal(0, p.type());
   const core::Array greatest = o.amsgrad ? core::maximum(before, v) : v;
   const core::Array divisor = core::add(core::mul(core::sqrt(greatest), root), core::literal(o.eps, p.type()));
-  // In this order, as PyTorch rounds.
+  // In this order, as PyTorch rounds; plugins/builtin has this program as one loop (formula_kernels.cpp).
   const core::Array next = core::sub(kept, core::mul(core::div(m, divisor), rate));
   if (o.amsgrad)
     store({&m_place, &v_place, &greatest_place, &p}, {m, v, greatest, next});
