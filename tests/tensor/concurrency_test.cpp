@@ -2,10 +2,10 @@
 #include <atomic>
 #include <thread>
 
-#include "core/plans.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/random.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
+#include "plan_limit.hpp"
 #include "support.hpp"
 
 namespace mushin::core::test {
@@ -88,6 +88,25 @@ TEST(Concurrency, NewPlansFromAllThreads) {
       EXPECT_GT(value(x), 0) << t;
     }
   });
+}
+
+// Each thread evicts what the others look for, and run.
+TEST(Concurrency, PlansThatOthersEvict) {
+  const PlanLimit limit(8);
+  const Array x = array({3}, {0.25, 0.5, 0.75}), m = array({3, 3}, Values(9, 0.5));
+  std::vector<Values> want;
+  for (unsigned i = 0; i < 40; ++i) want.push_back(values(distinct_program(x, i)));
+  together([&](int t) {
+    for (unsigned i = 0; i < 400; ++i) {
+      const unsigned which = (i * 7 + static_cast<unsigned>(t) * 11) % 40;
+      EXPECT_EQ(values(distinct_program(x, which)), want[which]);
+      const std::int64_t rows = 1 + i % 5;
+      EXPECT_EQ(value(sum(matmul(array({rows, 3}, Values(static_cast<std::size_t>(rows) * 3, 1)), m), 3, false)),
+                4.5 * static_cast<double>(rows));
+    }
+  });
+  EXPECT_LE(plan_count(), 8u);
+  EXPECT_LE(evicted_plan_count(), 8u + 2 * threads);
 }
 
 TEST(Concurrency, ArraysMadeHereAndDestroyedThere) {

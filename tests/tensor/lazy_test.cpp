@@ -3,11 +3,12 @@
 
 #include "core/evaluate.hpp"
 #include "core/literal.hpp"
-#include "core/plans.hpp"
+#include "mushin/tensor/core/capture.hpp"
 #include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
+#include "plan_limit.hpp"
 #include "random_expression.hpp"
 
 namespace mushin::core::test {
@@ -127,6 +128,49 @@ TEST(Lazy, SizesMakeNoPlans) {
   const std::size_t before = plan_count();
   for (std::int64_t n = 8; n < 100; ++n) run(n);
   EXPECT_EQ(plan_count(), before);
+}
+
+TEST(Lazy, EndlessProgramsLeaveBoundedPlans) {
+  const PlanLimit limit(64);
+  const Array x = array({3}, {0.25, 0.5, 0.75});
+  auto often = [&] { return value(sigmoid(sub(x, tanh(x)))); };
+  const double want = often();
+  std::vector<Values> first;
+  for (unsigned round = 0; round < 2; ++round)
+    for (unsigned i = 0; i < 300; ++i) {
+      const Values v = values(distinct_program(x, i));
+      if (round == 0)
+        first.push_back(v);
+      else
+        EXPECT_EQ(v, first[i]) << "its plan was made again";
+      EXPECT_LE(plan_count(), 64u);
+      EXPECT_LE(evicted_plan_count(), 16u);
+      const std::size_t plans = plan_count();
+      EXPECT_EQ(often(), want);
+      EXPECT_EQ(plan_count(), plans) << "what is found again and again stays";
+    }
+}
+
+TEST(Lazy, RecordingsKeepTheirPlans) {
+  const PlanLimit limit(16);
+  constexpr unsigned n = 8;
+  const Array x = array({3}, {0.25, 0.5, 0.75}), other = array({3}, {2, 4, 3});
+  auto use_others = [&](unsigned from) {
+    for (unsigned i = from; i < from + 100; ++i) values(distinct_program(x, i));
+    return evicted_plan_count();
+  };
+  EXPECT_LT(use_others(300), n);
+  {
+    Array in[] = {array({3}, {1, 2, 3})}, result[n];
+    Recording r;
+    r.begin(in, 1);
+    for (unsigned i = 0; i < n; ++i) result[i] = distinct_program(in[0], i);
+    r.end(result, n);
+    EXPECT_GE(use_others(400), n) << "out of the cache, but not gone";
+    r.replay(&other, result);
+    for (unsigned i = 0; i < n; ++i) EXPECT_EQ(values(result[i]), values(distinct_program(other, i)));
+  }
+  EXPECT_LT(use_others(500), n) << "gone with the recording";
 }
 
 TEST(Lazy, LiteralsFold) {

@@ -207,6 +207,7 @@ void ran(const char* op, const Plan* plan, std::uint32_t n_in, const mu_tensor* 
   const std::lock_guard lock(r.guard);
   Recording::Contents& s = *r.contents;
   s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out});
+  hold_plan(plan);
   for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
   for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
   r.viewed.clear();

@@ -167,6 +167,7 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
   if (shape->count > 0) {
     mu_tensor view[Program::most_in + Program::most_out];
     fill_views(p, o, view);
+    const PlanSection section;
     const Plan* plan = program_plan(p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
     if (plan->plan)
       run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);

@@ -132,6 +132,7 @@ void request_on_host(const char* op, Device* d, const mu_op* desc, unsigned n_in
 void program_on_host(const char* op, Program& p, Device* d, std::uint32_t request, std::uint32_t kind, dtype acc, const mu_tensor* views) {
   const Copies copies(op, d, {views, std::size_t{p.n_in} + p.n_out});
   const mu_tensor* here = copies.views().data();
+  const PlanSection section;
   run_plan(op, program_plan(p, builtin(), request, kind, acc, here), p.n_in, here, p.n_out, here + p.n_in);
   copies.give_back(p.n_in);
 }

@@ -2,60 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 
 #include "core/fail.hpp"
 
 namespace mushin::core {
-namespace {
-
-std::mutex table_mutex;
-std::atomic<std::size_t> entries{0};
-
-constinit std::atomic<const Plan*> first_slots[64]{};
-constinit const PlanTable first_table{63, first_slots, nullptr};
-
-void insert(const PlanTable& t, const Plan* p) {
-  std::size_t i = p->hash & t.mask;
-  while (t.slot[i].load(std::memory_order_relaxed)) i = (i + 1) & t.mask;
-  t.slot[i].store(p, std::memory_order_release);
-}
-
-const PlanTable& table_with_room() {
-  const PlanTable* t = plan_table.load(std::memory_order_relaxed);
-  if (2 * entries.load(std::memory_order_relaxed) <= t->mask) return *t;
-  const std::size_t size = 4 * (t->mask + 1);
-  const auto* larger = new PlanTable{size - 1, new std::atomic<const Plan*>[size] {}, t};
-  for (std::size_t i = 0; i <= t->mask; ++i)
-    if (const Plan* p = t->slot[i].load(std::memory_order_relaxed)) insert(*larger, p);
-  plan_table.store(larger, std::memory_order_release);
-  return *larger;
-}
-
-}  // namespace
-
-constinit std::atomic<const PlanTable*> plan_table{&first_table};
 constinit std::atomic<std::uint8_t> plan_specs[spec_devices][spec_requests]{};
-
-const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
-  made.hash = hash_of(key, words);
-  made.words = words;
-  std::lock_guard lock(table_mutex);
-  if (const Plan* there = find_plan(made.hash, key, words)) {
-    if (made.plan) made.device->compute.plan_destroy(made.plan);
-    delete made.answers;
-    return there;
-  }
-  auto* copy = new std::uint64_t[words];
-  std::copy(key, key + words, copy);
-  made.key = copy;
-  const auto* p = new Plan(made);
-  insert(table_with_room(), p);
-  ++entries;
-  return p;
-}
-
-std::size_t plan_count() { return entries.load(std::memory_order_relaxed); }
 
 // Plugins' refusals may hang on anything that they see, so their keys tell everything; but a program is taken or refused
 // for its contents alone, or dynamic batch sizes would make a plan each.
@@ -156,6 +107,7 @@ bool try_create(const char* op, Device* d, const mu_op* desc, const Blank& in, c
 
 Plan create_plan(const char* op, Device* d, const mu_op* desc, std::span<const mu_tensor> in, std::span<const mu_tensor> out,
                  std::uint32_t& spec, bool elsewhere) {
+  plan_limit();  // throws before there is a plan to keep
   Blank blank_in(in), blank_out(out);
   Plan made{};
   made.device = d;

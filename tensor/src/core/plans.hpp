@@ -20,7 +20,8 @@ inline bool deterministic() noexcept { return deterministic_mode.load(std::memor
 /// The 16 bits of a key that tell whose plan it is, and for which mode.
 inline std::uint64_t device_bits(const Device* d) { return std::uint64_t{d->index} | std::uint64_t{deterministic()} << 15; }
 
-// Immutable once it is in the table, and there as long as the process.
+// What it tells is immutable once it is in the table. It is there for as long as a PlanSection of a thread that found it, or a recording,
+// may run it.
 struct Plan {
   std::uint64_t hash;
   const std::uint64_t* key;
@@ -28,9 +29,11 @@ struct Plan {
   mu_plan* plan;  // null: the device (and builtin, where it shares memory) refused
   decltype(mu_compute_table::plan_run) run;
   std::uint64_t workspace;
-  Device* device;          // who runs it; builtin in place of a refusing plugin in host memory
-  const Answers* answers;  // null: all is strided
-  bool capture_safe;       // its runs may be launched as part of a graph
+  Device* device;                    // who runs it; builtin in place of a refusing plugin in host memory
+  const Answers* answers;            // null: all is strided
+  bool capture_safe;                 // its runs may be launched as part of a graph
+  mutable bool used;                 // found since the cache last looked for plans to let go of; atomic
+  mutable std::uint32_t recordings;  // that run it; atomic
 
   Layout answer(std::size_t view) const { return answers ? answers->of[view] : Layout{}; }
 };
@@ -41,16 +44,46 @@ inline std::uint64_t hash_of(const std::uint64_t* key, std::size_t words) {
   return h ^ h >> 32;
 }
 
-// Open addressing, at most half full. Readers take no lock: a table that became too small is left to those who may still
-// read it (all old tables together are smaller than the current one).
+/// Counts the beginnings and ends of a thread's sections: odd in one.
+struct alignas(64) PlanReader {
+  std::atomic<std::uint64_t> count{0};
+  bool taken = true;  // by a thread that lives
+  PlanReader* next = nullptr;
+};
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local PlanReader* plan_reader;
+PlanReader* new_plan_reader();
+
+/// While a thread has one, what it finds in the cache stays. May be nested. Costs two stores: whoever evicts has the kernel order them
+/// before what is read next (`membarrier`).
+class PlanSection {
+ public:
+  PlanSection() : reader_(plan_reader ? plan_reader : new_plan_reader()) {
+    const std::uint64_t count = reader_->count.load(std::memory_order_relaxed);
+    if (count & 1u) {
+      reader_ = nullptr;  // inside another
+      return;
+    }
+    reader_->count.store(count + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~PlanSection() {
+    if (reader_) reader_->count.store(reader_->count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  PlanSection(const PlanSection&) = delete;
+  PlanSection& operator=(const PlanSection&) = delete;
+
+ private:
+  PlanReader* reader_;
+};
+
+// Open addressing, at most half full. Readers take no lock; a table that is replaced goes when no section can be reading it.
 struct PlanTable {
   std::size_t mask;
   std::atomic<const Plan*>* slot;
-  const PlanTable* smaller;  // the one before
 };
 extern std::atomic<const PlanTable*> plan_table;  // never null
 
-/// Null: not there.
+/// In a PlanSection. Null: not there.
 inline const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::size_t words) {
   const PlanTable* t = plan_table.load(std::memory_order_acquire);
   for (std::size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
@@ -59,13 +92,26 @@ inline const Plan* find_plan(std::uint64_t hash, const std::uint64_t* key, std::
     if (p->hash != hash || p->words != words) continue;
     std::size_t k = 0;
     while (k < words && p->key[k] == key[k]) ++k;
-    if (k == words) return p;
+    if (k < words) continue;
+    const std::atomic_ref used(p->used);
+    if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+    return p;
   }
 }
-/// Keeps a plan under its key (copied). Where another thread was faster, its plan stays and is returned.
+/// Keeps a plan under its key (copied), in a PlanSection. Where another thread was faster, its plan stays and is returned. Where there are
+/// as many as plan_limit(), a sixteenth of them goes, of those that were not found for longest.
 const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words);
 /// Plans in the cache.
 MUSHIN_API std::size_t plan_count();
+/// Plans out of the cache that are not destroyed yet: recordings run them, or threads that were in a section then have not left it.
+MUSHIN_API std::size_t evicted_plan_count();
+/// The most that there are: MUSHIN_PLAN_CACHE, or else 4096. Throws where the variable is no number.
+std::size_t plan_limit();
+/// Another limit, for tests. 0: the variable's.
+MUSHIN_API void set_plan_limit(std::size_t);
+/// A recording runs it: in the PlanSection in which it was found.
+inline void hold_plan(const Plan* p) { std::atomic_ref(p->recordings).fetch_add(1, std::memory_order_relaxed); }
+inline void let_go_of_plan(const Plan* p) { std::atomic_ref(p->recordings).fetch_sub(1, std::memory_order_release); }
 
 /// The MU_SPEC_* bits that keys of this request on this device must tell: all that any plan so far has named.
 inline constexpr unsigned spec_devices = 256, spec_requests = 128;

@@ -98,6 +98,7 @@ struct Claim {
 
 // What a product is about to run where its device chooses layouts.
 struct Choice {
+  PlanSection section;
   const Plan* plan = nullptr;
   Layout result{};
   Held held[2];  // opaque operands, which others may make strided meanwhile
@@ -317,6 +318,7 @@ bool run_as_epilogue(Program& p, Node* root) {
   if (root->device->layouts) return run_in_layout(p, j, root, view, n);
   Claim held{nullptr, block_for(root, "matmul")};
   view_product(product, a, b, held.block, view, view[n]);
+  const PlanSection section;
   const Plan* plan = epilogue_plan(p, root->device, j, {view, n + 1});
   if (!plan->plan) return false;
   run_plan("matmul", plan, n, view, 1, view + n);

@@ -41,6 +41,7 @@ void Recording::Contents::let_go(Piece& p) {
 Recording::Contents::~Contents() {
   for (Piece& p : pieces)
     if (p.held) let_go(p);
+  for (const Run& r : runs) let_go_of_plan(r.plan);
 }
 Recording::~Recording() { delete contents_; }
 

@@ -51,6 +51,7 @@ const Plan* request_plan(const char* name, Device* d, const mu_op* op, unsigned 
 }
 
 [[gnu::noinline]] bool try_request(const char* name, Device* d, const mu_op* op, unsigned n_in, std::span<const mu_tensor> views) {
+  const PlanSection section;
   const Plan* plan = request_plan(name, d, op, n_in, views);
   if (!plan->plan) return false;
   run_plan(name, plan, n_in, views.data(), static_cast<std::uint32_t>(views.size() - n_in), views.data() + n_in);

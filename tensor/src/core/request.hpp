@@ -9,7 +9,7 @@ namespace mushin::core {
 
 struct Plan;
 
-/// The plan of an op. `Plan::plan` is null where the device refuses it (and builtin too, where it shares memory).
+/// The plan of an op, in a PlanSection. `Plan::plan` is null where the device refuses it (and builtin too, where it shares memory).
 const Plan* request_plan(const char* op, Device*, const mu_op*, unsigned n_in, std::span<const mu_tensor> views);
 /// False: the device refuses the op (and builtin too, where it shares memory). `views`: `n_in` inputs, then the outputs. The
 /// descriptor's bytes behind its head are part of the plan's key.

@@ -117,6 +117,7 @@ Array map_reduce(const char* name, std::uint32_t kind, const Array& a, unsigned 
   }
   view_memory(out, node_of(made)->block, 0);
   const dtype acc = adds ? sum_type(n->type) : n->type;
+  const PlanSection section;
   const Plan* plan = program_plan(p, n->device, MU_OP_MAP_REDUCE, kind, acc, view);
   if (!plan->plan) {
     program_on_host(name, p, n->device, MU_OP_MAP_REDUCE, kind, acc, view);
