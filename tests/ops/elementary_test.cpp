@@ -161,12 +161,43 @@ TEST(Pow, OfIntegersBySquaring) {
   });
 }
 
+TEST(Pow, NumbersAreExactExponentsOfIntegers) {
+  on_every_device([] {
+    const auto x = tensor<std::int64_t, 3>({3, -7, (std::int64_t{1} << 53) + 1});
+    for (int e : {0, 1, 2, 3, 5, 33, 41}) {
+      std::vector<std::int64_t> want;
+      for (std::int64_t v : x.to_vector()) {
+        std::uint64_t power = 1;  // wraps
+        for (int i = 0; i < e; ++i) power *= static_cast<std::uint64_t>(v);
+        want.push_back(static_cast<std::int64_t>(power));
+      }
+      EXPECT_EQ(pow(x, e).to_vector(), want) << e;
+    }
+    const auto units = tensor<std::int64_t, 3>({1, -1, 0});
+    EXPECT_EQ(pow(units, (std::int64_t{1} << 53) + 1).to_vector(), units.to_vector()) << "odd, and no double";
+    EXPECT_TRUE(throws<Error>([&] { pow(x, -1); }, "[pow] integers have no negative powers: the exponent is -1"));
+  });
+}
+
+// 3 and -2 are several operations; halves are rounded once, and the range is the power's.
+TEST(Pow, SmallExponentsAreProducts) {
+  on_every_device([] {
+    for (dtype type : {dtype::f16, dtype::bf16})
+      for (double e : {-2.0, -1.0, 3.0}) {
+        const Ref a = ref(core::cast(array(random({64}, 68, 0.5, 2), type), dtype::f64));
+        const Ref want = ref(core::cast(core::cast(array(map(a, [e](double x) { return std::pow(x, e); }), dtype::f32), type), dtype::f64));
+        EXPECT_TRUE(equal(core::pow(array(a, type), e), want)) << name_of(type) << ' ' << e;
+      }
+    EXPECT_TRUE(close(core::pow(array(Ref{{2}, {0x1p70, -0x1p-60}}, dtype::f32), -2), Ref{{2}, {0x1p-140, 0x1p120}}, 0, 0));
+  });
+}
+
 TEST(Pow, GradientsOfBothOperands) {
   const Ref a = random({2, 3}, 65, 0.3, 2), b = random({3}, 66, -2, 3);
   check_gradients([](const auto& in) { return core::pow(in[0], in[1]); }, {a, b});
   check_gradients([](const auto& in) { return core::pow(in[0], in[1]); }, {Ref{{3}, {2, 0.5, 3}}, Ref{{3}, {0, 1, 0}}});
   check_gradients([](const auto& in) { return core::pow(in[0], in[0]); }, {a});
-  for (double e : {0.0, 1.0, 2.0, 3.0, 4.0, 0.5, -1.0, -2.5})
+  for (double e : {0.0, 1.0, 2.0, 3.0, 4.0, 0.5, -1.0, -2.0, -2.5})
     check_gradients([e](const auto& in) { return core::add(core::pow(in[0], e), in[0]); }, {a});
   const Ref negative = random({4}, 67, -2, -0.3);
   check_gradients([](const auto& in) { return core::pow(in[0], Traced(array(Ref{{4}, {2, 3, -1, 0}}, dtype::f64))); }, {negative});

@@ -2,13 +2,13 @@
 
 #include <limits>
 
+#include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/pointwise.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
 namespace mushin::core {
 
-Array pow(const Array& a, const Array& b) { return pointwise(MU_PW_POW, a.type(), a, b); }
 Array log1p(const Array& a) { return pointwise(MU_PW_LOG1P, a.type(), a); }
 Array expm1(const Array& a) { return pointwise(MU_PW_EXPM1, a.type(), a); }
 Array rsqrt(const Array& a) { return pointwise(MU_PW_RSQRT, a.type(), a); }
@@ -24,12 +24,24 @@ Array isnan(const Array& a) { return pointwise(MU_PW_ISNAN, dtype::b8, a); }
 Array isfinite(const Array& a) { return less(abs(a), constant(std::numeric_limits<double>::infinity(), a.type())); }
 Array clamp(const Array& a, const Array& low, const Array& high) { return minimum(maximum(a, low), high); }
 
-Array pow(const Array& a, double exponent) {
+namespace {
+Array whole_power(const Array& a, int exponent) {
   if (exponent == 1) return a;
   if (exponent == 2) return mul(a, a);
+  if (is_half(a.type())) return cast(whole_power(cast(a, dtype::f32), exponent), a.type());  // rounded once
   if (exponent == 3) return mul(mul(a, a), a);
+  const Array inverse = div(constant(1, a.type()), a);  // its square has the range of the power
+  return exponent == -1 ? inverse : mul(inverse, inverse);
+}
+}  // namespace
+
+Array pow(const Array& a, double exponent) {
+  const bool below = is_float(a.type()) && (exponent == -1 || exponent == -2);
+  if (below || exponent == 1 || exponent == 2 || exponent == 3) return whole_power(a, static_cast<int>(exponent));
   return pow(a, literal(exponent, a.type()));
 }
+Array pow(const Array& a, const Array& b) { return pointwise(MU_PW_POW, a.type(), a, b); }
+void fail_negative_exponent(std::int64_t e) { fail<Error>("[pow] integers have no negative powers: the exponent is {}", e); }
 
 // What is made of several opcodes is computed in float for 16-bit floats, and rounded once.
 Array tan(const Array& a) {

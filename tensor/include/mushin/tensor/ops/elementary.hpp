@@ -5,8 +5,9 @@
 namespace mushin::core {
 // Float types, except for `pow`, `sign` and `clamp`, which take integers too. Values are pending until needed.
 MUSHIN_API Array pow(const Array& base, const Array& exponent);
-/// One exponent for all: whole powers up to 3 are products.
+/// One exponent for all; -2, -1, 2 and 3 are products and quotients of floats.
 MUSHIN_API Array pow(const Array& base, double exponent);
+[[noreturn]] MUSHIN_API void fail_negative_exponent(std::int64_t);
 MUSHIN_API Array log1p(const Array&);
 MUSHIN_API Array expm1(const Array&);
 MUSHIN_API Array rsqrt(const Array&);
@@ -32,7 +33,9 @@ namespace mushin {
 
 /// a^b of each pair; operands as of `+`. x^0 is 1, even of NaN; a negative base has a real power only for whole exponents, else NaN.
 /// Integers wrap, and a negative exponent gives 0 unless the base is 1 or -1. Gradients: dc b a^(b-1), and dc a^b log(a): 0 where the
-/// base is 0 and the exponent isn't negative, NaN for a negative base. A number as the exponent is cheaper than a tensor of it.
+/// base is 0 and the exponent isn't negative, NaN for a negative base.
+/// A number as the exponent is taken in the element type; that of integers is exact, and Error if it is negative. -2, -1, 2 and 3 are
+/// products and quotients, which cost a tenth.
 template <class A, class B>
 requires Operands<A, B>
 auto pow(const A& a, const B& b) {
@@ -40,7 +43,11 @@ auto pow(const A& a, const B& b) {
   MUSHIN_RULE_NUMBERS("pow", MushinLeft);
   detail::check_operands("pow", a, b);
   using core::pow;
-  if constexpr (Scalar<B>)
+  if constexpr (Scalar<B> && std::integral<typename MushinLeft::element>) {
+    if constexpr (std::is_signed_v<B>)
+      if (b < 0) core::fail_negative_exponent(static_cast<std::int64_t>(b));
+    return detail::like<A>(pow(a.raw(), detail::raw<A>(b)));
+  } else if constexpr (Scalar<B>)
     return detail::like<A>(pow(a.raw(), static_cast<double>(b)));
   else
     return detail::broadcasted<typename MushinLeft::element, A, B>(pow(detail::raw<B>(a), detail::raw<A>(b)));
