@@ -181,6 +181,8 @@ TEST(Npy, LyingHeaders) {
   EXPECT_TRUE(has(refused(npy_of("<f4", "(4611686018427387904, 4)", "")), {"fit the memory", "4611686018427387904"}));
   EXPECT_TRUE(has(refused(npy_of("<f4", "(0, 4294967296, 4294967296)", "")), {"fit the memory", "0, 4294967296, 4294967296"}));
   EXPECT_TRUE(has(refused(npy_of("<f4", "(1,1,1,1,1,1,1,1,1)", four)), {"at most 8 axes"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([] { (void)mu::load_npy<bool, 2>(Folder().write("b", npy_of("|b1", "(2,)", "\1\2"))); }),
+                  {"a bool must be stored as 0 or 1"}));
   EXPECT_TRUE(has(refused(npy_of("<f4", "(99999999999999999999,)", "")), {"Python dictionary", "at byte"}));
 }
 

@@ -136,6 +136,7 @@ TEST(Lazy, EndlessProgramsLeaveBoundedPlans) {
   auto often = [&] { return value(sigmoid(sub(x, tanh(x)))); };
   const double want = often();
   std::vector<Values> first;
+  std::size_t waiting = 0;
   for (unsigned round = 0; round < 2; ++round)
     for (unsigned i = 0; i < 300; ++i) {
       const Values v = values(distinct_program(x, i));
@@ -145,10 +146,28 @@ TEST(Lazy, EndlessProgramsLeaveBoundedPlans) {
         EXPECT_EQ(v, first[i]) << "its plan was made again";
       EXPECT_LE(plan_count(), 64u);
       EXPECT_LE(evicted_plan_count(), 16u);
+      waiting = std::max(waiting, evicted_plan_count());
       const std::size_t plans = plan_count();
       EXPECT_EQ(often(), want);
       EXPECT_EQ(plan_count(), plans) << "what is found again and again stays";
     }
+  EXPECT_GT(waiting, 0u) << "who evicts is in a section, and might still run what it evicted";
+}
+
+// Run with MUSHIN_PLAN_CACHE=48, =many, and without.
+TEST(PlanLimits, AreTheVariables) {
+  const char* set = std::getenv("MUSHIN_PLAN_CACHE");
+  if (set && std::string(set) == "many") {
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(error_of<Error>([] {
+                  values(neg(array({3}, {1, 2, 3})));
+                }),
+                "[plans] MUSHIN_PLAN_CACHE is a number of plans, at least 1: \"many\"");
+    return;
+  }
+  EXPECT_EQ(plan_limit(), set ? 48u : 4096u);
+  for (unsigned i = 0; i < 60; ++i) values(distinct_program(array({3}, {0.25, 0.5, 0.75}), i));
+  EXPECT_EQ(plan_count() > 48, !set);
 }
 
 TEST(Lazy, RecordingsKeepTheirPlans) {

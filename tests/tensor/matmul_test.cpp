@@ -231,6 +231,7 @@ TEST(Matmul, EmptyProducts) {
 
 TEST(Matmul, SaysWhichShapesDiffer) {
   const Array a = array({2, 3}, Values(6, 0)), b = array({4, 5}, Values(20, 0));
+  EXPECT_EQ(error_of<ShapeError>([&] { matmul(a, array({}, {1})); }), "[matmul] needs an axis on both sides: (2, 3) and ()");
   EXPECT_EQ(error_of<ShapeError>([&] { matmul(a, b); }), "[matmul] inner extents differ at run time: a is (2, 3), b is (4, 5)");
   EXPECT_EQ(error_of<ShapeError>([&] {
               matmul(array({2, 1, 1}, {1, 1}), array({3, 1, 1}, {1, 1, 1}));

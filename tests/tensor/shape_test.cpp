@@ -128,6 +128,12 @@ TEST(Shape, ErrorsSayTheSizes) {
   EXPECT_EQ(error_of<ShapeError>([&] { add(a, array({4, 3}, counted(12))); }), "[add] shapes do not broadcast: (2, 3) and (4, 3)");
   EXPECT_EQ(error_of<ShapeError>([&] { reshape(a, {4}); }), "[reshape] counts differ: (2, 3) to (4)");
   EXPECT_EQ(error_of<ShapeError>([&] { reshape(a, {-1, 4}); }), "[reshape] sizes don't divide: (2, 3) to (-1, 4)");
+  EXPECT_EQ(error_of<ShapeError>([&] { reshape(a, {-1, -1}); }), "[reshape] at most one size may be -1: (-1, -1)");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              const unsigned twice[] = {1, 1};
+              permute(a, twice);
+            }),
+            "[permute] not an order of 2 axes: axis 1");
   EXPECT_EQ(error_of<ShapeError>([&] { slice(a, 1, 1, 4); }), "[slice] [1, 4) is outside axis 1 of (2, 3)");
   EXPECT_EQ(error_of<ShapeError>([&] { broadcast_to(a, {3}); }), "[broadcast_to] (2, 3) does not broadcast to (3)");
   EXPECT_EQ(error_of<ShapeError>([&] { full({-1}, dtype::f32, 0); }), "[full] a size is negative: (-1)");

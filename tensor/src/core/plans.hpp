@@ -106,7 +106,7 @@ MUSHIN_API std::size_t plan_count();
 /// Plans out of the cache that are not destroyed yet: recordings run them, or threads that were in a section then have not left it.
 MUSHIN_API std::size_t evicted_plan_count();
 /// The most that there are: MUSHIN_PLAN_CACHE, or else 4096. Throws where the variable is no number.
-std::size_t plan_limit();
+MUSHIN_API std::size_t plan_limit();
 /// Another limit, for tests. 0: the variable's.
 MUSHIN_API void set_plan_limit(std::size_t);
 /// A recording runs it: in the PlanSection in which it was found.
