@@ -164,6 +164,7 @@ void bind_pointwise(const Op& op, const Operands& o, Axes& axes, const std::uint
   const Index v = vector_of(axes, none, o, address);
   f.rank = static_cast<std::uint8_t>(axes.rank), f.vector = static_cast<std::uint8_t>(v), f.wide = reaches_far(axes, none, o.n);
   const Index units = axes.rank > 1 ? axes.count / v : (axes.count + v - 1) / v;
+  f.tail = units * v != axes.count;
   l.grid[0] = {blocks_of(units, 256), 1};
   Writer w(l, f.wide);
   for (int k = 0; k < o.memory; ++k) w.pointer(address ? address[k] : 0);
@@ -231,6 +232,7 @@ void bind_reduce(const Op& op, const Operands& o, Axes& kept, Axes& reduced, con
   f.rank = static_cast<std::uint8_t>(kept.rank), f.reduced = static_cast<std::uint8_t>(reduced.rank);
   f.vector = static_cast<std::uint8_t>(v), f.wide = reaches_far(kept, reduced, o.n);
   f.width = f.columns ? 8 : width_of(kept.count, units);
+  f.tail = units * v != reduced.count;
   const std::uint32_t blocks = blocks_of(kept.count, f.columns ? 32 : 256 / f.width);
   const Split s = split_of(f, blocks, units);
   f.split = s.parts > 1;

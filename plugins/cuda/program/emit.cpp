@@ -80,22 +80,22 @@ class Emitter {
     return std::string("a.") + (op_.reduce ? "r" : "") + "s" + str(operand) + "[" + str(rank - 1) + "]";
   }
 
-  // Inputs at offset o<k>, V of them: x<k>, an array, or one value for all.
-  void loads() {
-    for (int k = 0; k < p_.n_in; ++k) {
-      const std::string x = "x" + str(k), from = "a.p" + str(k) + " + o" + str(k), t = stored_type(type(k));
-      if (f_.step[k] == 0) {
-        line("const " + t + " " + x + " = *(" + from + ");");
-        continue;
-      }
-      line(t + " " + x + "[" + str(f_.vector) + "];");
-      line("read<" + str(f_.vector) + ">(" + x + ", " + from + ", live" + (f_.step[k] == 2 ? ", " + inner_stride(k) : "") + ");");
-    }
+  // Input k at offset o<k>, a vector of it or one value for all: the variable, and the statement that reads it. `at`: an index behind the
+  // names, where there are several vectors.
+  std::string input(int k, const std::string& count) const {
+    return std::string(stored_type(type(k))) + " x" + str(k) + count + (f_.step[k] ? "[" + str(f_.vector) + "]" : "");
   }
+  void load(int k, const std::string& at) {
+    const std::string x = "x" + str(k) + at, from = "a.p" + str(k) + " + o" + str(k);
+    if (f_.step[k] == 0) return line(x + " = *(" + from + ");");
+    line("read<" + str(f_.vector) + ">(" + x + ", " + from + ", " + live() + (f_.step[k] == 2 ? ", " + inner_stride(k) : "") + ");");
+  }
+  // Elements of a vector that exist.
+  std::string live() const { return f_.tail ? "live" : "(" + index_ + ")" + str(f_.vector); }
 
   // Values of element number k of a vector: v0, v1, … of inputs and instructions.
-  void values() {
-    for (int i = 0; i < p_.n_in; ++i) value(i, loaded(type(i), "x" + str(i) + (f_.step[i] ? "[k]" : "")));
+  void values(const std::string& vector) {
+    for (int i = 0; i < p_.n_in; ++i) value(i, loaded(type(i), "x" + str(i) + vector + (f_.step[i] ? "[k]" : "")));
     for (int i = 0; i < static_cast<int>(p_.inst.size()); ++i)
       value(p_.first_inst() + i, instruction(p_.inst[at(i)], type(p_.first_inst() + i)));
   }
@@ -131,19 +131,22 @@ class Emitter {
     line("if (unit >= a.units) return;");
     position("", f_.rank, "unit", f_.vector);
     for (int k = 0; k < operands(); ++k) line(define("o" + str(k), offset("", f_.rank, k)));
-    line(define("live", f_.rank > 1 || f_.vector == 1 ? str(f_.vector) : "a.count - i0"));
-    loads();
+    if (f_.tail) line(define("live", "a.count - i0"));
+    for (int k = 0; k < p_.n_in; ++k) {
+      line(input(k, "") + ";");
+      load(k, "");
+    }
     constants();
     for (int k = 0; k < op_.n_out(); ++k) line(std::string(stored_type(out_type(k))) + " y" + str(k) + "[" + str(f_.vector) + "];");
     line("MU_UNROLL");
     line("for (u32 k = 0; k < " + str(f_.vector) + "; ++k) {");
-    values();
+    values("");
     for (int k = 0; k < op_.n_out(); ++k) line("y" + str(k) + "[k] = " + to_store(out_type(k), "v" + str(p_.out[at(k)])) + ";");
     line("}");
     for (int k = 0; k < op_.n_out(); ++k) {
       const int o = p_.n_in + k;
       const std::string stride = f_.step[o] == 2 ? ", " + inner_stride(o) : "";
-      line("write<" + str(f_.vector) + ">(a.p" + str(o) + " + o" + str(o) + ", y" + str(k) + ", live" + stride + ");");
+      line("write<" + str(f_.vector) + ">(a.p" + str(o) + " + o" + str(o) + ", y" + str(k) + ", " + live() + stride + ");");
     }
     line("}");
   }
@@ -210,9 +213,12 @@ class Emitter {
     line("};");
   }
 
-  // In runs of 64 steps, so that long sums keep their digits.
+  // Vectors that are read before the first of them is folded, so that memory has enough to do.
+  int vectors_at_once() const { return p_.n_in <= 2 ? 4 : p_.n_in <= 4 ? 2 : 1; }
+
+  // In runs of 64 vectors, so that long sums keep their digits.
   void fold() {
-    const std::string width = str(f_.width);
+    const int some = vectors_at_once();
     position("", f_.rank, "result", 1);
     for (int k = 0; k < operands(); ++k)
       if (k != p_.n_in) line(define("b" + str(k), offset("", f_.rank, k)));
@@ -222,29 +228,39 @@ class Emitter {
     line("Acc all = start();");
     line("for (" + index_ + " at = first + part; at < last;) {");
     line("Acc some = start();");
-    line("MU_UNROLL_4");
-    line("for (u32 n = 0; n < 64; ++n) {");
-    line("if (at >= last) break;");
-    position("r", f_.reduced, "at", f_.vector);
+    line("for (u32 n = 0; n < " + str(64 / some) + " && at < last; ++n, at += " + str(some * f_.width) + ") {");
+    for (int k = 0; k < p_.n_in; ++k) line(input(k, "[" + str(some) + "]") + ";");
+    for (int k = p_.n_in + 1; k < operands(); ++k) line(index_ + " o" + str(k) + "s[" + str(some) + "];");
+    each_vector(some);
+    position("r", f_.reduced, "unit", f_.vector);
+    if (f_.tail) line(define("live", "a.count - ri0"));
     for (int k = 0; k < operands(); ++k)
       if (k != p_.n_in) line(define("o" + str(k), "b" + str(k) + " + " + offset("r", f_.reduced, k)));
-    const bool tail = f_.reduced == 1 && f_.vector > 1;
-    line(define("live", tail ? "a.count - ri0" : str(f_.vector)));
-    loads();
+    for (int k = 0; k < p_.n_in; ++k) load(k, "[u]");
+    for (int k = p_.n_in + 1; k < operands(); ++k) line("o" + str(k) + "s[u] = o" + str(k) + ";");
+    line("}}");
+    each_vector(some);
+    if (f_.tail) line(define("live", "a.count - unit * " + str(f_.vector)));
+    for (int k = p_.n_in + 1; k < operands(); ++k) line(define("o" + str(k), "o" + str(k) + "s[u]"));
     line("MU_UNROLL");
     line("for (u32 k = 0; k < " + str(f_.vector) + "; ++k) {");
-    values();
-    const int v = p_.out[0];
-    const std::string x = cast(computed(type(v)), op_.acc, "v" + str(v));
-    const std::string item =
-        op_.is_arg() ? "best_of<" + std::string(value_type(op_.acc)) + ">(" + x + ", (i64)(at * " + str(f_.vector) + " + k))" : x;
-    line(std::string(tail ? "if (k < live) " : "") + "some = Kind::join(some, (Acc)" + item + ");");
+    values("[u]");
+    const std::string x = cast(computed(type(p_.out[0])), op_.acc, "v" + str(p_.out[0])),
+                      index = "(i64)(unit * " + str(f_.vector) + " + k)";
+    const std::string item = op_.is_arg() ? "best_of<" + std::string(value_type(op_.acc)) + ">(" + x + ", " + index + ")" : x;
+    line(std::string(f_.tail ? "if (k < live) " : "") + "some = Kind::join(some, (Acc)" + item + ");");
     line("}");
-    line("at += " + width + ";");
+    line("}}");
     line("}");
     line("all = Kind::join(all, some);");
     line("}");
     line("return all;");
+  }
+  void each_vector(int some) {
+    line("MU_UNROLL");
+    line("for (u32 u = 0; u < " + str(some) + "; ++u) {");
+    line(define("unit", "at + u * " + str(f_.width)));
+    line("if (unit < last) {");
   }
 
   std::string partial_values() const {

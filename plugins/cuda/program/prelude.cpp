@@ -24,7 +24,6 @@ constexpr const char* device = R"(
 #define MU_METHOD static __device__ __forceinline__
 #define MU_KERNEL extern "C" __global__ void __launch_bounds__(256)
 #define MU_UNROLL _Pragma("unroll")
-#define MU_UNROLL_4 _Pragma("unroll 4")
 MU_FN f32 f32_of(u32 b) { return __uint_as_float(b); }
 MU_FN f64 f64_of(u64 b) { return __longlong_as_double((i64)b); }
 MU_FN u32 bits_of(f32 x) { return __float_as_uint(x); }

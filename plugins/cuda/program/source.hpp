@@ -33,6 +33,7 @@ struct Form {
   std::uint8_t rank;                 // of the collapsed iteration space; map-reduce: of its kept axes
   std::uint8_t reduced;              // reduced axes
   std::uint8_t vector;               // elements that one thread takes at once, along the innermost axis
+  std::uint8_t tail;                 // 1: the last vector of a single axis is not whole
   std::uint8_t wide;                 // 1: 64-bit indices
   std::uint8_t columns;              // map-reduce: 1: a warp's lanes take 32 results, 0: `width` threads share one
   std::uint8_t split;                // map-reduce: 1: partial results go to the workspace, a second pass joins them

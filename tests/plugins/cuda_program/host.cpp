@@ -22,7 +22,6 @@ constexpr const char* host_prelude = R"(
 #define MU_METHOD static inline
 #define MU_KERNEL static void
 #define MU_UNROLL
-#define MU_UNROLL_4
 struct Place { unsigned x, y; };
 static thread_local Place blockIdx, threadIdx;
 template <class To, class From> static inline To same_bits(From x) { To y; std::memcpy(&y, &x, sizeof y); return y; }
