@@ -16,13 +16,13 @@ ONCE = ["compile_fail", "compile_cost", "headers", "install", "hygiene"]
 # name: (what it proves, environment, Meson options, arguments of `meson test`)
 LEGS = {
     "gcc": ("GCC, warnings are errors, every test", {"CC": "gcc", "CXX": "g++"}, ["-Dbuildtype=debugoptimized", "-Dwerror=true"], []),
-    "clang": ("Clang, warnings are errors", {"CC": "clang-14", "CXX": "clang++-14"}, ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Dwerror=true"],
+    "clang": ("Clang, warnings are errors", {"CC": "clang-14", "CXX": "clang++-14"}, ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Dwerror=true"],
               [f"--no-suite={s}" for s in ONCE]),
     "asan": ("address and undefined-behaviour sanitizers", {"CC": "gcc", "CXX": "g++"},
-             ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+             ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
              [f"--wrapper={ROOT}/tools/dev/rerun_broken_leak_check", *(f"--no-suite={s}" for s in ONCE)]),
     "tsan": ("thread sanitizer, over what has threads", {"CC": "gcc", "CXX": "g++"},
-             ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"], ["--suite=threads"]),
+             ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"], ["--suite=threads"]),
 }
 
 

@@ -1,0 +1,57 @@
+// From views to the arguments of the plugin's own kernels. Host code alone.
+#pragma once
+#include "arithmetic.hpp"
+#include "mushin/plugin.h"
+
+namespace mushin::cuda {
+
+/// The first `rank` axes of three views, with the dims of the last.
+inline Walk walk_of(int rank, const mu_tensor& a, const mu_tensor& b, const mu_tensor& dims) {
+  Walk w;
+  const mu_tensor* views[Walk::most_views] = {&a, &b, &dims};
+  w.rank = rank;
+  for (int i = 0; i < rank; ++i) {
+    w.dim[i] = dims.dim[i];
+    w.count *= dims.dim[i];
+    for (int v = 0; v < Walk::most_views; ++v) w.stride[v][i] = views[v]->stride[i];
+  }
+  return w;
+}
+
+/// `indexed`: data of a gather, or result of a scatter_add; `values`: the other one.
+inline Lines lines_of(const mu_tensor& indexed, const mu_tensor& indices, const mu_tensor& values, std::uint32_t axis) {
+  Lines l;
+  const mu_tensor* views[Walk::most_views] = {&indexed, &indices, &values};
+  l.along = true;
+  for (int i = 0; i < values.rank; ++i) {
+    if (i == static_cast<int>(axis)) continue;
+    if (i > static_cast<int>(axis) && values.dim[i] != 1) l.along = false;
+    l.walk.dim[l.walk.rank] = values.dim[i];
+    l.walk.count *= values.dim[i];
+    for (int v = 0; v < Walk::most_views; ++v) l.walk.stride[v][l.walk.rank] = views[v]->stride[i];
+    ++l.walk.rank;
+  }
+  l.length = values.dim[axis];
+  l.index_step = indices.stride[axis], l.value_step = values.stride[axis];
+  l.axis_step = indexed.stride[axis], l.extent = indexed.dim[axis];
+  return l;
+}
+
+/// a (…, m, k) times b (…, k, n) to out (…, m, n).
+inline IntegerProduct product_of(const mu_tensor& a, const mu_tensor& b, const mu_tensor& out, IntegerType type, bool wide) {
+  const int row = out.rank - 2, column = out.rank - 1;
+  return {walk_of(row, a, b, out),
+          type,
+          wide,
+          out.dim[row],
+          out.dim[column],
+          a.dim[column],
+          a.stride[row],
+          a.stride[column],
+          b.stride[row],
+          b.stride[column],
+          out.stride[row],
+          out.stride[column]};
+}
+
+}  // namespace mushin::cuda

@@ -1,0 +1,74 @@
+// What a plan of this backend is, and who makes which.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "device.hpp"
+
+/// Made by plan_create; runs from several threads at once.
+struct mu_plan {
+  explicit mu_plan(mu_device& d) : device(d) {}
+  mu_plan(const mu_plan&) = delete;
+  mu_plan& operator=(const mu_plan&) = delete;
+  virtual ~mu_plan() = default;
+  /// May throw Failure or std::bad_alloc, where a program for views that lie in a new way can't be made.
+  virtual mu_code run(mu_stream&, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) = 0;
+
+  mu_device& device;
+  std::uint32_t n_in = 0, n_out = 0;
+  std::uint32_t specialized = 0;
+  std::uint64_t workspace_bytes = 0;
+  bool deterministic = true;
+};
+
+namespace mushin::cuda {
+
+/// The arguments of plan_create.
+struct Request {
+  mu_device& device;
+  const mu_op* op;
+  std::uint32_t n_in;
+  const mu_tensor* in;
+  std::uint32_t n_out;
+  const mu_tensor* out;
+  bool query;    // MU_PLAN_QUERY_ONLY: compiles nothing
+  bool ordered;  // MU_PLAN_ORDERED
+};
+using PlanPtr = std::unique_ptr<mu_plan>;
+
+/// Throw Failure or std::bad_alloc.
+PlanPtr make_pointwise(const Request&);
+PlanPtr make_map_reduce(const Request&);
+PlanPtr make_copy(const Request&);
+PlanPtr make_fill(const Request&);
+PlanPtr make_random(const Request&);
+PlanPtr make_gather(const Request&);
+PlanPtr make_scatter_add(const Request&);
+PlanPtr make_matmul(const Request&);
+/// Copies a view to another of its dims, converting.
+PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, bool query);
+
+[[noreturn]] inline void invalid(std::string text) { throw Failure{MU_INVALID, std::move(text)}; }
+[[noreturn]] inline void unsupported(std::string text) { throw Failure{MU_UNSUPPORTED, std::move(text)}; }
+void require_views(const Request&, std::uint32_t n_in, std::uint32_t n_out, const char* op);
+/// The op's descriptor, of whatever version.
+template <class Op>
+Op descriptor(const Request& r, const char* name) {
+  Op op;
+  const mu_code code = mu_read_desc(&op, sizeof op, r.op, sizeof op);
+  if (code != MU_OK) throw Failure{code, std::string("[") + name + "] the descriptor is of another version"};
+  return op;
+}
+
+inline char* address(const mu_tensor& v) { return v.buffer->data + v.byte_offset; }
+inline std::int64_t count_of(const mu_tensor& v) {
+  std::int64_t n = 1;
+  for (int i = 0; i < v.rank; ++i) n *= v.dim[i];
+  return n;
+}
+bool is_contiguous(const mu_tensor&) noexcept;
+std::string dims_text(const mu_tensor&);
+constexpr std::uint64_t workspace_align = 256;
+constexpr std::uint64_t aligned(std::uint64_t bytes) { return (bytes + workspace_align - 1) / workspace_align * workspace_align; }
+
+}  // namespace mushin::cuda
