@@ -125,17 +125,18 @@ void mu_device::open() {
   std::fill_n(faults_, most_streams, Fault{0, 0, 0, no_run});
   require(cudaHostGetDevicePointer(&place, faults_, 0), "pinned memory isn't seen by the device");
   device_faults_ = static_cast<Fault*>(place);
+  blas = &blas_library();
   require(cudaStreamCreateWithFlags(&memory_stream, cudaStreamNonBlocking), "no stream");
   mu_error error{};
   error.size = sizeof error;
-  if (open_stream(default_stream, &error) != MU_OK || check(cublasLtCreate(&blas), "cuBLASLt can't be opened", &error) != MU_OK)
+  if (open_stream(default_stream, &error) != MU_OK || check(blas->create(&blas_handle), "cuBLASLt can't be opened", &error) != MU_OK)
     throw Failure{MU_UNAVAILABLE, error.message};
 }
 
 void mu_device::release() noexcept {
   cudaSetDevice(index);
   loaded_.clear();
-  if (blas) cublasLtDestroy(blas);
+  if (blas_handle) blas->destroy(blas_handle);
   if (default_stream.handle) close_stream(default_stream);
   if (memory_stream) cudaStreamDestroy(memory_stream);
   if (faults_) cudaFreeHost(faults_);
@@ -162,7 +163,7 @@ mu_code mu_device::check(cudaError_t s, const char* what, mu_error* e) noexcept 
 mu_code mu_device::check(cublasStatus_t s, const char* what, mu_error* e) noexcept {
   if (s == CUBLAS_STATUS_SUCCESS) return MU_OK;
   char text[400];
-  std::snprintf(text, sizeof text, "[cuda] %s: %s", what, cublasLtGetStatusString(s));
+  std::snprintf(text, sizeof text, "[cuda] %s: %s", what, blas->status_text(s));
   return mu_fail(e, s == CUBLAS_STATUS_ALLOC_FAILED ? MU_OUT_OF_MEMORY : MU_INTERNAL, s, text);
 }
 

@@ -1,6 +1,5 @@
 // A device, its streams and events, and what failed on it.
 #pragma once
-#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "blas.hpp"
 #include "compile.hpp"
 #include "kernels.hpp"
 #include "mushin/plugin.h"
@@ -85,7 +85,8 @@ struct mu_device {
   cudaDeviceProp properties{};
   int architecture = 0;  // 10 major + minor
   bool pools = false;    // has stream-ordered memory
-  cublasLtHandle_t blas = nullptr;
+  const mushin::cuda::Blas* blas = nullptr;
+  cublasLtHandle_t blas_handle = nullptr;
   mu_stream default_stream;
   cudaStream_t memory_stream = nullptr;  // of allocations alone
 

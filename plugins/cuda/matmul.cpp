@@ -41,7 +41,7 @@ class BlasProduct {
  public:
   BlasProduct(mu_device& d, const Types& t, const Layout& a, const Layout& b, const Layout& out, const Batch& batch) : device_(d) {
     try {
-      blas(d, cublasLtMatmulDescCreate(&operation_, t.compute, t.scale), "a product can't be described");
+      blas(d, lib().operation_create(&operation_, t.compute, t.scale), "a product can't be described");
       // By columns it is the transposes' product, in the other order.
       transpose(CUBLASLT_MATMUL_DESC_TRANSA, b.transposed), transpose(CUBLASLT_MATMUL_DESC_TRANSB, a.transposed);
       describe(a_, t.operands, a, batch.count, batch.step[0]);
@@ -60,10 +60,10 @@ class BlasProduct {
   /// For operands aligned to so many bytes. Throws Failure where there is no kernel.
   void choose(std::uint32_t alignment, cublasLtMatmulAlgo_t& algorithm, std::uint64_t& workspace) {
     cublasLtMatmulPreference_t preference = nullptr;
-    blas(device_, cublasLtMatmulPreferenceCreate(&preference), "a product's preference can't be made");
+    blas(device_, lib().preference_create(&preference), "a product's preference can't be made");
     cublasStatus_t s = CUBLAS_STATUS_SUCCESS;
     const auto set = [&](cublasLtMatmulPreferenceAttributes_t key, const auto& value) {
-      if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatmulPreferenceSetAttribute(preference, key, &value, sizeof value);
+      if (s == CUBLAS_STATUS_SUCCESS) s = lib().preference_set(preference, key, &value, sizeof value);
     };
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_blas_workspace);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment);
@@ -72,9 +72,8 @@ class BlasProduct {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
     cublasLtMatmulHeuristicResult_t found{};
     int n = 0;
-    if (s == CUBLAS_STATUS_SUCCESS)
-      s = cublasLtMatmulAlgoGetHeuristic(device_.blas, operation_, b_, a_, out_, out_, preference, 1, &found, &n);
-    cublasLtMatmulPreferenceDestroy(preference);
+    if (s == CUBLAS_STATUS_SUCCESS) s = lib().heuristic(device_.blas_handle, operation_, b_, a_, out_, out_, preference, 1, &found, &n);
+    lib().preference_destroy(preference);
     if (s == CUBLAS_STATUS_SUCCESS && n == 0) s = CUBLAS_STATUS_NOT_SUPPORTED;
     blas(device_, s, "[matmul] cuBLASLt has no kernel for a product");
     algorithm = found.algo, workspace = found.workspaceSize;
@@ -86,27 +85,26 @@ class BlasProduct {
     const double wide_one = 1, wide_zero = 0;
     const void* alpha = f64_ ? static_cast<const void*>(&wide_one) : &one;
     const void* beta = f64_ ? static_cast<const void*>(&wide_zero) : &zero;
-    return cublasLtMatmul(device_.blas, operation_, alpha, b, b_, a, a_, beta, out, out_, out, out_, &algorithm, workspace, bytes, s);
+    return lib().matmul(device_.blas_handle, operation_, alpha, b, b_, a, a_, beta, out, out_, out, out_, &algorithm, workspace, bytes, s);
   }
 
  private:
+  const Blas& lib() const { return *device_.blas; }
   void transpose(cublasLtMatmulDescAttributes_t key, bool transposed) {
     const cublasOperation_t op = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    blas(device_, cublasLtMatmulDescSetAttribute(operation_, key, &op, sizeof op), "a product can't be described");
+    blas(device_, lib().operation_set(operation_, key, &op, sizeof op), "a product can't be described");
   }
   void describe(cublasLtMatrixLayout_t& to, cudaDataType_t type, const Layout& l, std::int64_t count, std::int64_t step) {
     const auto n = static_cast<std::int32_t>(count);
-    blas(device_,
-         cublasLtMatrixLayoutCreate(&to, type, static_cast<std::uint64_t>(l.rows), static_cast<std::uint64_t>(l.columns), l.leading),
+    blas(device_, lib().layout_create(&to, type, static_cast<std::uint64_t>(l.rows), static_cast<std::uint64_t>(l.columns), l.leading),
          "an operand can't be described");
-    blas(device_, cublasLtMatrixLayoutSetAttribute(to, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &n, sizeof n), "a batch can't be described");
-    blas(device_, cublasLtMatrixLayoutSetAttribute(to, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
-         "a batch can't be described");
+    blas(device_, lib().layout_set(to, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &n, sizeof n), "a batch can't be described");
+    blas(device_, lib().layout_set(to, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step), "a batch can't be described");
   }
   void destroy() {
     for (cublasLtMatrixLayout_t l : {a_, b_, out_})
-      if (l) cublasLtMatrixLayoutDestroy(l);
-    if (operation_) cublasLtMatmulDescDestroy(operation_);
+      if (l) lib().layout_destroy(l);
+    if (operation_) lib().operation_destroy(operation_);
   }
 
   mu_device& device_;

@@ -8,6 +8,8 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+from device_check import check_device
+
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = ["-Dtests=enabled", "-Dnn=enabled", "-Donednn=enabled", "-Dtools=enabled", "-Dexamples=enabled"]
 # What compiles programs by itself, or installs: once is enough.
@@ -138,25 +140,33 @@ def interchange_python(build_root):
     return str(venv / "bin/python")
 
 
+def finish(totals):
+    print(f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped", flush=True)
+    return 1 if totals.failed or not totals.passed else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="Builds mushin with both compilers and the sanitizers and runs all tests.")
     parser.add_argument("--quick", action="store_true", help="the GCC build only")
     parser.add_argument("--leg", action="append", choices=[*LEGS, *SCRIPTS], help="this build only (may be repeated)")
     parser.add_argument("--build", type=Path, default=ROOT / "build-check", help="where to build")
+    parser.add_argument("--device", help="builds nothing: runs the tests of the folder that --build names (or its gcc) on this device")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
+    totals = Totals()
+    if args.device:
+        check_device(args.build if (args.build / "meson-info").exists() else args.build / "gcc", ROOT, args.device, totals)
+        return finish(totals)
     chosen = args.leg or (["gcc"] if args.quick else [*LEGS, *SCRIPTS])
     args.build.mkdir(parents=True, exist_ok=True)
     if set(chosen) & {"gcc", "clang"} and (found := interchange_python(args.build)):
         os.environ["MUSHIN_TEST_PYTHON"] = found
-    totals = Totals()
     for name in chosen:
         if name in SCRIPTS:
             script(name, args.build, totals, args.jobs)
         else:
             leg(name, args.build, totals, args.jobs)
-    print(f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped", flush=True)
-    return 1 if totals.failed or not totals.passed else 0
+    return finish(totals)
 
 
 if __name__ == "__main__":

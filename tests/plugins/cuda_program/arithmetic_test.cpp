@@ -75,7 +75,7 @@ TEST_F(CudaArithmetic, GatherAndScatterGoWhereBuiltinsGo) {
     if (c.repeated)
       for (std::size_t i = 0; i < c.dims.size(); ++i)
         if (i != c.axis) index_strides[i] = 0;
-    const mu_tensor vd = view(data, c.data_dims, strides_of(c.data_dims, c.turned)), vi = view(index, c.dims, index_strides);
+    const mu_tensor vd = view(data, c.data_dims, strides_of(c.data_dims, !c.turned)), vi = view(index, c.dims, index_strides);
     const mu_tensor vo = view(out, c.dims, strides_of(c.dims, c.turned)), ve = view(expected, c.dims, strides_of(c.dims, c.turned));
     mu_op_gather op{};
     op.axis = c.axis;
@@ -87,10 +87,11 @@ TEST_F(CudaArithmetic, GatherAndScatterGoWhereBuiltinsGo) {
       gather_element(l, reinterpret_cast<const char*>(data.data()), index.data(), reinterpret_cast<char*>(out.data()), 4, i, bad);
     ASSERT_EQ(out, expected);
 
+    for (auto& x : out) x = static_cast<float>(random.real(-1, 1));  // so that the order of sums shows
     std::vector<float> sums = data, expected_sums = data;
     mu_op_scatter_add back{};
     back.axis = c.axis, back.deterministic = 1;
-    const mu_tensor vs = view(expected_sums, c.data_dims, strides_of(c.data_dims, c.turned));
+    const mu_tensor vs = view(expected_sums, c.data_dims, strides_of(c.data_dims, !c.turned));
     ASSERT_EQ(backend.run(back, MU_OP_SCATTER_ADD, {vi, vo}, {vs}), MU_OK) << backend.message();
     const Lines to = lines_of(vs, vi, vo, c.axis);
     for (Index i = to.walk.count; i-- > 0;) scatter_line(to, sums.data(), index.data(), out.data(), i, bad);
