@@ -44,6 +44,8 @@ class Build:
 
 def state_of(build, device):
     """Whether the device is there, and where not, why."""
+    if device == "builtin":
+        return True, ""
     program = build.build / "tools" / "mushin-info" / "mushin-info"
     if not program.exists():
         return False, f"{program} is missing: build with -Dtools=enabled"
