@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -22,7 +23,8 @@ int run(int argc, char** argv, const char* what, int (*train)(const TrainingOpti
   try {
     return train(options);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
+    const bool there = std::filesystem::is_directory(options.data);
+    std::fprintf(stderr, "%s%s\n", e.what(), there ? "" : "; install the package dataset-fashion-mnist, or name a folder with --data");
     return 1;
   }
 }

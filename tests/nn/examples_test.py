@@ -166,7 +166,7 @@ class Examples(unittest.TestCase):
 
     def test_bad_input_is_one_sentence(self):
         for arguments, parts in (
-            (["--data", "/no/such/folder"], ["[read_idx] cannot open: /no/such/folder/train-images-idx3-ubyte.gz", "No such file"]),
+            (["--data", "/no/such/folder"], ["[read_idx] cannot open: /no/such/folder/train-images-idx3-ubyte.gz", "No such file", "install the package dataset-fashion-mnist"]),
             (["--data", str(self.data), "--device", "abacus"], ["abacus"]),
             (["--data", str(self.data), "--limit", "60", "--epochs", "0", "--save", "/no/such/folder/x"], ["[save_safetensors] cannot create"]),
         ):

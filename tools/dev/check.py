@@ -106,6 +106,7 @@ def leg(name, build_root, totals, jobs):
 SCRIPTS = {
     "wraps": ("GoogleTest, Google Benchmark, libpng and libjpeg-turbo from source, without the network of their authors", "the package archive gives no sources"),
     "fuzz": ("the readers of files against bad input, with Clang's fuzzer", "Clang has no libFuzzer"),
+    "abi": ("what the libraries export, against the last release", "there is no release yet, or no abidiff"),
     "onednn3": ("the onednn plugin with oneDNN 3", "PyPI gives no oneDNN 3"),
 }
 
