@@ -173,6 +173,9 @@ TEST_F(Compiling, IsDoneOnceForAProcessAndOnceForADisk) {
   const auto again = two.compile(source, 90);
   EXPECT_TRUE(again->from_disk);
   EXPECT_EQ(again->bytes, made->bytes);
+  fs::remove_all(folder);
+  EXPECT_EQ(one.compile(source, 90), made);
+  EXPECT_FALSE(fs::exists(folder)) << "compiled again";
   EXPECT_FALSE(two.compile(source + "\n", 90)->from_disk);
   EXPECT_FALSE(two.compile(source, 80)->from_disk);
 }
