@@ -121,7 +121,10 @@ TEST_F(Values, SumsOfEveryLayout) {
   for (const Layout& l : layouts) {
     const mu_dtype t = cases.size() % 3 == 0 ? MU_F32 : cases.size() % 3 == 1 ? MU_F64 : MU_F16;
     auto c = std::make_unique<Case>();
-    c->seed = cases.size(), c->dims = l.dims, c->reduce = cases.size() % 5 == 4 ? MU_REDUCE_ARGMAX : MU_REDUCE_SUM;
+    c->seed = cases.size(), c->dims = l.dims,
+    c->reduce = cases.size() % 5 == 4   ? MU_REDUCE_ARGMAX
+                : cases.size() % 5 == 2 ? MU_REDUCE_MIN
+                                        : MU_REDUCE_SUM;
     c->acc = t == MU_F16 ? MU_F32 : t;
     const int x = c->text.input(t);
     c->text.out = {c->text.add(MU_PW_MUL, t, x, x)};
