@@ -206,6 +206,16 @@ constexpr Workload indexing[] = {
      {},
      [] { return expression([x = matrix_of_values(704), i = integers<4096>(705, 4096)] { return mu::take(x, i); }); },
      4 * elements},
+    {"op_scatter_add",
+     "16 Mi values added into 4096",
+     false,
+     0,
+     12 * elements,
+     {},
+     [] {
+       return expression(
+           [x = uniform<4096>(712), i = integers<many>(713, 4096), y = vector_of_values(714)] { return mu::scatter_add<0>(x, i, y); });
+     }},
     {"op_one_hot",
      "4096 indices of 4096 classes",
      false,
@@ -279,6 +289,40 @@ constexpr Workload products[] = {
      {},
      [] { return expression([a = definite<128>(711)] { return mu::eigh(a).values; }); }},
 };
+constexpr double images = 16.0 * 64 * 56 * 56;
+constexpr Workload windows[] = {
+    {"op_conv",
+     "16 images of 64 channels, 56 x 56, by 3 x 3 to 64",
+     false,
+     2 * images * 64 * 9,
+     0,
+     {},
+     [] { return expression([x = uniform<16, 64, 56, 56>(715), w = uniform<64, 64, 3, 3>(716)] { return mu::conv<1, 1>(x, w); }); }},
+    {"op_conv_transpose",
+     "the same back",
+     false,
+     2 * images * 64 * 9,
+     0,
+     {},
+     [] {
+       return expression([x = uniform<16, 64, 56, 56>(715), w = uniform<64, 64, 3, 3>(716)] { return mu::conv_transpose<1, 1>(x, w); });
+     }},
+    {"op_attention",
+     "8 sequences of 128, 8 heads of 32",
+     false,
+     4.0 * 8 * 8 * 128 * 128 * 32,
+     0,
+     {},
+     [] { return expression([q = uniform<8, 8, 128, 32>(718)] { return mu::scaled_dot_product_attention(q, q, q); }); }},
+    {"op_max_pool",
+     "of 2 x 2, 64 images of 64 channels, 56 x 56",
+     false,
+     0,
+     4 * images * 5,
+     {},
+     [] { return expression([x = uniform<64, 64, 56, 56>(717)] { return mu::max_pool<2>(x); }); },
+     4 * images},
+};
 
 }  // namespace
 
@@ -286,7 +330,7 @@ std::vector<Workload> op_workloads() {
   std::vector<Workload> all;
   for (const std::span<const Workload> group :
        {std::span<const Workload>(pointwise), std::span<const Workload>(shape), std::span<const Workload>(reductions),
-        std::span<const Workload>(indexing), std::span<const Workload>(products)})
+        std::span<const Workload>(indexing), std::span<const Workload>(products), std::span<const Workload>(windows)})
     all.insert(all.end(), group.begin(), group.end());
   return all;
 }
