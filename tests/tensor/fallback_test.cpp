@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "core/node.hpp"
+#include "core/plans.hpp"
 #include "fakegpu.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
+#include "mushin/tensor/ops/sort.hpp"
+#include "mushin/tensor/ops/transfer.hpp"
 
 namespace mushin::core::test {
 namespace {
@@ -59,6 +62,14 @@ TEST(Fallback, IsRefusedCountedOrWarnedOf) {
   EXPECT_EQ(counts[0].runs, 6u);
   EXPECT_TRUE(fallback_counts(device_of(fake(1))).empty());
   EXPECT_EQ(warnings_of("scatter_add"), mode() == "warn" ? 1 : 0);
+}
+
+// fakegpu:1 orders no narrow integers, and all wider ones: the refusal, two conversions and its own sort are four plans.
+TEST(Fallback, NarrowIntegersAreOrderedAsWiderOnes) {
+  const Array narrow = to_device(array({6}, {3, -1, 2, 7, -5, 0}, dtype::i8), fake(1));
+  const std::size_t plans = plan_count();
+  EXPECT_EQ(values(sort(narrow, 0, false)), (Values{-5, -1, 0, 2, 3, 7}));
+  EXPECT_LE(plan_count(), plans + 4);
 }
 
 TEST(Fallback, AWrongIndexIsStillAnError) {
