@@ -61,7 +61,7 @@ class Captured {
   using Made = detail::CapturedResult<std::remove_cvref_t<decltype(std::declval<F&>()(std::declval<const X&>()...))>>;
 
  public:
-  using Results = typename Made::type;
+  using Results = typename Made::type;  ///< what the function returns: a tensor, or a tuple of them
 
   Captured(F f, const X&... x) : f_(new F(std::move(f))) {
     try {

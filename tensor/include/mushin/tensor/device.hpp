@@ -26,6 +26,7 @@ class MUSHIN_API Device {
   const char* plugin() const noexcept;
   /// As the driver calls it: "AMD EPYC 7763".
   const char* description() const noexcept;
+  /// What it computes on.
   device_kind kind() const noexcept;
   /// Whether it computes in the program's own memory: arrays move between such devices without being copied.
   bool host_memory() const noexcept;
@@ -65,6 +66,7 @@ struct MemoryStats {
   std::size_t fragmented;
   std::size_t largest_free;  ///< the largest tensor that fits into what is cached
 };
+/// What is allocated on a device now.
 MUSHIN_API MemoryStats memory_stats(Device);
 
 /// What became of one candidate for a plugin.
@@ -82,37 +84,40 @@ MUSHIN_API const char* name_of(plugin_state) noexcept;
 /// One candidate. The texts live as long as the process; an unknown one is "".
 struct PluginInfo {
   const char* name;
-  const char* version;
-  plugin_state state;
-  const char* path;
-  int code;            ///< one of the plugin header's MU_… codes
-  const char* reason;  ///< why it isn't loaded
-  std::uint32_t abi_major, abi_minor;
-  std::uint32_t isa_level;  ///< the x86-64 level that the file needs; 0: none
-  std::uint32_t kinds;      ///< bit k: drives devices of kind k
+  const char* version;                 ///< as the plugin's note says
+  plugin_state state;                  ///< whether it is loaded, or why not
+  const char* path;                    ///< of the file or folder
+  int code;                            ///< one of the plugin header's MU_… codes
+  const char* reason;                  ///< why it isn't loaded
+  std::uint32_t abi_major, abi_minor;  ///< of the boundary that it was built for
+  std::uint32_t isa_level;             ///< the x86-64 level that the file needs; 0: none
+  std::uint32_t kinds;                 ///< bit k: drives devices of kind k
 };
 
 /// One place that is searched for plugins.
 struct PluginDirectory {
-  const char* path;
+  const char* path;    ///< of the file or folder
   const char* origin;  ///< "MUSHIN_PLUGIN_PATH", "beside libmushin", "built in", "extra"
 };
 
 /// Every candidate, in the order of the search. The first call searches; no call loads a plugin. Never throws for a bad file.
 MUSHIN_API std::vector<PluginInfo> plugins();
+/// Where plugins are looked for, in order.
 MUSHIN_API std::vector<PluginDirectory> plugin_directories();
 
 /// A line that a plugin or the loader had to say. The newest few are kept.
 struct PluginMessage {
   std::uint32_t level;  ///< 0 debug, 1 info, 2 warning
-  char text[252];
+  char text[252];       ///< cut to fit
 };
+/// What backends told their host, the latest last.
 MUSHIN_API std::vector<PluginMessage> plugin_messages();
 
 /// Who computes one op on a device.
 enum class op_support { native, inherited, decomposed, copied, absent };
+/// One op of the boundary, and how a device does it.
 struct OpSupport {
-  const char* op;
+  const char* op;  ///< its name
   /// The plugin's own kernel; the builtin backend in the same memory; other ops of the device; the host with copies, as
   /// MUSHIN_FALLBACK allows; nobody.
   op_support by;
@@ -123,9 +128,10 @@ MUSHIN_API std::vector<OpSupport> supported_ops(Device);
 /// How often the host computed an op in the device's place, with copies: what the environment's MUSHIN_FALLBACK=warn or =allow permits
 /// where a device has memory of its own and no kernel. Without it such an op is a DeviceError.
 struct FallbackCount {
-  const char* op;
-  std::uint64_t runs;
+  const char* op;      ///< its name
+  std::uint64_t runs;  ///< how often it was computed on the host
 };
+/// What a device had computed on the host so far.
 MUSHIN_API std::vector<FallbackCount> fallback_counts(Device);
 
 /// The release: "0.1.0".

@@ -26,7 +26,9 @@ inline constexpr dtype all_dtypes[] = {dtype::f32, dtype::f64, dtype::f16, dtype
 
 /// Bytes of one element.
 constexpr std::size_t bytes_of(dtype t) { return (static_cast<std::uint32_t>(t) >> 8 & 0xFFu) / 8u; }
+/// f16, bf16, f32 or f64.
 constexpr bool is_float(dtype t) { return (static_cast<std::uint32_t>(t) & 2u) != 0 ? t != dtype::b8 : t == dtype::bf16; }
+/// An integer; bool is none.
 constexpr bool is_integer(dtype t) { return (static_cast<std::uint32_t>(t) & 0xFEu) == 0 && static_cast<std::uint32_t>(t) != 0; }
 /// f16 or bf16: stored in 16 bits, computed in float.
 constexpr bool is_half(dtype t) { return t == dtype::f16 || t == dtype::bf16; }
@@ -37,6 +39,7 @@ constexpr dtype sum_type(dtype t) { return is_float(t) ? is_half(t) ? dtype::f32
 /// `float`, `bf16`, `int64`, …
 MUSHIN_API const char* name_of(dtype);
 
+/// The dtype of an element type; dtype{} where it is none.
 template <class T>
 inline constexpr dtype dtype_of{};
 template <>
@@ -58,12 +61,16 @@ inline constexpr dtype dtype_of<std::int64_t> = dtype::i64;
 template <>
 inline constexpr dtype dtype_of<bool> = dtype::b8;
 
+/// Can tensors have elements of this type?
 template <class T>
 inline constexpr bool is_element_type = dtype_of<T> != dtype{};
+/// Is it float, double, f16 or bf16?
 template <class T>
 inline constexpr bool is_float_type = is_float(dtype_of<T>);
+/// Is it an integer that tensors can have?
 template <class T>
 inline constexpr bool is_integer_type = is_integer(dtype_of<T>);
+/// Is it f16 or bf16?
 template <class T>
 inline constexpr bool is_half_type = is_half(dtype_of<T>);
 

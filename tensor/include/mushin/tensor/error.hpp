@@ -13,6 +13,7 @@ class MUSHIN_API Error : public std::exception {
   Error(const Error&) noexcept;
   Error& operator=(const Error&) noexcept;
   ~Error() override;
+  /// The text.
   const char* what() const noexcept override;
 
  private:

@@ -22,7 +22,7 @@ struct Dim {
 
 /// One axis of a shape: a size (`784`), a name (`batch`), or `dyn`. Equal extents make equal types.
 struct extent {
-  static constexpr std::int64_t unknown = -1, negative = -2;
+  static constexpr std::int64_t unknown = -1, negative = -2;  ///< sizes of extents that the run knows, and of those that are errors
 
   std::int64_t size = unknown;
   char name[16]{};
@@ -36,9 +36,13 @@ struct extent {
   }
   constexpr bool operator==(const extent&) const = default;
 
+  /// Does the compiler know its size?
   constexpr bool is_static() const { return size >= 0; }
+  /// Does it have a name?
   constexpr bool is_named() const { return name[0] != 0; }
+  /// Neither size nor name: `dyn`.
   constexpr bool is_dyn() const { return size == unknown && !is_named(); }
+  /// Was it made from a negative number? No shape takes it.
   constexpr bool is_negative() const { return size == negative; }
 };
 

@@ -75,6 +75,7 @@ struct f16 {
   template <class S>
   requires std::is_arithmetic_v<S>
   explicit constexpr operator S() const { return static_cast<S>(detail::f16_value(bits_)); }
+  /// Of these bits, as they are.
   static constexpr f16 from_bits(std::uint16_t bits) {
     f16 h{};
     h.bits_ = bits;
@@ -98,6 +99,7 @@ struct bf16 {
   template <class S>
   requires std::is_arithmetic_v<S>
   explicit constexpr operator S() const { return static_cast<S>(detail::bf16_value(bits_)); }
+  /// Of these bits, as they are.
   static constexpr bf16 from_bits(std::uint16_t bits) {
     bf16 h{};
     h.bits_ = bits;

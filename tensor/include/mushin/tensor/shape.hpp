@@ -9,8 +9,8 @@ inline constexpr unsigned max_rank = 8;
 /// Extents as a value: what shape rules take and give. Rules are total: where the operands break one it still gives some
 /// shape, and the predicate of the rule's name says that it is broken.
 struct Shape {
-  extent at[max_rank]{};
-  unsigned rank = 0;
+  extent at[max_rank]{};  ///< the extents, first axis first
+  unsigned rank = 0;      ///< how many there are
 
   constexpr Shape() = default;
   template <class... E>
@@ -21,6 +21,7 @@ struct Shape {
   constexpr extent operator[](unsigned axis) const { return at[axis]; }
   /// Counted from the last axis: `from_end(0)` is the last one.
   constexpr extent from_end(unsigned i) const { return at[rank - 1 - i]; }
+  /// One more axis, the last.
   constexpr void push(extent e) {
     if (rank < max_rank) at[rank++] = e;
   }
@@ -30,6 +31,7 @@ struct Shape {
       if (at[i] == e) return static_cast<int>(i);
     return -1;
   }
+  /// Does the compiler know every size?
   constexpr bool is_static() const {
     for (unsigned i = 0; i < rank; ++i)
       if (!at[i].is_static()) return false;

@@ -26,6 +26,7 @@ class Shaped {
 
   /// The sizes at run time, one for each axis.
   const core::Sizes& shape() const { return raw_.sizes(); }
+  /// The number of axes.
   static constexpr unsigned rank() { return sizeof...(E); }
   /// The number of elements.
   std::int64_t size() const { return shape().count(); }

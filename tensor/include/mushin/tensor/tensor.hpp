@@ -79,6 +79,7 @@ class Tensor : public Shaped<core::Array, T, E...> {
   void backward(const auto&...) const {
     static_assert(detail::is_variable<Self>, "[backward] a constant has no gradient: make the operands variables with mu::variable(x)");
   }
+  /// The same.
   template <class Self = Tensor>
   Tensor grad() const {
     static_assert(detail::is_variable<Self>, "[grad] a constant has no gradient: make it a variable with mu::variable(x)");

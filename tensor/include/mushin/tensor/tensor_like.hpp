@@ -105,19 +105,26 @@ struct constant_handle {
 /// A value that gradients can be taken of: one whose handle isn't that of a constant.
 template <class A>
 concept Differentiable = TensorLike<A> && !detail::is_constant<detail::raw_of<A>>;
+/// A value that gradients cannot be taken of.
 template <class A>
 concept Constant = TensorLike<A> && detail::is_constant<detail::raw_of<A>>;
 
+/// Do both have one element type?
 template <class A, class B>
 inline constexpr bool same_element_type = std::same_as<typename A::element, typename B::element>;
+/// float, double, f16 or bf16.
 template <class A>
 inline constexpr bool float_elements = is_float_type<typename A::element>;
+/// Integers; bool is none.
 template <class A>
 inline constexpr bool integer_elements = is_integer_type<typename A::element>;
+/// Anything but bool.
 template <class A>
 inline constexpr bool number_elements = !std::same_as<typename A::element, bool>;
+/// bool.
 template <class A>
 inline constexpr bool bool_elements = std::same_as<typename A::element, bool>;
+/// std::int64_t, as indices and class numbers are.
 template <class A>
 inline constexpr bool index_elements = std::same_as<typename A::element, std::int64_t>;
 

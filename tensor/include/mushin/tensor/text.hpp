@@ -6,7 +6,7 @@ namespace mushin {
 /// A string literal as a template argument, as in `Dim<"batch">`.
 template <std::size_t N>
 struct text {
-  char chars[N]{};
+  char chars[N]{};  ///< with the NUL
 
   constexpr text() = default;
   constexpr text(const char (&literal)[N]) {

@@ -36,10 +36,13 @@ extern "C" {
 #define MU_STATIC_ASSERT _Static_assert
 #endif
 
+/* The boundary's version, the one function that a plugin exports, and how many axes a view has at most. */
 #define MU_ABI_MAJOR 0u
 #define MU_ABI_MINOR 0u
 #define MU_ENTRY_SYMBOL "mushin_plugin_entry_v0"
 #define MU_MAX_RANK 8
+
+/* What a call came to. */
 typedef int32_t mu_code;
 #define MU_OK 0
 #define MU_INVALID 1       /* the caller broke the law: detected, never a crash                             */
@@ -47,8 +50,8 @@ typedef int32_t mu_code;
 #define MU_OUT_OF_MEMORY 3 /* the host drains its caches, waits, and retries once                           */
 #define MU_UNAVAILABLE 4   /* no driver, no hardware: shown as a state, not as an error                     */
 #define MU_DEVICE_LOST 5   /* and it stays lost                                                             */
-#define MU_TIMEOUT 6
-#define MU_INTERNAL 7
+#define MU_TIMEOUT 6       /* event_wait only: the time is over                                             */
+#define MU_INTERNAL 7      /* the plugin failed in a way that none of these says                            */
 #define MU_PENDING 8 /* event_query only                                                                    */
 
 /* Written by the callee when it returns anything but MU_OK (and MU_PENDING). May be NULL: then the text is lost. */
@@ -80,6 +83,7 @@ typedef uint32_t mu_dtype;
 #define MU_BF16 MU_DTYPE(4u, 16u)
 #define MU_BOOL MU_DTYPE(6u, 8u) /* one byte, 0 or 1 */
 
+/* Bytes of one element. */
 static inline uint32_t mu_dtype_bytes(mu_dtype t) { return (t >> 8 & 0xFFu) / 8u; }
 
 /* Every op takes strided views. The others are given to devices with MU_CAP_OPAQUE_LAYOUTS only.
@@ -90,6 +94,7 @@ static inline uint32_t mu_dtype_bytes(mu_dtype t) { return (t >> 8 & 0xFFu) / 8u
 #define MU_LAYOUT_OPAQUE 1u
 #define MU_LAYOUT_ANY 2u
 
+/* A flag of views: the memory must not be written. */
 #define MU_VIEW_READ_ONLY 1u
 /* Borrowed for the call. In plan_create `buffer` is NULL and `dim`, `stride` beyond `rank` are zero; in plan_run they are
  * unspecified there. Strides count elements and are never negative; 0 repeats. Rank 0 is one value. A dim may be 0. */
@@ -143,6 +148,7 @@ typedef struct mu_plan_info {
   uint32_t elementwise;
 } mu_plan_info;
 
+/* What a device is made by: the bits of a note's `kinds`. */
 #define MU_KIND_CPU 1u
 #define MU_KIND_CUDA 2u
 #define MU_KIND_HIP 3u
@@ -157,6 +163,7 @@ typedef struct mu_plan_info {
 /* Answers MU_LAYOUT_ANY with layouts of its own, and has MU_OP_REORDER between each of them and strided views. Others are never asked. */
 #define MU_CAP_OPAQUE_LAYOUTS 4u
 
+/* What a device is: `size` is set by the caller, the rest by the plugin. pw_max_…: the largest programs that it takes. */
 typedef struct mu_device_info {
   uint32_t size;
   uint32_t kind;
@@ -168,6 +175,8 @@ typedef struct mu_device_info {
   uint8_t uuid[16];
   char name[96], arch[32], driver[32];
 } mu_device_info;
+
+/* What every device does. */
 typedef struct mu_device_table {
   uint32_t size, zero0;
   mu_code (*info)(mu_device*, mu_device_info*, mu_error*) MU_NOEXCEPT;
@@ -175,6 +184,8 @@ typedef struct mu_device_table {
   void (*close)(mu_device*) MU_NOEXCEPT;
   mu_code (*mem_info)(mu_device*, uint64_t* free_bytes, uint64_t* total_bytes, mu_error*) MU_NOEXCEPT; /* may be NULL */
 } mu_device_table;
+
+/* Kinds of memory that `alloc` is asked for. */
 #define MU_MEMORY_DEVICE 0u
 #define MU_MEMORY_HOST_PINNED 1u
 
@@ -208,6 +219,8 @@ typedef struct mu_stream_table {
   mu_code (*event_wait)(mu_event*, uint64_t timeout_ns, mu_error*) MU_NOEXCEPT;
   mu_code (*stream_wait_event)(mu_stream*, mu_event*, mu_error*) MU_NOEXCEPT;
 } mu_stream_table;
+
+/* A plan is made once for an op on such views (MU_UNSUPPORTED: not by this device) and run many times. */
 typedef struct mu_compute_table {
   uint32_t size, zero0;
   mu_code (*plan_create)(mu_device*, const mu_op*, uint32_t flags, uint32_t n_in, const mu_tensor* in, uint32_t n_out,
@@ -217,6 +230,7 @@ typedef struct mu_compute_table {
   void (*plan_destroy)(mu_plan*) MU_NOEXCEPT;
 } mu_compute_table;
 
+/* Levels of mu_host.log, and what parallel_for calls for [begin, end). */
 #define MU_LOG_DEBUG 0u
 #define MU_LOG_INFO 1u
 #define MU_LOG_WARNING 2u
@@ -264,6 +278,7 @@ typedef struct mu_note {
   char name[32], version[24];
 } mu_note;
 
+/* What this file is compiled with: the note's `sanitizer`. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MU_NOTE_SANITIZER 1u
 #elif defined(__SANITIZE_THREAD__)
@@ -279,6 +294,7 @@ typedef struct mu_note {
 #define MU_NOTE_SANITIZER 0u
 #endif
 
+/* The x86-64 level that this file is compiled for: the note's `isa_level`. */
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #define MU_NOTE_ISA 4u
 #elif defined(__AVX2__) && defined(__FMA__)

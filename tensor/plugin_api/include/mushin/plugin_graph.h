@@ -26,9 +26,9 @@
 extern "C" {
 #endif
 
+/* The extension's name and version, and a captured graph, owned by the plugin. */
 #define MU_EXT_GRAPH "mushin.graph"
 #define MU_EXT_GRAPH_VERSION 1u
-
 typedef struct mu_graph mu_graph;
 
 /* Other views for the run of that number. Borrowed for the call. */

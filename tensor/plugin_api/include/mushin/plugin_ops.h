@@ -72,6 +72,8 @@
 #define MU_PW_RELU 131    /* max(a, 0); NaN stays NaN  F                                                    */
 #define MU_PW_STEP 132    /* a > 0 ? b : 0 (the gradient of relu)  F                                        */
 #define MU_PW_OPTIONAL_END 133
+
+/* One instruction: values `a`, `b`, `c`, as many as `op` takes, give one more value. */
 typedef struct mu_pw_inst {
   uint16_t op;
   uint16_t flags; /* 0 */
@@ -82,6 +84,7 @@ typedef struct mu_pw_inst {
 #define MU_PW_REASSOCIATE 1u /* sums and products may be reordered */
 #define MU_PW_APPROXIMATE 2u /* exp, log, tanh … may be coarser than the bounds above */
 
+/* Instructions on elements. Values are numbered: the inputs, the constants, then one for each instruction. */
 typedef struct mu_pw_program {
   uint32_t size;
   uint32_t magic;
@@ -102,6 +105,7 @@ typedef struct mu_op {
   uint32_t id;
 } mu_op;
 
+/* Numbers of ops; the descriptor of MU_OP_SORT is mu_op_sort. From VENDOR on they are never given out. */
 #define MU_OP_POINTWISE 1
 #define MU_OP_MAP_REDUCE 2
 #define MU_OP_MATMUL 3
@@ -146,8 +150,8 @@ typedef struct mu_op_map_reduce {
 } mu_op_map_reduce;
 
 #define MU_MATH_EXACT 0 /* products in the operands' precision at least */
-#define MU_MATH_TF32 1
-#define MU_MATH_BF16X3 2
+#define MU_MATH_TF32 1   /* operands may be rounded to TF32 */
+#define MU_MATH_BF16X3 2 /* operands may be split into BF16 parts */
 
 /* in[0]: a (…, m, k), in[1]: b (…, k, n), in[2…]: the epilogue's further inputs, viewed as out[0]; out[0]: (…, m, n).
  * All have one rank (2 to 8); batch axes broadcast by stride 0; any strides. out = epilogue(a b), with `acc` as the type of

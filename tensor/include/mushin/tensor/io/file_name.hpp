@@ -5,7 +5,7 @@ namespace mushin {
 
 /// A path as the operating system takes it: a literal, a std::string, a std::filesystem::path. Borrowed for the call.
 struct FileName {
-  const char* text;
+  const char* text;  ///< not owned; ends with NUL
 
   FileName(const char* path) : text(path) {}
   template <class Path>

@@ -10,7 +10,7 @@ namespace mushin {
 
 /// A line of a file's free text: who made it, from what. Borrowed.
 struct Metadata {
-  const char* key;
+  const char* key;  ///< its name in the file
   const char* value;
 };
 

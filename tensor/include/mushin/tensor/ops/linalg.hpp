@@ -37,18 +37,21 @@ struct Qr {
   Q q;
   R r;
 };
+/// `auto [u, s, vt] = svd(a)`.
 template <class U, class S, class Vt>
 struct Svd {
   U u;
   S s;
   Vt vt;
 };
+/// `auto [values, vectors] = eigh(a)`.
 template <class Values, class Vectors>
 struct Eigh {
   Values values;
   Vectors vectors;
 };
 
+/// What LAPACK computes with: float or double.
 template <class A>
 inline constexpr bool lapack_elements = std::same_as<typename A::element, float> || std::same_as<typename A::element, double>;
 
