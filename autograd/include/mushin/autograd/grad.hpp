@@ -102,6 +102,7 @@ auto no_grad(F&& f) {
     return detail::values(std::forward<F>(f)());
 }
 
+/// `auto [value, grad] = value_and_grad(f)(x)`: f(x) and its gradient, or a tuple of gradients where f has several arguments.
 template <class Value, class Gradients>
 struct ValueAndGrad {
   Value value;

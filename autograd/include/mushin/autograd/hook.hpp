@@ -13,6 +13,7 @@ template <class T, extent... E>
 class Traced;
 
 // What a compile error shows below its sentence.
+/// What a hook's result must be: of the gradient's own type.
 template <class A, class B>
 inline constexpr bool same_type = std::same_as<A, B>;
 

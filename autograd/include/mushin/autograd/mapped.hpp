@@ -23,6 +23,7 @@ class Mapped : public Shaped<Raw, T, E...> {
     static_assert(detail::is_variable<Self>, "[item] under vmap a value stands for many: return it from the function, and read the result");
     return T{};
   }
+  /// The same.
   template <class Self = Mapped>
   std::vector<T> to_vector() const {
     static_assert(detail::is_variable<Self>,
@@ -35,6 +36,7 @@ class Mapped : public Shaped<Raw, T, E...> {
                   "[element] under vmap a value stands for many: take a slice, or return it from the function and read the result");
     return T{};
   }
+  /// Gradients aren't gathered for one index; it says so.
   template <class Self = Mapped>
   void backward(const auto&...) const {
     static_assert(detail::is_variable<Self>,

@@ -10,7 +10,7 @@ namespace mushin {
 template <class Value, class Pull>
 struct Vjp {
   Value value;
-  Pull pull;
+  Pull pull;  ///< a function: cotangent to gradients
 };
 
 namespace detail {
