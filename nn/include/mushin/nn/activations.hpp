@@ -125,6 +125,7 @@ auto glu(const X& x) {
 
 #undef MUSHIN_NN_FLOAT
 
+/// A layer: mushin::relu.
 struct Relu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -132,6 +133,7 @@ struct Relu {
     return detail::observed_elements(*this, mushin::relu(std::forward<X>(x)));
   }
 };
+/// A layer: nn::leaky_relu with `slope`.
 struct LeakyRelu {
   double slope = 0.01;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
@@ -140,6 +142,7 @@ struct LeakyRelu {
     return detail::observed_elements(*this, nn::leaky_relu(std::forward<X>(x), slope));
   }
 };
+/// A layer: nn::elu with `alpha`.
 struct Elu {
   double alpha = 1;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
@@ -148,6 +151,7 @@ struct Elu {
     return detail::observed_elements(*this, nn::elu(std::forward<X>(x), alpha));
   }
 };
+/// A layer: nn::selu.
 struct Selu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -155,6 +159,7 @@ struct Selu {
     return detail::observed_elements(*this, nn::selu(std::forward<X>(x)));
   }
 };
+/// A layer: nn::gelu in that `form`.
 struct Gelu {
   GeluForm form = GeluForm::exact;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
@@ -163,6 +168,7 @@ struct Gelu {
     return detail::observed_elements(*this, nn::gelu(std::forward<X>(x), form));
   }
 };
+/// A layer: nn::silu.
 struct Silu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -170,6 +176,7 @@ struct Silu {
     return detail::observed_elements(*this, nn::silu(std::forward<X>(x)));
   }
 };
+/// A layer: nn::softplus with `beta` and `threshold`.
 struct Softplus {
   double beta = 1, threshold = 20;
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
@@ -178,6 +185,7 @@ struct Softplus {
     return detail::observed_elements(*this, nn::softplus(std::forward<X>(x), beta, threshold));
   }
 };
+/// A layer: nn::hardswish.
 struct Hardswish {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -185,6 +193,7 @@ struct Hardswish {
     return detail::observed_elements(*this, nn::hardswish(std::forward<X>(x)));
   }
 };
+/// A layer: nn::mish.
 struct Mish {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -192,6 +201,7 @@ struct Mish {
     return detail::observed_elements(*this, nn::mish(std::forward<X>(x)));
   }
 };
+/// A layer: mushin::tanh.
 struct Tanh {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -199,6 +209,7 @@ struct Tanh {
     return detail::observed_elements(*this, mushin::tanh(std::forward<X>(x)));
   }
 };
+/// A layer: mushin::sigmoid.
 struct Sigmoid {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }
   template <TensorOperand X>
@@ -212,11 +223,13 @@ struct Softmax {
   static constexpr std::int64_t flops(Shape x) { return 5 * detail::elements(x); }
   auto operator()(const auto& x) const { return observed(*this, mushin::softmax<Axis>(x), x); }
 };
+/// A layer: mushin::log_softmax along `Axis`; -1 is the last.
 template <int Axis = -1>
 struct LogSoftmax {
   static constexpr std::int64_t flops(Shape x) { return 5 * detail::elements(x); }
   auto operator()(const auto& x) const { return observed(*this, mushin::log_softmax<Axis>(x), x); }
 };
+/// A layer: nn::glu along `Axis`, which becomes half as long; -1 is the last.
 template <int Axis = -1>
 struct Glu {
   static constexpr std::int64_t flops(Shape x) { return detail::elements(x); }

@@ -15,6 +15,7 @@ template <class M>
 struct KeyPadding {
   M mask;
 };
+/// `mask` as a KeyPadding.
 template <TensorLike M>
 KeyPadding<M> key_padding(const M& mask) {
   static_assert(M::extents.rank == 2, "[key_padding] the mask must be (batch, keys)");
@@ -25,8 +26,9 @@ KeyPadding<M> key_padding(const M& mask) {
 /// keys), or with more axes in front that broadcast to (batch, heads). As PyTorch's attn_mask.
 template <class M>
 struct AttentionMask {
-  M mask;
+  M mask;  ///< that constant
 };
+/// `mask` as an AttentionMask.
 template <TensorLike M>
 AttentionMask<M> attention_mask(const M& mask) {
   static_assert(M::extents.rank >= 2 && M::extents.rank <= 4,

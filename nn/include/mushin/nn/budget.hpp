@@ -9,7 +9,7 @@
 
 namespace mushin::nn {
 
-/// What a module keeps for the backward pass, and what goes into it, in bytes.
+/// In bytes, what a module keeps for the backward pass (`saved`), and what goes into it (`input`).
 struct LayerBytes {
   std::int64_t saved = 0, input = 0;
 };
@@ -22,6 +22,7 @@ struct CheckpointPlan {
 /// The plan with the fewest recomputed modules whose peak is within the budget; where there is none, the one with the smallest peak.
 MUSHIN_API CheckpointPlan plan_checkpoints(const std::vector<LayerBytes>&, std::int64_t budget);
 
+/// How much memory a stack may keep for its backward pass.
 struct BudgetOptions {
   std::int64_t budget = 0;  ///< bytes
 };

@@ -10,6 +10,7 @@ auto predict(const Net& net, const Batch& batch) {
   return [&]<std::size_t... I>(std::index_sequence<I...>) { return net(std::get<I>(batch)...); }
   (std::make_index_sequence<std::tuple_size_v<Batch> - 1>{});
 }
+/// The type of a batch's target: its last tensor.
 template <class Batch>
 using target_of = std::tuple_element_t<std::tuple_size_v<Batch> - 1, Batch>;
 /// The same without a graph: constants.
@@ -17,6 +18,7 @@ template <class Net, class Batch>
 auto predict_constants(const Net& net, const Batch& batch) {
   return no_grad([&] { return predict(net, batch); });
 }
+/// The type of what predict_constants gives.
 template <class Net, class Batch>
 using prediction_of = decltype(predict_constants(std::declval<const Net&>(), std::declval<const Batch&>()));
 

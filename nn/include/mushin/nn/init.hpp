@@ -30,6 +30,7 @@ void normal(const Variable<T, E...>& v, double mean = 0, double deviation = 1) {
   detail::normal(v.leaf().alias(), mean, deviation);
 }
 
+/// Every element becomes `value`.
 template <class T, extent... E>
 void constant(const Variable<T, E...>& v, double value) {
   detail::constant(v.leaf().alias(), value);

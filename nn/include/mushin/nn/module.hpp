@@ -81,10 +81,13 @@ struct NoArrays {
 }  // namespace detail
 
 // What a compile error shows below its sentence.
+/// A rule of modules: no constructors.
 template <class M>
 inline constexpr bool is_aggregate = std::is_aggregate_v<M>;
+/// A rule of modules: std::array instead of C arrays.
 template <class M>
 inline constexpr bool has_no_c_array = decltype(std::declval<M&>().mushin_members(detail::NoArrays{}))::value;
+/// A rule of modules: MUSHIN_MODULE lists every member.
 template <class M>
 inline constexpr bool lists_every_member = decltype(std::declval<M&>().mushin_members(detail::TakesJust<M>{}))::value;
 
@@ -97,17 +100,20 @@ class Buffer : public Shaped<core::Leaf, T, E...> {
  public:
   explicit Buffer(const Tensor<T, E...>& value) : Base(core::Leaf{value.raw()}) {}
   const core::Array& raw() const { return this->raw_.traced().value(); }
+  /// The untyped handle to the place that the value is in.
   const core::Leaf& leaf() const { return this->raw_; }
   Tensor<T, E...> value() const { return Tensor<T, E...>{raw()}; }
   void set(const Tensor<T, E...>& value) const { this->raw_.alias().set(value.raw()); }
+  /// Another buffer with the same value.
   Buffer clone() const { return Buffer{value()}; }
 };
 
-/// A variable of a module: where it is ("fc1.weight", "blocks.0.bias"), and a second handle to it.
+/// A variable of a module: where it is (`name`: "fc1.weight", "blocks.0.bias"), and a second handle to it (`leaf`).
 struct Parameter {
   std::string name;
   core::Leaf leaf;
 };
+/// Of a network, in the order of its members: what optimisers take.
 using Parameters = std::vector<Parameter>;
 
 namespace detail {
@@ -222,6 +228,7 @@ void train(M& net) {
   detail::SetTraining set{true};
   detail::walk(set, net);
 }
+/// Switches dropout off and has normalisations use their running statistics; nn::train switches back.
 template <Module M>
 void eval(M& net) {
   detail::SetTraining set{false};

@@ -18,6 +18,7 @@ struct SGDOptions {
   double dampening = 0;
 };
 
+/// Stochastic gradient descent, as SGDOptions says.
 class MUSHIN_API SGD final : public Optimizer {
  public:
   explicit SGD(Parameters, SGDOptions = {});
@@ -38,6 +39,7 @@ struct AdamOptions {
   bool amsgrad = false;
 };
 
+/// Adam, as AdamOptions says.
 class MUSHIN_API Adam : public Optimizer {
  public:
   explicit Adam(Parameters, AdamOptions = {});
@@ -54,7 +56,7 @@ class MUSHIN_API Adam : public Optimizer {
   bool decoupled_ = false;  // weight decay is not part of the gradient
 };
 
-/// Adam with decoupled weight decay, p *= 1 - lr * weight_decay: https://arxiv.org/abs/1711.05101.
+/// Adam with decoupled weight decay, p *= 1 - lr * weight_decay: https://arxiv.org/abs/1711.05101. amsgrad: as in AdamOptions.
 struct AdamWOptions {
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999;
@@ -63,6 +65,7 @@ struct AdamWOptions {
   bool amsgrad = false;
 };
 
+/// AdamW, as AdamWOptions says.
 class MUSHIN_API AdamW final : public Adam {
  public:
   explicit AdamW(Parameters, AdamWOptions = {});
@@ -80,6 +83,7 @@ struct RMSpropOptions {
   bool centered = false;
 };
 
+/// RMSprop, as RMSpropOptions says.
 class MUSHIN_API RMSprop final : public Optimizer {
  public:
   explicit RMSprop(Parameters, RMSpropOptions = {});
@@ -96,10 +100,11 @@ struct AdagradOptions {
   double lr = 0.01;
   double lr_decay = 0;
   double weight_decay = 0;
-  double initial_accumulator_value = 0;
+  double initial_accumulator_value = 0;  ///< what s begins with
   double eps = 1e-10;
 };
 
+/// Adagrad, as AdagradOptions says.
 class MUSHIN_API Adagrad final : public Optimizer {
  public:
   explicit Adagrad(Parameters, AdagradOptions = {});
@@ -118,6 +123,7 @@ struct LionOptions {
   double weight_decay = 0;
 };
 
+/// Lion, as LionOptions says.
 class MUSHIN_API Lion final : public Optimizer {
  public:
   explicit Lion(Parameters, LionOptions = {});

@@ -18,6 +18,7 @@ class MUSHIN_API Progress {
   /// Ends the line.
   ~Progress();
 
+  /// On by so many items. The loss, where one is given, is shown beside them.
   void advance(std::int64_t items, double loss);
 
  private:

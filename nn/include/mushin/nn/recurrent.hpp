@@ -17,6 +17,7 @@ inline constexpr bool one_length_for_each_sequence = false;
 /// Both: a second layer with parameters of its own goes from the last step to the first, and each step's state is both, one behind the
 /// other.
 enum class direction : std::uint8_t { forward, both };
+/// Says that a recurrent layer goes through the steps in both directions.
 inline constexpr direction bidirectional = direction::both;
 
 /// What an RNN makes of a step's sum.

@@ -34,6 +34,7 @@ struct StepLROptions {
   std::int64_t step_size = 30;
   double gamma = 0.1;
 };
+/// As StepLROptions says.
 class MUSHIN_API StepLR final : public Schedule {
  public:
   StepLR(Optimizer&, StepLROptions);
@@ -47,6 +48,7 @@ class MUSHIN_API StepLR final : public Schedule {
 struct ExponentialLROptions {
   double gamma = 0.9;
 };
+/// As ExponentialLROptions says.
 class MUSHIN_API ExponentialLR final : public Schedule {
  public:
   ExponentialLR(Optimizer&, ExponentialLROptions);
@@ -61,6 +63,7 @@ struct CosineLROptions {
   std::int64_t period = 100;
   double min_lr = 0;
 };
+/// As CosineLROptions says.
 class MUSHIN_API CosineLR final : public Schedule {
  public:
   CosineLR(Optimizer&, CosineLROptions);
@@ -75,6 +78,7 @@ struct WarmupLROptions {
   std::int64_t steps = 5;
   double start_factor = 1.0 / 3;
 };
+/// As WarmupLROptions says.
 class MUSHIN_API WarmupLR final : public Schedule {
  public:
   WarmupLR(Optimizer&, WarmupLROptions);
@@ -90,9 +94,10 @@ struct OneCycleLROptions {
   double max_lr = 0.1;
   std::int64_t total_steps = 100;
   double rise = 0.3;
-  bool linear = false;
+  bool linear = false;  ///< straight lines instead of cosines
   double div_factor = 25, final_div_factor = 1e4;
 };
+/// As OneCycleLROptions says.
 class MUSHIN_API OneCycleLR final : public Schedule {
  public:
   OneCycleLR(Optimizer&, OneCycleLROptions);
@@ -114,6 +119,7 @@ struct ReduceOnPlateauOptions {
   double min_lr = 0;
   double eps = 1e-8;  // lesser changes of the rate are not made
 };
+/// As ReduceOnPlateauOptions says.
 class MUSHIN_API ReduceOnPlateau {
  public:
   explicit ReduceOnPlateau(Optimizer&, ReduceOnPlateauOptions = {});
@@ -121,6 +127,7 @@ class MUSHIN_API ReduceOnPlateau {
   void step(double measured);
   /// All that steps change but the rates, and going on from it.
   std::array<double, 3> state() const { return {best_, static_cast<double>(bad_), static_cast<double>(cooling_)}; }
+  /// Goes on from what `state` gave.
   void restore(const std::array<double, 3>& state);
 
  private:

@@ -20,6 +20,7 @@ template <class X>
 struct Flow {
   X value;
 };
+/// The value after one more layer.
 template <class X, unsigned I, class M>
 auto operator|(Flow<X>&& flow, const Slot<I, M>& slot) {
   using Value = std::remove_cvref_t<X>;
@@ -42,6 +43,7 @@ inline constexpr char layer_names[] =
     "50,51,52,53,54,55,56,57,58,59,60,61,62,63";
 }  // namespace detail
 
+/// The layers of a Sequential, each under its number.
 template <class Indices, class... M>
 struct Chain;
 template <unsigned... I, class... M>

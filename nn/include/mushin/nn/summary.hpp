@@ -9,27 +9,28 @@
 
 namespace mushin::nn {
 
+/// What one layer of a network did in a forward pass.
 struct LayerSummary {
-  std::string name;                     // "blocks.0.fc1"
-  std::string type;                     // "Linear"
-  std::int64_t calls = 0;               // for one input; 0 also when there was no input
-  core::Sizes output{};                 // of the last call
-  std::int64_t parameters = 0;          // elements of its own variables; once, however often it is called
-  std::int64_t buffers = 0;             // and of its buffers
-  bool trainable = true;                // false when it is frozen
-  std::optional<std::int64_t> flops{};  // of all calls; none: not known
-  std::int64_t activation_bytes = 0;    // of what its calls gave
+  std::string name;                     ///< "blocks.0.fc1"
+  std::string type;                     ///< "Linear"
+  std::int64_t calls = 0;               ///< for one input; 0 also when there was no input
+  core::Sizes output{};                 ///< of the last call
+  std::int64_t parameters = 0;          ///< elements of its own variables; once, however often it is called
+  std::int64_t buffers = 0;             ///< and of its buffers
+  bool trainable = true;                ///< false when it is frozen
+  std::optional<std::int64_t> flops{};  ///< of all calls; none: not known
+  std::int64_t activation_bytes = 0;    ///< of what its calls gave
 };
 
 /// What a module is made of: its layers in the order of declaration, and the sums. Formats itself: `std::cout << summary`, fmt, `text()`.
 struct Summary {
-  std::string type;
+  std::string type;  ///< of the network
   std::vector<LayerSummary> layers{};
-  std::vector<core::Sizes> inputs{};
-  core::Sizes output{};
-  std::int64_t parameters = 0, trainable = 0, buffers = 0;
-  std::optional<std::int64_t> flops{};  // none where a layer's aren't known
-  std::int64_t activation_bytes = 0;
+  std::vector<core::Sizes> inputs{};                        ///< what was put in
+  core::Sizes output{};                                     ///< what came out
+  std::int64_t parameters = 0, trainable = 0, buffers = 0;  ///< elements of them
+  std::optional<std::int64_t> flops{};                      ///< none where a layer's aren't known
+  std::int64_t activation_bytes = 0;                        ///< of all results of layers
 
   MUSHIN_API std::string text() const;
 };
@@ -135,12 +136,14 @@ Summary summary_of(const M& net, bool trainable) {
 // What computes the constants below, and is named in their compile errors.
 template <class M>
 struct ParameterCount;
+/// Adds up what a module's members have.
 struct CountParameters {
   template <class... M>
   constexpr std::integral_constant<std::int64_t, (ParameterCount<M>::value() + ... + 0)> operator()(const M&...) const {
     return {};
   }
 };
+/// How many elements the parameters of `M` have, known to the compiler.
 template <class M>
 struct ParameterCount {
   static constexpr std::int64_t value() {
@@ -162,6 +165,7 @@ struct ParameterCount<std::array<M, N>> {
   static constexpr std::int64_t value() { return static_cast<std::int64_t>(N) * ParameterCount<M>::value(); }
 };
 
+/// What a layer's `flops` says for these inputs.
 template <class M, class... X>
 struct LayerFlops {
   static constexpr std::int64_t value() {

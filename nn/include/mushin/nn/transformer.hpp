@@ -10,8 +10,9 @@ namespace mushin::nn {
 /// What hides keys of the memory from a decoder layer's queries: `layer(x, memory, nn::causal, nn::of_memory(nn::key_padding(mask)))`.
 template <class Hiding>
 struct OfMemory {
-  Hiding hiding;
+  Hiding hiding;  ///< nn::causal, a KeyPadding or an AttentionMask
 };
+/// `hiding` as what hides keys of the memory.
 template <class Hiding>
 OfMemory<Hiding> of_memory(const Hiding& hiding) {
   static_assert(detail::hides<Hiding>, "[of_memory] takes nn::causal, nn::key_padding(mask) or nn::attention_mask(mask)");
@@ -46,6 +47,7 @@ auto chosen(const OfMemory<Hiding>& of) {
 /// Self-attention and two linear layers with an activation in between, each with dropout, added to what goes in, and normalised: behind the
 /// sum, or with `norm_first` before. x: (batch, time, Width); result: shape of x. Behind x may stand what hides keys, as for
 /// MultiheadAttention. Dropout is 0.1 everywhere; nn::set_dropout changes it. Names and layouts of states are those of PyTorch's layer.
+/// `self_attn` with `dropout1`, `norm1`; then `linear1`, `activation`, `dropout`, `linear2`, `dropout2`, with `norm2`.
 template <extent Width, std::int64_t Heads, extent Inner = extent{2048}, class Activation = Relu>
 struct TransformerEncoderLayer {
   MultiheadAttention<Width, Heads> self_attn = detail::dropping_attention<Width, Heads>();
@@ -82,6 +84,8 @@ struct TransformerEncoderLayer {
 
 /// The same with a second attention in between, of the sums so far to `memory`: (batch, keys, Width), an encoder's result. x: (batch, time,
 /// Width); result: shape of x. What hides keys stands behind, that of the memory's keys in nn::of_memory(…).
+/// `self_attn` with `dropout1`, `norm1`; `multihead_attn` with `dropout2`, `norm2`; then `linear1`, `activation`, `dropout`, `linear2`,
+/// `dropout3`, with `norm3`. `norm_first`: each of these before its part, not behind the sum.
 template <extent Width, std::int64_t Heads, extent Inner = extent{2048}, class Activation = Relu>
 struct TransformerDecoderLayer {
   MultiheadAttention<Width, Heads> self_attn = detail::dropping_attention<Width, Heads>(),

@@ -18,12 +18,13 @@ enum class Missing {
   drop_row  // rows with one are left out
 };
 
+/// How a table is read.
 struct CsvOptions {
-  bool header = true;  // the first line has the columns' names
-  char separator = ',';
-  Missing missing = Missing::refuse;
-  std::vector<std::string> missing_texts = {"NA"};  // mean a missing field, as no text at all does; never in quotes
-  std::int64_t max_bytes = std::int64_t{1} << 32;   // of the file, unpacked
+  bool header = true;                               ///< the first line has the columns' names
+  char separator = ',';                             ///< between the values of a line
+  Missing missing = Missing::refuse;                ///< what becomes of a value that isn't there
+  std::vector<std::string> missing_texts = {"NA"};  ///< mean a missing field, as no text at all does; never in quotes
+  std::int64_t max_bytes = std::int64_t{1} << 32;   ///< of the file, unpacked
 };
 
 /// A column by its name, or by its number from 0. Borrowed for the call.
@@ -44,7 +45,9 @@ class MUSHIN_API Csv {
  public:
   explicit Csv(FileName, CsvOptions = {});
 
+  /// How many lines with values, and how many values in each.
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
+  /// How many values a line has.
   std::int64_t columns() const { return columns_; }
   /// The header's; empty without one.
   const std::vector<std::string>& names() const { return names_; }

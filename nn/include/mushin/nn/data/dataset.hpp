@@ -13,11 +13,11 @@ inline constexpr Dim<"batch"> batch;
 
 namespace data {
 
-/// Which samples make a batch, in order. Borrowed.
+/// Which samples make a batch, in order: `count` numbers from `first` on. Borrowed.
 struct Indices {
   const std::int64_t* first;
   std::int64_t count;
-  std::uint64_t seed = 0;  // of this pass over the dataset: with a sample's number it decides what is random about the sample
+  std::uint64_t seed = 0;  ///< of this pass over the dataset: with a sample's number it decides what is random about the sample
   const std::int64_t* begin() const { return first; }
   const std::int64_t* end() const { return first + count; }
   std::int64_t size() const { return count; }

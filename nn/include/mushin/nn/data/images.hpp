@@ -8,10 +8,11 @@
 
 namespace mushin::data {
 
+/// How images are read.
 struct ImageOptions {
-  bool resize = false;                              // bilinear, to the size asked for, where an image has another; else that is an error
-  std::int64_t max_pixels = std::int64_t{1} << 26;  // of one image
-  std::int64_t max_bytes = std::int64_t{1} << 28;   // of one file
+  bool resize = false;                              ///< bilinear, to the size asked for, where an image has another; else that is an error
+  std::int64_t max_pixels = std::int64_t{1} << 26;  ///< of one image
+  std::int64_t max_bytes = std::int64_t{1} << 28;   ///< of one file
 };
 
 namespace detail {

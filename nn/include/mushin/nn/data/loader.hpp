@@ -7,14 +7,15 @@
 
 namespace mushin::data {
 
+/// How batches are made.
 struct LoaderOptions {
-  std::int64_t batch = 32;                           // samples in a batch
-  bool shuffle = false;                              // another order in every epoch
-  std::optional<std::uint64_t> seed = std::nullopt;  // of the order and of random transforms; none: drawn from the default generator when
-                                                     // the loader is made, if it shuffles
-  bool drop_last = false;                            // leave out a last, smaller batch
-  int prefetch = 2;                                  // batches prepared ahead by other threads; 0: none, and no thread
-  int workers = 1;                                   // the threads; more of them make at least as many batches ahead
+  std::int64_t batch = 32;                           ///< samples in a batch
+  bool shuffle = false;                              ///< another order in every epoch
+  std::optional<std::uint64_t> seed = std::nullopt;  ///< of the order and of random transforms; none: drawn from the default generator when
+                                                     ///< the loader is made, if it shuffles
+  bool drop_last = false;                            ///< leave out a last, smaller batch
+  int prefetch = 2;                                  ///< batches prepared ahead by other threads; 0: none, and no thread
+  int workers = 1;                                   ///< the threads; more of them make at least as many batches ahead
 };
 
 /// What a dataset threw that is no error of mushin's, with the sample's number in front; the exception itself is nested
@@ -26,11 +27,11 @@ class MUSHIN_API SampleError : public Error {
 
 /// Where a loader is in its epochs: plain numbers, so that whoever trains can save them. `tensor()` goes into any file of tensors.
 struct LoaderState {
-  std::uint64_t seed = 0;
-  std::uint64_t epoch = 0;   // that is under way, or else comes next
-  std::int64_t batches = 0;  // of it that were given out
-  std::int64_t samples = 0, batch = 0;
-  bool shuffle = false, drop_last = false;
+  std::uint64_t seed = 0;                   ///< of the order
+  std::uint64_t epoch = 0;                  ///< that is under way, or else comes next
+  std::int64_t batches = 0;                 ///< of it that were given out
+  std::int64_t samples = 0, batch = 0;      ///< of the data set, and in a batch, when the state was taken
+  bool shuffle = false, drop_last = false;  ///< as the options were
 
   LoaderState() = default;
   /// ShapeError unless the numbers are those of `tensor()`.
@@ -91,9 +92,9 @@ MUSHIN_API void check_state(const LoaderState& state, const LoaderOptions&, std:
 template <Dataset D>
 class Loader {
  public:
-  using Batch = BatchOf<D>;
+  using Batch = BatchOf<D>;  ///< what the iterator gives: a tuple of tensors
   class Iterator;
-  struct End {};
+  struct End {};  ///< the end of an epoch
 
   Loader(const D& dataset, LoaderOptions options) : dataset_(&dataset), options_(options), seed_(detail::check_options(options)) {}
   Loader(const D&&, LoaderOptions) = delete;  // the dataset must outlive the loader: give it a name

@@ -13,23 +13,24 @@ namespace mushin::nn {
 
 /// What an epoch came to.
 struct EpochRecord {
-  std::int64_t epoch = 0;  // from 1
-  std::int64_t steps = 0;  // of all epochs so far
-  double loss = 0;         // mean over the training samples, while they were learnt from
-  std::optional<double> validation_loss{};
-  std::vector<double> metrics{};  // of the validation, in the order of FitOptions::metrics
-  double lr = 0;                  // of the first group, in the epoch's last step
-  double seconds = 0;
-  std::int64_t skipped = 0;  // steps that the scaler left out, since a gradient was infinite or NaN
+  std::int64_t epoch = 0;                   ///< from 1
+  std::int64_t steps = 0;                   ///< of all epochs so far
+  double loss = 0;                          ///< mean over the training samples, while they were learnt from
+  std::optional<double> validation_loss{};  ///< mean over the validation samples, where there are any
+  std::vector<double> metrics{};            ///< of the validation, in the order of FitOptions::metrics
+  double lr = 0;                            ///< of the first group, in the epoch's last step
+  double seconds = 0;                       ///< that the epoch took
+  std::int64_t skipped = 0;                 ///< steps that the scaler left out, since a gradient was infinite or NaN
 };
 
 /// Why nn::fit came to its end.
 enum class FitEnd : unsigned char { finished, stopped_early, interrupted };
 
+/// What a training came to, epoch by epoch.
 struct History {
-  std::vector<EpochRecord> epochs{};
-  std::vector<std::string> metrics{};  // their names
-  std::int64_t best = 0;               // the epoch with the best monitored value; 0: none
+  std::vector<EpochRecord> epochs{};   ///< one for each
+  std::vector<std::string> metrics{};  ///< their names
+  std::int64_t best = 0;               ///< the epoch with the best monitored value; 0: none
   FitEnd end = FitEnd::finished;
 };
 
@@ -72,25 +73,25 @@ class Metric {
 /// Ranges, functions, schedules and the scaler are borrowed for the call. Files: in a folder, which is made.
 template <class Batch, class Prediction, class Target>
 struct FitOptions {
-  std::int64_t epochs = 1;                            // in all: with those before a resumed run was cut off
-  detail::BatchesOf<Batch> validate{};                // batches of the training's type, looked at after each epoch
-  std::vector<Metric<Prediction, Target>> metrics{};  // of the validation: {{"accuracy", nn::accuracy}}
-  std::FILE* progress = nullptr;                      // where to show it: stderr; null: nowhere
-  std::string log_dir{};                              // for log.csv and TensorBoard's events; empty: none
-  std::int64_t log_steps = 50;                        // every so many steps the step's loss becomes an event, too; 0: never
-  std::string checkpoint{};                           // for last.safetensors and best.safetensors; empty: none
-  std::int64_t checkpoint_steps = 0;                  // every so many steps as well as after each epoch
-  bool resume = false;                                // goes on from last.safetensors if it is there
-  std::optional<EarlyStop> early_stop{};              // none: all epochs
-  std::string monitor{};                 // the metric that tells what is best; empty: the loss, of the validation if there is one
-  bool maximize = false;                 // whether more of it is better
-  Schedule* schedule = nullptr;          // goes on after each
-  Each schedule_each = Each::epoch;      // epoch, or step
-  ReduceOnPlateau* plateau = nullptr;    // sees the monitored value after each epoch
-  GradScaler* scaler = nullptr;          // scales the loss and unscales the gradients, before they are clipped
-  double clip_norm = 0, clip_value = 0;  // of the gradients, as clip_grad_norm and clip_grad_value; 0: not
-  bool interruptible = true;             // whether SIGINT (Ctrl-C) ends the training after the step
-  detail::Borrowed<void(const EpochRecord&)> on_epoch{};  // called after each
+  std::int64_t epochs = 1;                            ///< in all: with those before a resumed run was cut off
+  detail::BatchesOf<Batch> validate{};                ///< batches of the training's type, looked at after each epoch
+  std::vector<Metric<Prediction, Target>> metrics{};  ///< of the validation: {{"accuracy", nn::accuracy}}
+  std::FILE* progress = nullptr;                      ///< where to show it: stderr; null: nowhere
+  std::string log_dir{};                              ///< for log.csv and TensorBoard's events; empty: none
+  std::int64_t log_steps = 50;                        ///< every so many steps the step's loss becomes an event, too; 0: never
+  std::string checkpoint{};                           ///< for last.safetensors and best.safetensors; empty: none
+  std::int64_t checkpoint_steps = 0;                  ///< every so many steps as well as after each epoch
+  bool resume = false;                                ///< goes on from last.safetensors if it is there
+  std::optional<EarlyStop> early_stop{};              ///< none: all epochs
+  std::string monitor{};                 ///< the metric that tells what is best; empty: the loss, of the validation if there is one
+  bool maximize = false;                 ///< whether more of it is better
+  Schedule* schedule = nullptr;          ///< goes on after each
+  Each schedule_each = Each::epoch;      ///< epoch, or step
+  ReduceOnPlateau* plateau = nullptr;    ///< sees the monitored value after each epoch
+  GradScaler* scaler = nullptr;          ///< scales the loss and unscales the gradients, before they are clipped
+  double clip_norm = 0, clip_value = 0;  ///< of the gradients, as clip_grad_norm and clip_grad_value; 0: not
+  bool interruptible = true;             ///< whether SIGINT (Ctrl-C) ends the training after the step
+  detail::Borrowed<void(const EpochRecord&)> on_epoch{};  ///< called after each
 };
 
 /// The share of rows whose greatest value is at the label: a metric. prediction: (…, classes), labels: (…), int64.

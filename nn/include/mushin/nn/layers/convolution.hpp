@@ -164,6 +164,7 @@ template <extent In, extent Out, PerAxis Kernel, PerAxis Stride = 1, PerAxis Pad
           std::int64_t Groups = 1, bool Bias = true, PerAxis Dilation = 1, class T = float>
 struct ConvTranspose2d {
   MUSHIN_NN_RULE_CONV("ConvTranspose2d", 2u, In, Out, Groups, Kernel, Stride, Padding, OutputPadding, Dilation);
+  /// How many values each one of the result is the sum of: what the first weights are scaled by.
   static constexpr std::int64_t inputs = detail::per_group(Out, Groups) * detail::elements(Kernel, 2);
 
   Variable<T, In, detail::per_group(Out, Groups), Kernel[0], Kernel[1]> weight =

@@ -5,12 +5,14 @@
 
 namespace mushin::nn {
 
+/// Options of nll_loss.
 struct NllOptions {
-  std::optional<std::int64_t> ignore_index{};  // rows with this label count nothing; by default every label must be a class
+  std::optional<std::int64_t> ignore_index{};  ///< rows with this label count nothing; by default every label must be a class
 };
+/// Options of cross_entropy.
 struct CrossEntropyOptions {
-  double label_smoothing = 0;  // this share of each label is spread over all classes; in [0, 1]
-  std::optional<std::int64_t> ignore_index{};
+  double label_smoothing = 0;                  ///< this share of each label is spread over all classes; in [0, 1]
+  std::optional<std::int64_t> ignore_index{};  ///< as in NllOptions
 };
 
 namespace detail {

@@ -3,9 +3,10 @@
 
 namespace mushin::nn {
 
+/// Options of ctc_loss.
 struct CtcOptions {
-  std::int64_t blank = 0;      // the class that stands for no label
-  bool zero_infinity = false;  // a loss that is infinite, since no spelling fits the steps, counts as 0
+  std::int64_t blank = 0;      ///< the class that stands for no label
+  bool zero_infinity = false;  ///< a loss that is infinite, since no spelling fits the steps, counts as 0
 };
 
 // What a compile error shows below its sentence.

@@ -4,10 +4,11 @@
 // Losses of rows: vectors along the last axis, of equal shapes.
 namespace mushin::nn {
 
+/// Options of triplet_margin_loss: how much farther than the positive the negative must be (`margin`).
 struct TripletOptions {
   double margin = 1;
-  double eps = 1e-6;  // added to each difference
-  bool swap = false;  // the negative's distance is the lesser of those to the anchor and to the positive
+  double eps = 1e-6;  ///< added to each difference
+  bool swap = false;  ///< the negative's distance is the lesser of those to the anchor and to the positive
 };
 
 namespace detail {

@@ -3,11 +3,12 @@
 
 namespace mushin::nn {
 
+/// How a GradScaler's factor begins, and how it changes.
 struct GradScalerOptions {
-  double init_scale = 65536;
-  double growth_factor = 2, backoff_factor = 0.5;
-  std::int64_t growth_interval = 2000;  // steps without infinite or NaN gradients, before the scale grows
-  bool enabled = true;                  // false: a scale of 1, and every step is taken
+  double init_scale = 65536;                       ///< the first factor
+  double growth_factor = 2, backoff_factor = 0.5;  ///< times these: after growth_interval good steps, and after a bad one
+  std::int64_t growth_interval = 2000;             ///< steps without infinite or NaN gradients, before the scale grows
+  bool enabled = true;                             ///< false: a scale of 1, and every step is taken
 };
 
 /// Keeps gradients of narrow types from becoming zero: the loss is scaled up, and the gradients down before the optimiser's step, which is

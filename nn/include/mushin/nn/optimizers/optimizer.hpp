@@ -14,6 +14,7 @@ struct StateEntry {
   std::string name;
   core::Array value;
 };
+/// The state of an optimiser, by name: what save writes.
 using StateDict = std::vector<StateEntry>;
 
 /// What optimisers share: groups of parameters, each with a learning rate of its own, and what is kept of each parameter between steps. A
@@ -29,6 +30,7 @@ class MUSHIN_API Optimizer {
   /// The learning rate of the first group; setting it sets that of all.
   double lr() const { return at(0).lr; }
   void lr(double rate);
+  /// The learning rate of that group. Error when there is none.
   double group_lr(std::size_t group) const { return at(group).lr; }
   void group_lr(std::size_t group, double rate) { at(group).lr = rate; }
 
