@@ -8,6 +8,7 @@ namespace mu = mushin;
 namespace nn = mu::nn;
 namespace data = mu::data;
 
+//! [net]
 struct LeNet {
   nn::Conv2d<1, 6, 5, 1, 2> conv1;  // 1 x 28 x 28 -> 6 x 28 x 28
   nn::Conv2d<6, 16, 5> conv2;       // 6 x 14 x 14 -> 16 x 10 x 10
@@ -23,6 +24,7 @@ struct LeNet {
   }
   MUSHIN_MODULE(LeNet, conv1, conv2, pool, fc1, fc2, fc3)
 };
+//! [net]
 
 int train(const TrainingOptions& options) {
   if (!options.device.empty()) mu::set_default_device(options.device.c_str());
@@ -31,9 +33,11 @@ int train(const TrainingOptions& options) {
   data::Idx<1, 28, 28> test{options.data + "/t10k-images-idx3-ubyte.gz", options.data + "/t10k-labels-idx1-ubyte.gz"};
   if (options.limit > 0) training.keep_first(options.limit), test.keep_first(options.limit);
 
+  //! [train]
   LeNet net;
   nn::Adam optimizer{nn::parameters(net), {.lr = options.lr}};
   classify(net, optimizer, training, test, options);
+  //! [train]
   return 0;
 }
 

@@ -11,13 +11,16 @@ struct Identity {
   auto operator()(const auto& x) const { return x; }
 };
 
+//! [parts]
 /// A convolution of 3 x 3 without bias, which the batch normalisation behind it has.
 template <mu::extent In, mu::extent Out, std::int64_t Stride>
 using Conv3x3 = nn::Conv2d<In, Out, 3, Stride, 1, 1, 1, false>;
 /// What x is added as, where its shape changes.
 template <mu::extent In, mu::extent Out, std::int64_t Stride>
 using Projection = nn::Sequential<nn::Conv2d<In, Out, 1, Stride, 0, 1, 1, false>, nn::BatchNorm2d<Out>>;
+//! [parts]
 
+//! [block]
 /// (batch, In, h, w) -> (batch, Out, h / Stride, w / Stride).
 template <mu::extent In, mu::extent Out, std::int64_t Stride>
 struct Block {
@@ -30,7 +33,9 @@ struct Block {
   auto operator()(const auto& x) const { return nn::relu(norm2(conv2(nn::relu(norm1(conv1(x))))) + shortcut(x)); }
   MUSHIN_MODULE(Block, conv1, norm1, conv2, norm2, shortcut)
 };
+//! [block]
 
+//! [net]
 struct ResidualNet {
   Conv3x3<1, 16, 1> conv;
   nn::BatchNorm2d<16> norm;
@@ -44,6 +49,7 @@ struct ResidualNet {
   }
   MUSHIN_MODULE(ResidualNet, conv, norm, blocks, pool, fc)
 };
+//! [net]
 
 int train(const TrainingOptions& options) {
   if (!options.device.empty()) mu::set_default_device(options.device.c_str());
@@ -51,9 +57,11 @@ int train(const TrainingOptions& options) {
   data::Idx<1, 28, 28> training{options.data + "/train-images-idx3-ubyte.gz", options.data + "/train-labels-idx1-ubyte.gz"};
   data::Idx<1, 28, 28> test{options.data + "/t10k-images-idx3-ubyte.gz", options.data + "/t10k-labels-idx1-ubyte.gz"};
   if (options.limit > 0) training.keep_first(options.limit), test.keep_first(options.limit);
+  //! [augment]
   const data::Transformed augmented(training, [](const auto& x, const auto& y, data::Indices which) {
     return std::tuple{data::random_flip(data::random_crop<28, 28>(mu::pad<2, 2, 2, 2>(x), which), which), y};
   });
+  //! [augment]
 
   ResidualNet net;
   nn::AdamW optimizer{nn::parameters(net), {.lr = options.lr, .weight_decay = 0.01}};

@@ -13,6 +13,7 @@ constexpr std::int64_t symbols = 256, width = 128, heads = 4, context = 128;
 inline constexpr mu::Dim<"time"> time_;
 using Text = std::vector<std::uint8_t>;
 
+//! [net]
 struct Gpt {
   using Layer = nn::TransformerEncoderLayer<width, heads, 4 * width, nn::Gelu>;
 
@@ -37,6 +38,7 @@ struct Gpt {
   }
   MUSHIN_MODULE(Gpt, token, position, layers, norm, head)
 };
+//! [net]
 
 Gpt make_gpt() {
   Gpt net;
@@ -47,6 +49,7 @@ Gpt make_gpt() {
   return net;
 }
 
+//! [windows]
 /// Windows of the text at these places: what is read, and what comes next.
 struct Batch {
   mu::Tensor<std::int64_t, mu::batch, context> read;
@@ -60,13 +63,16 @@ Batch windows(const Text& text, const std::vector<std::int64_t>& places) {
   const auto count = static_cast<std::int64_t>(places.size());
   return {mu::from<mu::batch, context>(read, mu::batch = count), mu::from<mu::batch, context>(next, mu::batch = count)};
 }
+//! [windows]
 Batch random_windows(const Text& text, std::int64_t count) {
   return windows(text, mu::randint<mu::batch>(0, static_cast<std::int64_t>(text.size()) - context, mu::batch = count).to_vector());
 }
 
+//! [loss]
 auto loss_of(const auto& scores, const mu::Tensor<std::int64_t, mu::batch, context>& next) {
   return nn::cross_entropy(mu::reshape<mu::dyn, symbols>(scores), mu::reshape<mu::dyn>(next));
 }
+//! [loss]
 
 /// The mean over at most 64 windows side by side, spread over the text.
 double validation_loss(const Gpt& net, const Text& text) {
@@ -94,6 +100,7 @@ std::string written(const Gpt& net, const std::string& begin, std::int64_t count
   std::vector<nn::AttentionCache> seen;
   std::size_t done = all.size();  // so that the caches begin anew
   const auto room = static_cast<std::size_t>(context);
+  //! [write]
   for (std::int64_t i = 0; i < count; ++i) {
     if (seen.empty() || static_cast<std::size_t>(seen[0].size()) == room) {  // goes on with half of the context
       seen.assign(net.layers.size(), {});
@@ -106,6 +113,7 @@ std::string written(const Gpt& net, const std::string& begin, std::int64_t count
     all.push_back(drawn(scores, temperature));
   }
   return {all.begin(), all.end()};
+  //! [write]
 }
 
 struct Options {
@@ -116,6 +124,7 @@ struct Options {
   std::uint64_t seed = 1;
 };
 
+//! [train]
 void train(const Gpt& net, const Options& o, const Text& text, const Text& validation) {
   nn::AdamW optimizer{nn::parameters(net), {.lr = o.lr}};
   nn::OneCycleLR schedule{optimizer, {.max_lr = o.lr, .total_steps = o.steps, .rise = 0.1}};
@@ -133,6 +142,7 @@ void train(const Gpt& net, const Options& o, const Text& text, const Text& valid
       std::printf("step %d: validation loss %.4f\n", static_cast<int>(step), validation_loss(net, validation));
   }
 }
+//! [train]
 
 int run(const Options& o) {
   if (!o.device.empty()) mu::set_default_device(o.device.c_str());

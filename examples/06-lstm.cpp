@@ -18,6 +18,7 @@ struct Options {
 
 constexpr std::int64_t most_characters = 128, window = 64;
 
+//! [net]
 struct Net {
   nn::Embedding<most_characters, 32> embedding;
   nn::LSTM<32, 128, 2> lstm;
@@ -30,9 +31,11 @@ struct Net {
   }
   MUSHIN_MODULE(Net, embedding, lstm, next)
 };
+//! [net]
 
 using Windows = data::TextWindows<window>;
 
+//! [validate]
 /// The mean over all characters of minus the logarithm of the right one's probability.
 double validate(Net& net, const Windows& windows, std::int64_t batch) {
   nn::eval(net);
@@ -43,7 +46,9 @@ double validate(Net& net, const Windows& windows, std::int64_t batch) {
   nn::train(net);
   return total / static_cast<double>(windows.size() * window);
 }
+//! [validate]
 
+//! [train]
 double train_epoch(const Net& net, nn::Adam& optimizer, data::Loader<Windows>& batches) {
   double total = 0;
   std::int64_t steps = 0;
@@ -57,7 +62,9 @@ double train_epoch(const Net& net, nn::Adam& optimizer, data::Loader<Windows>& b
   }
   return total / static_cast<double>(steps);
 }
+//! [train]
 
+//! [write]
 /// Goes on from `text`, with the likeliest character each time.
 std::string write(Net& net, const data::Vocabulary& vocabulary, std::string text, std::int64_t count) {
   nn::eval(net);
@@ -76,6 +83,7 @@ std::string write(Net& net, const data::Vocabulary& vocabulary, std::string text
   }
   return text + vocabulary.decode(written);
 }
+//! [write]
 
 int train(const Options& options) {
   if (!options.device.empty()) mu::set_default_device(options.device.c_str());

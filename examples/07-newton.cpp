@@ -13,12 +13,15 @@ int main() {
   const auto noise = mu::randn<double, samples>();
   const auto y = mu::sign(mu::matmul(x, truth) + noise);  // 1 or -1
 
+  //! [loss]
   const auto loss = [&](const auto& w) {
     const auto margin = y * mu::matmul(x, w);
     return mu::mean(mu::log1p(mu::exp(-margin))) + 0.005 * mu::sum(w * w);
   };
+  //! [loss]
 
   mu::Tensor<double, features> w = mu::zeros<double, features>();
+  //! [step]
   for (int step = 0; step < 12; ++step) {
     const auto [value, gradient] = mu::value_and_grad(loss)(w);
     const double steepness = mu::norm(gradient).item();
@@ -26,5 +29,6 @@ int main() {
     if (steepness < 1e-12) break;
     w = w - mu::solve(mu::hessian(loss)(w), gradient);  // the digits that are right double with each step
   }
+  //! [step]
   std::printf("correct on %.1f %% of the samples\n", 100 * mu::mean((y * mu::matmul(x, w) > 0.0).to<double>()).item());
 }

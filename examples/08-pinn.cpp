@@ -13,6 +13,7 @@ namespace nn = mu::nn;
 constexpr mu::extent inside{256}, edge{64};
 constexpr double pi = 3.14159265358979323846;
 
+//! [net]
 struct Net {
   nn::Linear<2, 20> fc1;
   nn::Linear<20, 20> fc2;
@@ -20,7 +21,9 @@ struct Net {
   auto operator()(const auto& x, const auto& t) const { return fc3(nn::tanh(fc2(nn::tanh(fc1(mu::concat<1>(x, t)))))); }
   MUSHIN_MODULE(Net, fc1, fc2, fc3)
 };
+//! [net]
 
+//! [loss]
 /// What is to become 0: the equation's residual at points inside, and the distance from what is known on the edges.
 struct Loss {
   mu::Variable<float, inside, 1> x{mu::randu<inside, 1>()}, t{mu::randu<inside, 1>()};
@@ -37,6 +40,7 @@ struct Loss {
     return mu::mean(residual * residual) + mu::mean(begin * begin) + mu::mean(left * left) + mu::mean(right * right);
   }
 };
+//! [loss]
 
 /// The greatest error on a grid of 21 x 21 points.
 double error(const Net& net) {
@@ -52,6 +56,7 @@ int main(int argc, char** argv) {
   mu::manual_seed(1);
   Net net;
   const Loss loss;
+  //! [adam]
   nn::Adam adam{nn::parameters(net), {.lr = 5e-3}};
   std::printf("at first: error %.5f\n", error(net));
   for (int step = 0; step < adam_steps; ++step) {
@@ -59,8 +64,10 @@ int main(int argc, char** argv) {
     loss(net).backward();
     adam.step();
   }
+  //! [adam]
   std::printf("after %d steps of Adam: error %.5f\n", adam_steps, error(net));
 
+  //! [lbfgs]
   nn::LBFGS lbfgs{nn::parameters(net), {.strong_wolfe = true}};
   for (int step = 0; step < lbfgs_steps; ++step)
     lbfgs.step([&] {
@@ -69,5 +76,6 @@ int main(int argc, char** argv) {
       value.backward();
       return value;
     });
+  //! [lbfgs]
   std::printf("after %d steps of LBFGS: error %.5f\n", lbfgs_steps, error(net));
 }

@@ -7,6 +7,7 @@
 #include "training.hpp"
 
 /// Trains `net` to tell the classes of `training`, batch by batch, and then does what the options say of files.
+//! [classify]
 template <class Net, mushin::data::Dataset Train, mushin::data::Dataset Test>
 void classify(Net& net, mushin::nn::Optimizer& optimizer, const Train& training, const Test& test, const TrainingOptions& options) {
   namespace mu = mushin;
@@ -29,3 +30,4 @@ void classify(Net& net, mushin::nn::Optimizer& optimizer, const Train& training,
   if (!options.save.empty()) mu::nn::save(net, options.save);
   if (!options.curve.empty()) write_curve(history, options.curve);
 }
+//! [classify]

@@ -1,6 +1,6 @@
 """docs_filter.py FILE: what Doxygen reads in FILE's place. Lines keep their numbers.
 
-Markdown: links that leave the pages become their text. C headers: ordinary comments become doc comments; a comment that begins a line is
+Markdown: each page gets a label, and links that leave the pages become their text. C headers: ordinary comments become doc comments; a comment that begins a line is
 that of every macro and type of its paragraph which has none of its own.
 """
 import re
@@ -10,7 +10,9 @@ from pathlib import Path
 NO_PAGE = re.compile(r"\[([^\]]+)\]\((?!https?:)(?![^)]*\.md[)#])[^)]+\)")
 
 
-def markdown(text):
+def markdown(text, name):
+    # Doxygen's own labels change with its version; docs/site/layout.xml has these.
+    text = re.sub(r"\A# ([^{\n]+)$", rf"# \1 {{#guide_{name.lower().replace('-', '_')}}}", text, flags=re.M) if name != "README" else text
     parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
     return "".join(part if i % 2 else NO_PAGE.sub(r"\1", part) for i, part in enumerate(parts))
 
@@ -58,4 +60,5 @@ def c_header(text):
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    sys.stdout.write((markdown if path.suffix == ".md" else c_header)(path.read_text()))
+    text = path.read_text()
+    sys.stdout.write(markdown(text, path.stem) if path.suffix == ".md" else c_header(text))
