@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-NO_PAGE = re.compile(r"\[([^\]]+)\]\((?!https?:)(?![^)]*\.md[)#])[^)]+\)")
+NO_PAGE = re.compile(r"\[([^\]]+)\]\((?!https?:)(?!(\.\./|docs/)?(README|CONTRIBUTING|CHANGELOG|SECURITY|[\w-]+)\.md[)#])[^)]+\)")
 
 
 def markdown(text, name):
