@@ -1,4 +1,5 @@
 // layer: nn
+// expect: [cross_entropy]
 // expect: one label for each row
 // note-gcc: "(batch, 10)"
 // note-gcc: "(time)"
