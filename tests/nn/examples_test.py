@@ -2,6 +2,7 @@
 import gzip
 import json
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ PROGRAMS = {Path(p).name: p for p in sys.argv[1:]}
 SEED, FASHION = PROGRAMS["01-seed"], PROGRAMS["02-fashion-mnist"]
 LENET, RESIDUAL = PROGRAMS["03-lenet"], PROGRAMS["04-residual-net"]
 GPT, LSTM, NEWTON, PINN = PROGRAMS["05-gpt"], PROGRAMS["06-lstm"], PROGRAMS["07-newton"], PROGRAMS["08-pinn"]
+FROM_PYTORCH = PROGRAMS["from-pytorch"]
 IMAGES = PROGRAMS.get("09-image-folder")  # built where there are libpng and libjpeg
 
 
@@ -28,6 +30,17 @@ def write_dataset(folder, name, count):
     pixels = [source.randrange(200, 256) if row // 2 == k else source.randrange(60) for k in labels for row in range(28) for _ in range(28)]
     (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx([count, 28, 28], pixels), 1))
     (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx([count], labels), 1))
+
+
+def write_safetensors(path, tensors):
+    """Of float32; tensors: of each name its shape and its values."""
+    header, values = {}, b""
+    for name, (shape, numbers) in tensors.items():
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(values), len(values) + len(packed)]}
+        values += packed
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + values)
 
 
 def png(width, height, pixel):
@@ -82,6 +95,36 @@ class Examples(unittest.TestCase):
         self.assertLess(slopes[-1], 1e-12)
         self.assertLess(slopes[-2], 1e3 * slopes[-3] ** 2 + 1e-12)
         self.assertGreater(float(last.split()[2]), 85)
+
+    def test_the_guide_from_pytorch_computes_what_pytorch_does(self):
+        tensors, count = {}, 0
+        for name, shape in (("fc1.weight", [8, 4]), ("fc1.bias", [8]), ("fc2.weight", [3, 8]), ("fc2.bias", [3])):
+            size = shape[0] * (shape[1] if len(shape) == 2 else 1)
+            tensors[name] = (shape, [(count + i) * 7 % 11 / 11 - 0.5 for i in range(size)])
+            count += size
+        write_safetensors(self.data / "net.safetensors", tensors)
+        result = run(FROM_PYTORCH, str(self.data))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        told = {}
+        for line in result.stdout.splitlines():
+            what, _, numbers = line.partition(": ")
+            told.setdefault(what, []).extend(float(n) for n in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", re.sub(r"(float|double|int64|) \([\d, ]*\)", "", numbers)))
+        for what, numbers, digits in (  # as torch 2.15 has them
+            ("tensors", [42, 5, 2, 2, 2, 2.5, 3], 6),
+            ("broadcasting", [96, 2], 6),
+            ("gradients", [3, 12, 27, 6, 12, 18, 36, 2, 4, 6], 6),
+            ("transforms", [1, 8, 3, 12, 3, 12, 2, 2, 2, 2, 2, 15], 6),
+            ("1", [1.0453058, 1.3914778], 4),
+            ("2", [0.7669241, 1.1663425], 4),
+            ("3", [0.6351472, 1.0353194], 4),
+            ("accuracy", [0.625], 6),
+            ("device", [-2.8118815], 4),
+            ("capture", [0.7470906], 4),
+            ("mixed", [0.7336444, 65536], 3),
+        ):
+            self.assertEqual(len(told[what]), len(numbers), f"{what}: {told[what]}")
+            for is_, should in zip(told[what], numbers):
+                self.assertAlmostEqual(is_, should, digits, what)
 
     def test_pinn_finds_the_solution(self):
         result = run(PINN, "150", "4")
