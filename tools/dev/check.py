@@ -105,7 +105,7 @@ def leg(name, build_root, totals, jobs):
 # name: (what it proves, what is missing where it is skipped)
 SCRIPTS = {
     "wraps": ("GoogleTest, Google Benchmark, libpng and libjpeg-turbo from source, without the network of their authors", "the package archive gives no sources"),
-    "docs": ("the documentation without warnings, no public name without words, the compile errors as the tests have them", "there is no Doxygen"),
+    "docs": ("the documentation without warnings, no public name without words nor words without their name, the compile errors as the tests have them", "there is no Doxygen"),
     "fuzz": ("the readers of files against bad input, with Clang's fuzzer", "Clang has no libFuzzer"),
     "abi": ("what the libraries export, against the last release", "there is no release yet, or no abidiff"),
     "onednn3": ("the onednn plugin with oneDNN 3", "PyPI gives no oneDNN 3"),

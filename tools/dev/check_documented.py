@@ -3,6 +3,7 @@
 XML: what Doxygen made of the public headers. A name has words by a doc comment of its own (one overload's is enough), by that of what it
 overrides, by standing in the comment of its type, or, for members that many types have, by a row of docs/members.md. Constructors,
 destructors, assignments, comparisons and specialisations are no names of their own; the comment of their type says what they are.
+The other way round, whatever a page calls mu::, nn:: or data:: must be a public name.
 """
 import re
 import sys
@@ -56,6 +57,22 @@ def entities(folder):
                 yield place(member), f"{scope}::{name}" if kind != "file" else name, name, said, of_type
 
 
+def unknown_names(known):
+    """What pages name that there isn't. (Doxygen doesn't see types that macros make, nor namespaces: they need only stand in a header.)"""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    headers = (p.read_text() for layer in ("tensor", "autograd", "nn") for p in (ROOT / layer / "include").rglob("*.hpp"))
+    spelt = {word for text in headers for word in re.findall(r"\w+", re.sub(r"//.*", "", text))}
+    scopes = {"mu": ["mushin"], "nn": ["mushin::nn", "mushin"], "data": ["mushin::data"]}
+    elsewhere = {full.split("::")[-1] for full in known if re.fullmatch(r"mushin::(nn::|data::)?\w+", full)}
+    for page in pages:
+        if page.name == "compile-errors.md":  # programs that are compiled, of which some declare more
+            continue
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            for scope, name in re.findall(r"(?<![\w:])(?:mu::)?(mu|nn|data)::(\w+)", line):
+                if not any(f"{s}::{name}" in known for s in scopes[scope]) and (name in elsewhere or name not in spelt):
+                    yield f"{page.relative_to(ROOT)}:{number}: there is no {scope}::{name}"
+
+
 def main():
     said_once = members_said_once()
     every = list(entities(Path(sys.argv[1])))
@@ -75,8 +92,9 @@ def main():
         return 1
     for full, where in sorted(silent.items(), key=lambda item: item[1]):
         print(f"{where}: {full} is not documented")
-    print(f"{len(spoken)} public names are documented, {len(silent)} are not")
-    return 1 if silent else 0
+    unknown = list(unknown_names(spoken | set(silent)))
+    print("".join(line + "\n" for line in unknown) + f"{len(spoken)} public names are documented, {len(silent)} are not")
+    return 1 if silent or unknown else 0
 
 
 if __name__ == "__main__":
