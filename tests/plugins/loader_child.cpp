@@ -106,6 +106,17 @@ int add_on(const char* name) {
   return std::puts(""), 0;
 }
 
+int multiply_on(const char* name) {
+  namespace core = mushin::core;
+  mushin::set_default_device(name);
+  const std::vector<float> a{1, 2, 3, 4, 5, 6}, b{10, 20, 30, 40, 50, 60};
+  float out[6];
+  core::read_all(core::mul(core::from_values({6}, mushin::dtype::f32, a.data()), core::from_values({6}, mushin::dtype::f32, b.data())),
+                 out);
+  for (const float x : out) std::printf("%g ", x);
+  return std::puts(""), 0;
+}
+
 constexpr struct {
   const char* name;
   int (*run)(const char*);
@@ -117,7 +128,8 @@ constexpr struct {
                 {"fork", use_after_fork},
                 {"replace", replace_while_running},
                 {"choose", choose},
-                {"add", add_on}};
+                {"add", add_on},
+                {"multiply", multiply_on}};
 
 }  // namespace
 

@@ -1,6 +1,8 @@
-"""template_test.py SOURCE BUILD PREFIX INCLUDEDIR LIBDIR INFO CHILD: builds plugins/template as an outsider would, from the installed header alone."""
+"""template_test.py SOURCE BUILD PREFIX INCLUDEDIR LIBDIR INFO CHILD: builds plugins/template as an outsider would, from the installed header alone,
+and follows docs/adding-a-plugin.md, whose commands and changes it takes from the page."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,15 @@ def run(*command, **environment):
     if done.returncode != 0:
         raise AssertionError(f"{command}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def changed(text, diff):
+    """`text` with the lines of a diff without places, which fits there once."""
+    lines = diff.splitlines(keepends=True)
+    before, after = ("".join(line[1:] for line in lines if line[0] != other) for other in "+-")
+    if text.count(before) != 1:
+        raise AssertionError(f"stands {text.count(before)} times in the file:\n{before}")
+    return text.replace(before, after)
 
 
 class Template(unittest.TestCase):
@@ -62,6 +73,39 @@ class Template(unittest.TestCase):
 
     def test_computes_what_builtin_computes(self):
         self.assertEqual(self.sums("template"), self.sums("builtin"))
+
+    def test_the_page_leads_to_a_plugin_that_multiplies(self):
+        here = self.plugins.parent.parent / "page"
+        shutil.copytree(self.plugins.parent, here / "mushin/plugins/template", ignore=shutil.ignore_patterns("build"))
+        (here / "bin").mkdir()
+        (here / "bin/mushin-info").symlink_to(INFO)
+        program, state, source = here / "bin/your-program", here / "state", here / "mushin-abacus/abacus.c"
+        program.write_text(f'#!/bin/sh\nexec {CHILD} multiply "${{MUSHIN_DEVICE:-builtin}}"\n')
+        program.chmod(0o755)
+        state.write_text(f"cd {here}\n")  # what a shell knows goes on from block to block
+        environment = {**self.pkg, "MUSHIN_PLUGIN_PATH_ONLY": "1", "PATH": f"{here}/bin:{os.environ['PATH']}"}
+
+        def shell(commands):
+            return run("sh", "-euc", f'. {state}\n{commands}\n{{ echo "cd $PWD"; export -p; }} > {state}', **environment)
+
+        steps = (Path(SOURCE) / "docs/adding-a-plugin.md").read_text().split("## Step by step\n")[1].split("\n## ")[0]
+        told, done = "", []
+        for kind, text in re.findall(r"^```(\w+)\n(.*?)^```$", steps, re.M | re.S):
+            done.append(kind)
+            if kind == "sh":
+                told = shell(text)
+            elif kind == "text":
+                for line in text.splitlines():
+                    self.assertIn(line.split(), [said.split()[: len(line.split())] for said in told.splitlines()], told)
+            else:
+                source.write_text(changed(source.read_text(), text))
+        self.assertEqual((done.count("sh"), done.count("text"), done.count("diff")), (3, 1, 5))
+        products = told.splitlines()[-1].split()
+        self.assertEqual(products, run(CHILD, "multiply", "builtin").split())
+        # And it was the plugin's loop that made them.
+        self.assertIn("o->a[i] * o->b[i]", source.read_text())
+        source.write_text(source.read_text().replace("o->a[i] * o->b[i]", "o->a[i] * o->b[i] + 1000"))
+        self.assertNotEqual(shell("meson compile -C build >&2; MUSHIN_DEVICE=abacus your-program").split(), products)
 
     # A kernel that is wrong on purpose shows where it runs: for contiguous float32, and nowhere else.
     def test_its_kernel_runs_where_it_said_and_nowhere_else(self):
