@@ -19,7 +19,7 @@ struct LayerSummary {
   std::int64_t buffers = 0;             ///< and of its buffers
   bool trainable = true;                ///< false when it is frozen
   std::optional<std::int64_t> flops{};  ///< of all calls; none: not known
-  std::int64_t activation_bytes = 0;    ///< of what its calls gave
+  std::int64_t activation_bytes = 0;    ///< of what its calls gave; of several results, of the first
 };
 
 /// What a module is made of: its layers in the order of declaration, and the sums. Formats itself: `std::cout << summary`, fmt, `text()`.
@@ -29,8 +29,8 @@ struct Summary {
   std::vector<core::Sizes> inputs{};                        ///< what was put in
   core::Sizes output{};                                     ///< what came out
   std::int64_t parameters = 0, trainable = 0, buffers = 0;  ///< elements of them
-  std::optional<std::int64_t> flops{};                      ///< none where a layer's aren't known
-  std::int64_t activation_bytes = 0;                        ///< of all results of layers
+  std::optional<std::int64_t> flops{};                      ///< none where a layer's aren't known, or without inputs
+  std::int64_t activation_bytes = 0;                        ///< of the results of layers, without those within a layer that tells its flops
 
   MUSHIN_API std::string text() const;
 };

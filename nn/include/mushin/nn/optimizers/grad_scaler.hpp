@@ -6,8 +6,8 @@ namespace mushin::nn {
 /// How a GradScaler's factor begins, and how it changes.
 struct GradScalerOptions {
   double init_scale = 65536;                       ///< the first factor
-  double growth_factor = 2, backoff_factor = 0.5;  ///< times these: after growth_interval good steps, and after a bad one
-  std::int64_t growth_interval = 2000;             ///< steps without infinite or NaN gradients, before the scale grows
+  double growth_factor = 2, backoff_factor = 0.5;  ///< times these: after growth_interval good updates, and after a bad one
+  std::int64_t growth_interval = 2000;             ///< updates one after the other without infinite or NaN gradients
   bool enabled = true;                             ///< false: a scale of 1, and every step is taken
 };
 
@@ -30,10 +30,11 @@ class MUSHIN_API GradScaler {
   /// Unscales, unless that was done, and calls `optimizer.step()` unless a gradient is infinite or NaN. Whether it did. Waits for the
   /// gradients. Error for a second step before `update`.
   bool step(Optimizer&);
-  /// After the steps of all optimisers: sets the scale for the next ones. Error when there was neither a step nor `unscale`.
+  /// After the steps of all optimisers: sets the scale for the next ones, less where one of them had bad gradients. It never grows beyond
+  /// the greatest float. Error when there was neither a step nor `unscale`.
   void update();
 
-  /// "scale" (float64) and "growth_tracker" (int64): the steps since the scale changed.
+  /// "scale" (float64) and "growth_tracker" (int64): the good updates since it changed or was to grow.
   StateDict state_dict() const;
   /// Error that names an entry that is missing, extra, or no such number; then nothing has changed.
   void load_state_dict(const StateDict&);

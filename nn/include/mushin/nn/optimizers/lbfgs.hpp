@@ -5,12 +5,13 @@ namespace mushin::nn {
 
 /// Limited-memory BFGS, as PyTorch's: Nocedal & Wright, Numerical Optimization, 2nd edition, algorithms 7.4, 7.5, 3.5 and 3.6.
 struct LBFGSOptions {
-  double lr = 1;               ///< the length of a step, of which the first is shorter; the line search begins from it
+  double lr = 1;               ///< the length of a step, of the first one times min(1, 1 / sum |gradient|); the line search begins from it
   std::int64_t max_iter = 20;  ///< of one call of `step`
   std::int64_t max_eval = 0;   ///< of the function in one call; 0: max_iter * 5 / 4
-  double tolerance_grad = 1e-7, tolerance_change = 1e-9;  ///< a call ends below these: greatest gradient, change of parameters or loss
-  std::int64_t history_size = 100;                        ///< of the steps that the curvature is told from
-  bool strong_wolfe = false;                              ///< a line search for the strong Wolfe conditions
+  double tolerance_grad = 1e-7;     ///< a call ends where no element of the gradient is further from 0
+  double tolerance_change = 1e-9;   ///< and where all parameters, or the loss, change by no more, or the loss falls no more steeply
+  std::int64_t history_size = 100;  ///< of the steps that the curvature is told from
+  bool strong_wolfe = false;        ///< a line search for the strong Wolfe conditions
 };
 
 /// Minimises a function of all its parameters, which have one element type. It needs the function itself: `opt.step([&] { opt.zero_grad();
