@@ -101,7 +101,7 @@ def main():
         return 0
     if PAGE.exists() and PAGE.read_text() == text:
         return 0
-    print("docs/compile-errors.md is not what tests/compile_fail/cases say: run tools/dev/compile_errors.py")
+    print("docs/compile-errors.md is not what tests/compile_fail/cases say: run python3 tools/dev/compile_errors.py")
     return 1
 
 
