@@ -78,9 +78,9 @@ class Template(unittest.TestCase):
         here = self.plugins.parent.parent / "page"
         shutil.copytree(self.plugins.parent, here / "mushin/plugins/template", ignore=shutil.ignore_patterns("build"))
         (here / "bin").mkdir()
-        (here / "bin/mushin-info").symlink_to(INFO)
+        (here / "bin/mushin-info").symlink_to(Path(INFO).resolve())
         program, state, source = here / "bin/your-program", here / "state", here / "mushin-abacus/abacus.c"
-        program.write_text(f'#!/bin/sh\nexec {CHILD} multiply "${{MUSHIN_DEVICE:-builtin}}"\n')
+        program.write_text(f'#!/bin/sh\nexec {Path(CHILD).resolve()} multiply "${{MUSHIN_DEVICE:-builtin}}"\n')
         program.chmod(0o755)
         state.write_text(f"cd {here}\n")  # what a shell knows goes on from block to block
         environment = {**self.pkg, "MUSHIN_PLUGIN_PATH_ONLY": "1", "PATH": f"{here}/bin:{os.environ['PATH']}"}
