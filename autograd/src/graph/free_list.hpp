@@ -8,6 +8,9 @@
 
 namespace mushin::core {
 
+/// Has the lists of this thread closed when it ends.
+void close_at_thread_end();
+
 /// Constant-initialised and trivially destroyed, so that a thread_local one costs no guard.
 template <std::size_t Size>
 class FreeList {
@@ -19,14 +22,14 @@ class FreeList {
     --count_;
     return block;
   }
-  /// True when the list was empty before: the caller makes sure that someone closes it.
-  bool give(void* memory) noexcept {
+  void give(void* memory) noexcept {
     auto* block = static_cast<Block*>(memory);
     block->next = first_;
     first_ = block;
     if (++count_ >= most || closed_) [[unlikely]]
       hand_over(closed_ ? 0 : most - batch);
-    return count_ == 1;
+    if (count_ == 1) [[unlikely]]
+      close_at_thread_end();
   }
   /// The thread is ending.
   void close() noexcept {
@@ -51,6 +54,7 @@ class FreeList {
   }
 
   [[gnu::noinline]] void refill() {
+    close_at_thread_end();
     {
       const std::lock_guard lock(shared().mutex);
       if (Block* list = shared().batches) {

@@ -15,13 +15,13 @@ void give_back(GraphNode* n) noexcept {
   if (!n->rule) {
     auto* leaf = static_cast<LeafNode*>(n);
     leaf->~LeafNode();
-    if (thread_state.leaves.give(leaf)) close_at_thread_end();
+    thread_state.leaves.give(leaf);
     return;
   }
   for (const Sizes* s : n->sizes)
-    if (s && thread_state.sizes.give(const_cast<Sizes*>(s))) close_at_thread_end();
+    if (s) thread_state.sizes.give(const_cast<Sizes*>(s));
   n->~GraphNode();
-  if (thread_state.nodes.give(n)) close_at_thread_end();
+  thread_state.nodes.give(n);
   --thread_state.alive;
 }
 

@@ -37,7 +37,4 @@ struct ThreadState {
 // The general model of a shared library would cost a call for each access; a few hundred bytes fit the static block.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadState thread_state;
 
-/// Has the memory given back to the system when the thread ends. To be called by whoever leaves some in an empty state.
-void close_at_thread_end();
-
 }  // namespace mushin::core
