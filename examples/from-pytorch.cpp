@@ -167,8 +167,9 @@ int main(int argc, char** argv) {
     Net again;
     nn::load(again, folder + "/trained.safetensors");
     elsewhere(again);
-    captured(again, x, y);
-    mixed(again, x, y);
+    const auto there = mu::default_device();  // where the network is now
+    captured(again, x.to(there), y.to(there));
+    mixed(again, x.to(there), y.to(there));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;
