@@ -35,7 +35,7 @@ namespace mushin {
 /// Integers wrap, and a negative exponent gives 0 unless the base is 1 or -1. Gradients: dc b a^(b-1), and dc a^b log(a): 0 where the
 /// base is 0 and the exponent isn't negative, NaN for a negative base.
 /// A number as the exponent is taken in the element type; that of integers is exact, and Error if it is negative. -2, -1, 2 and 3 are
-/// products and quotients, which cost a tenth.
+/// products and quotients.
 template <class A, class B>
 requires Operands<A, B>
 auto pow(const A& a, const B& b) {
