@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/node.hpp"
 #include "core/plans.hpp"
 #include "mushin/nn.hpp"
 #include "support/files.hpp"
@@ -284,6 +285,49 @@ TEST(Optimizers, CapturedStepsClipTheirGradients) {
     ASSERT_TRUE(equal(captured.b.grad(), ref(eager.b.grad()))) << "step " << t;
     ASSERT_EQ(values(captured), values(eager)) << "step " << t;
   }
+}
+
+namespace {
+/// Where the parameters lie, then the optimiser's state.
+template <class Optimizer>
+std::vector<const void*> places(Pair& net, const Optimizer& optimizer) {
+  std::vector<const void*> out;
+  const auto add = [&out](const mu::core::Array& a) {
+    const mu::core::Node* n = mu::core::node_of(a);
+    if (n->count > 1) out.push_back(reinterpret_cast<const std::byte*>(n->block->buffer) + n->offset);
+  };
+  for (auto& p : nn::parameters(net)) add(p.leaf.value());
+  for (const auto& entry : optimizer.state_dict()) add(entry.value);
+  return out;
+}
+template <class Optimizer>
+void stays_where_it_is(std::size_t states, Optimizer make) {
+  Pair net;
+  auto optimizer = make(net);
+  const auto step = [&] {
+    backward(net);
+    static_cast<void>(net.b.grad().to_vector());  // while it is an expression of b, it keeps b's old value
+    optimizer.step();
+    optimizer.zero_grad();
+  };
+  step();
+  const auto before = places(net, optimizer);
+  EXPECT_EQ(before.size(), 2 + 2 * states);
+  for (int t = 0; t < 3; ++t) {
+    step();
+    EXPECT_EQ(places(net, optimizer), before);
+  }
+}
+}  // namespace
+
+TEST(Optimizers, WorkInTheMemoryOfParametersAndState) {
+  stays_where_it_is(0, [](Pair& net) { return nn::SGD{nn::parameters(net), {.lr = 0.01}}; });
+  stays_where_it_is(1, [](Pair& net) { return nn::SGD{nn::parameters(net), {.lr = 0.01, .momentum = 0.9, .nesterov = true}}; });
+  stays_where_it_is(2, [](Pair& net) { return nn::Adam{nn::parameters(net), {.lr = 0.01}}; });
+  stays_where_it_is(3, [](Pair& net) { return nn::AdamW{nn::parameters(net), {.lr = 0.01, .amsgrad = true}}; });
+  stays_where_it_is(1, [](Pair& net) { return nn::Adagrad{nn::parameters(net), {.lr = 0.01}}; });
+  stays_where_it_is(3, [](Pair& net) { return nn::RMSprop{nn::parameters(net), {.lr = 0.01, .momentum = 0.9, .centered = true}}; });
+  stays_where_it_is(1, [](Pair& net) { return nn::Lion{nn::parameters(net), {.lr = 0.01, .weight_decay = 0}}; });
 }
 
 TEST(Optimizers, ACapturedClipChangesGradientsOfAnyPass) {

@@ -38,8 +38,7 @@ void Adagrad::step() {
       core::Array& p = leaf.value();
       const dtype type = p.type();
       const core::Array g = decayed_gradient(leaf, o.weight_decay);
-      const core::Array before = state[0] ? state[0] : core::literal(o.initial_accumulator_value, type);
-      const core::Array sum = core::add(before, core::mul(g, g));
+      const core::Array sum = core::add(state[0] ? state[0] : core::literal(o.initial_accumulator_value, type), core::mul(g, g));
       const core::Array quotient = core::div(g, core::add(core::sqrt(sum), core::literal(o.eps, type)));
       store({&state[0], &p}, {sum, core::sub(p, core::mul(quotient, core::cast(rate, type)))});
     }

@@ -61,14 +61,12 @@ void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Ar
   core::Array& p = slot.leaf.value();
   auto& [m_place, v_place, greatest_place] = slot.state;
   const core::Array g = decayed_gradient(slot.leaf, decoupled_ ? 0 : o.weight_decay);
-  const core::Array kept = decoupled_ && o.weight_decay != 0 ? scaled(p, 1 - group.lr * o.weight_decay) : p;
   const core::Array m = towards(m_place, 1 - o.beta1, g), v = blend(v_place, o.beta2, core::mul(g, g));
   // At first a value of its own, though equal to v: a captured step changes both.
-  const core::Array before = greatest_place ? greatest_place : core::literal(0, p.type());
-  const core::Array greatest = o.amsgrad ? core::maximum(before, v) : v;
+  const core::Array greatest = o.amsgrad ? core::maximum(greatest_place ? greatest_place : core::literal(0, p.type()), v) : v;
   const core::Array divisor = core::add(core::mul(core::sqrt(greatest), root), core::literal(o.eps, p.type()));
   // In this order, as PyTorch rounds; plugins/builtin has this program as one loop (formula_kernels.cpp).
-  const core::Array next = core::sub(kept, core::mul(core::div(m, divisor), rate));
+  const core::Array next = reduced(p, decoupled_ ? 1 - group.lr * o.weight_decay : 1, core::mul(core::div(m, divisor), rate));
   if (o.amsgrad)
     store({&m_place, &v_place, &greatest_place, &p}, {m, v, greatest, next});
   else

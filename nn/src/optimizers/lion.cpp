@@ -22,9 +22,9 @@ void Lion::step() {
     for (auto& [leaf, state] : all()[k].slots) {
       core::Array& p = leaf.value();
       const core::Array g = leaf.grad();
-      const core::Array kept = o.weight_decay == 0 ? p : scaled(p, 1 - lr * o.weight_decay);
       const core::Array direction = core::sign(blend(state[0], o.beta1, g));
-      store({&state[0], &p}, {blend(state[0], o.beta2, g), core::sub(kept, scaled(direction, lr))});
+      // The state last: both read it, and then it can lie where it did.
+      store({&p, &state[0]}, {reduced(p, 1 - lr * o.weight_decay, scaled(direction, lr)), blend(state[0], o.beta2, g)});
     }
   }
 }

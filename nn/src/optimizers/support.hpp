@@ -24,13 +24,19 @@ inline core::Array decayed_gradient(core::Leaf& leaf, double weight_decay) {
   return weight_decay == 0 ? g : core::add(g, scaled(leaf.value(), weight_decay));
 }
 
+/// p * kept - step; `p` itself where `kept` is 1.
+inline core::Array reduced(const core::Array& p, double kept, const core::Array& step) {
+  return kept == 1 ? core::sub(p, step) : core::sub(scaled(p, kept), step);
+}
+
 /// old * beta + fresh * (1 - beta); `old` may be empty, as zero.
 core::Array blend(const core::Array& old, double beta, const core::Array& fresh);
 
 /// old + part * (fresh - old): the same with one scalar, so that a program of many has place for it; rounds as PyTorch's lerp.
 core::Array towards(const core::Array& old, double part, const core::Array& fresh);
 
-/// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty.
+/// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty. In the memory of `*to[i]` as far as nothing else holds its value: a step
+/// keeps no copy of a parameter or state until then.
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
 
 }  // namespace mushin::nn

@@ -18,9 +18,11 @@ namespace {
 constexpr long spin_nanoseconds = 20'000;  // how long a worker looks for the next job before it sleeps
 constexpr std::uint64_t most_groups = 60'000;
 constexpr std::uint32_t most_threads = 256;
+constexpr std::uint64_t most_claimed = 16;  // groups
 
 // One job at a time. What is left of it is one word {epoch:32, begin:16, end:16}, so that a late worker cannot claim from a
-// later job. The caller claims from the front, workers from the back: each streams through memory in order.
+// later job. The caller claims from the front, workers from the back, and as many groups at once as leave the others enough to do:
+// each streams through memory in order, in stretches that are long for the processor's prefetching.
 struct Job {
   alignas(64) std::atomic<std::uint32_t> epoch{0};  // also the word that workers sleep on
   alignas(64) std::atomic<std::uint64_t> left{0};
@@ -30,9 +32,9 @@ struct Job {
   void (*f)(void*, std::uint64_t, std::uint64_t) = nullptr;
   void* arg = nullptr;
 
-  void run_group(std::uint64_t group) const {
-    const std::uint64_t last = std::min(n, (group + 1) * per_group * grain);
-    for (std::uint64_t begin = group * per_group * grain; begin < last; begin += grain) f(arg, begin, std::min(begin + grain, last));
+  void run_groups(std::uint64_t first, std::uint64_t count) const {
+    const std::uint64_t last = std::min(n, (first + count) * per_group * grain);
+    for (std::uint64_t begin = first * per_group * grain; begin < last; begin += grain) f(arg, begin, std::min(begin + grain, last));
   }
 };
 constinit Job job;
@@ -59,14 +61,15 @@ void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value)
 
 void work(std::uint32_t epoch, bool from_front) {
   for (;;) {
-    std::uint64_t claim = job.left.load(std::memory_order_acquire), begin, end;
+    std::uint64_t claim = job.left.load(std::memory_order_acquire), begin, end, count;
     do {
       begin = claim >> 16 & 0xFFFF;
       end = claim & 0xFFFF;
       if (claim >> 32 != epoch || begin >= end) return;
-    } while (!job.left.compare_exchange_weak(claim, from_front ? claim + 0x10000 : claim - 1, std::memory_order_acq_rel));
-    job.run_group(from_front ? begin : end - 1);
-    job.done.fetch_add(1, std::memory_order_release);
+      count = std::clamp<std::uint64_t>((end - begin) / (4 * thread_count()), 1, most_claimed);
+    } while (!job.left.compare_exchange_weak(claim, from_front ? claim + count * 0x10000 : claim - count, std::memory_order_acq_rel));
+    job.run_groups(from_front ? begin : end - count, count);
+    job.done.fetch_add(count, std::memory_order_release);
   }
 }
 

@@ -82,8 +82,9 @@ struct AdamAlone {
 
   AdamAlone() { (one.p * 1.0f).backward(uniform<adam_length>(1200)); }
   void step() { optimizer.step(); }
-  std::vector<float> result() const { return one.p.value().to_vector(); }
-  double value() const { return mean_abs(result()); }
+  /// A part, and the mean where the tensor is: a copy of it in host memory would count as peak memory of the steps.
+  std::vector<float> result() const { return mu::slice<0, 0, 4096>(one.p.value()).to_vector(); }
+  double value() const { return mu::mean(mu::abs(one.p.value())).item(); }
 };
 
 constexpr double mnist_flop = 2.0 * 128 * (2 * (784 * 512 + 512 * 256 + 256 * 10) + 512 * 256 + 256 * 10);
