@@ -156,10 +156,27 @@ void Run::set_fixed(char** slot, Room& room) const {
   for (int i = 0; i < p_.n_temp; ++i) slot[p_.first_temp + i] = room.bytes + i * p_.slot_bytes;
 }
 
-void Run::set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room) const {
+// Of the inputs whose rows lie side by side: all rows of a group, each `n` elements from `begin` on. Tells which.
+std::uint32_t Run::take_group(std::int64_t begin, std::int64_t rows, std::int64_t n, char* room) const {
+  const int last = axes_.rank - 1;
+  const std::int64_t height = axes_.dim[last - 1];
+  if (n * rows > p_.tile || begin / width_ % height + rows > height) return 0;
+  std::uint32_t taken = 0;
   for (int i = 0; i < p_.n_in; ++i) {
     const Operand& o = in_[i];
-    if (o.mode == Mode::direct) {
+    if (o.mode != Mode::strided || strides_[i].of[last - 1] != 1 || strides_[i].of[last] <= 1) continue;
+    take_columns(room + i * p_.slot_bytes, o.base + offset(i, begin) * o.bytes, o.bytes, rows, n, n, strides_[i].of[last]);
+    taken |= 1u << i;
+  }
+  return taken;
+}
+
+void Run::set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room, Taken taken) const {
+  for (int i = 0; i < p_.n_in; ++i) {
+    const Operand& o = in_[i];
+    if (taken.inputs >> i & 1u) {
+      slot[i] = room + i * p_.slot_bytes + taken.row * n * o.bytes;
+    } else if (o.mode == Mode::direct) {
       slot[i] = o.base + begin * o.bytes;
     } else if (o.mode == Mode::one) {
       slot[i] = o.base;
@@ -237,8 +254,8 @@ struct Run::Slots {
   char *inputs, *outputs;  // room for those that do not stay where they are
 };
 
-void Run::tile_of(Slots& slot, std::int64_t begin, std::int64_t n) const {
-  set_inputs(slot.at, begin, n, slot.inputs);
+void Run::tile_of(Slots& slot, std::int64_t begin, std::int64_t n, Taken taken) const {
+  set_inputs(slot.at, begin, n, slot.inputs, taken);
   set_outputs(slot.at, begin, slot.outputs);
   run_steps(slot.at, begin, n);
   store(slot.at, begin, n);
@@ -275,11 +292,14 @@ void Run::range(std::int64_t begin, std::int64_t end, Room& room) const {
     }
     return;
   }
-  const std::int64_t piece = least(piece_columns, p_.tile);
+  const std::int64_t piece =
+      p_.tile / group_rows >= least_columns ? least(piece_columns, p_.tile / group_rows) : least(piece_columns, p_.tile);
   for (std::int64_t group = begin; group < end; group += group_rows * width_)
-    for (std::int64_t column = 0; column < width_; column += piece)
-      for (std::int64_t row = group; row < least(end, group + group_rows * width_); row += width_)
-        tile_of(slot, row + column, least(piece, width_ - column));
+    for (std::int64_t column = 0; column < width_; column += piece) {
+      const std::int64_t n = least(piece, width_ - column), rows = least(group_rows, (end - group) / width_);
+      Taken taken{take_group(group + column, rows, n, slot.inputs), 0};
+      for (; taken.row < rows; ++taken.row) tile_of(slot, group + taken.row * width_ + column, n, taken);
+    }
 }
 
 Run::Values Run::tile(std::int64_t begin, std::int64_t n, Room& room) const {

@@ -62,17 +62,23 @@ class Run {
   void bind_strided(const mu_tensor& space, const mu_tensor* in, const mu_tensor* out);
   void find_scalars();
   void find_hazards();
-  // Where a view's rows lie side by side (a transposed operand), pieces of several rows are done before the next pieces, so that what one
-  // row fetched is still in cache for the next.
-  static constexpr std::int64_t group_rows = 16, piece_columns = 128;
+  // Where a view's rows lie side by side (a transposed operand), pieces of several rows are done before the next pieces: what was fetched
+  // for one row is taken for all of them.
+  static constexpr std::int64_t group_rows = 16, piece_columns = 128, least_columns = 32;
+  /// Inputs, one bit each, of which rooms hold all rows of a group, and the row in turn.
+  struct Taken {
+    std::uint32_t inputs;
+    std::int64_t row;
+  };
+  std::uint32_t take_group(std::int64_t begin, std::int64_t rows, std::int64_t n, char* room) const;
   struct Slots;
   void fetch(std::int64_t begin, std::int64_t n) const;
-  void tile_of(Slots&, std::int64_t begin, std::int64_t n) const;
+  void tile_of(Slots&, std::int64_t begin, std::int64_t n, Taken taken = {}) const;
   bool is_turned() const;
   bool fits_formula() const;
   std::int64_t offset(int operand, std::int64_t begin) const;
   void set_fixed(char** slot, Room& room) const;
-  void set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room) const;
+  void set_inputs(char** slot, std::int64_t begin, std::int64_t n, char* room, Taken taken = {}) const;
   void set_outputs(char** slot, std::int64_t begin, char* room) const;
   void run_steps(char* const* slot, std::int64_t begin, std::int64_t n) const;
   void store(char* const* slot, std::int64_t begin, std::int64_t n) const;

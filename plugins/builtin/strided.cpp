@@ -1,6 +1,7 @@
 #include "strided.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 namespace mushin::builtin {
 
@@ -91,7 +92,28 @@ void put_typed(T* base, const T* from, const Axes& axes, const Strides& s, std::
   });
 }
 
+template <class T, class Rows>
+void take_columns_typed(T* d, const T* from, Rows rows, std::int64_t columns, std::int64_t pitch, std::int64_t stride) {
+  for (std::int64_t c = 0; c < columns; ++c, from += stride)
+    for (std::int64_t r = 0; r < rows; ++r) d[r * pitch + c] = from[r];
+}
+template <class T>
+void take_columns_of(void* to, const char* base, std::int64_t rows, std::int64_t columns, std::int64_t pitch, std::int64_t stride) {
+  T* const d = static_cast<T*>(to);
+  const T* const from = reinterpret_cast<const T*>(base);
+  if (rows == 16) return take_columns_typed(d, from, std::integral_constant<std::int64_t, 16>(), columns, pitch, stride);
+  take_columns_typed(d, from, rows, columns, pitch, stride);
+}
+
 }  // namespace
+
+void take_columns(void* to, const char* base, std::size_t bytes, std::int64_t rows, std::int64_t columns, std::int64_t pitch,
+                  std::int64_t stride) {
+  if (bytes == 4) return take_columns_of<std::uint32_t>(to, base, rows, columns, pitch, stride);
+  if (bytes == 8) return take_columns_of<std::uint64_t>(to, base, rows, columns, pitch, stride);
+  if (bytes == 2) return take_columns_of<std::uint16_t>(to, base, rows, columns, pitch, stride);
+  take_columns_of<std::uint8_t>(to, base, rows, columns, pitch, stride);
+}
 
 void take(void* to, const char* base, std::size_t bytes, const Axes& axes, const Strides& s, std::int64_t begin, std::int64_t n) {
   if (bytes == 4) return take_typed(static_cast<std::uint32_t*>(to), reinterpret_cast<const std::uint32_t*>(base), axes, s, begin, n);
