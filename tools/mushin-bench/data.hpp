@@ -25,11 +25,11 @@ mushin::Tensor<float, E...> uniform(std::uint64_t stream, double low = -1, doubl
 }
 
 /// Integers in [0, below).
-template <mushin::extent N>
-mushin::Tensor<std::int64_t, N> integers(std::uint64_t stream, std::uint64_t below) {
-  std::vector<std::int64_t> values(static_cast<std::size_t>(N.size));
+template <mushin::extent... E>
+mushin::Tensor<std::int64_t, E...> integers(std::uint64_t stream, std::uint64_t below) {
+  std::vector<std::int64_t> values(static_cast<std::size_t>((E.size * ... * 1)));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int64_t>((mix(stream, i) >> 33) % below);
-  return mushin::from<N>(values);
+  return mushin::from<E...>(values);
 }
 
 /// Weight and bias, uniform in ±1/sqrt(In), from two consecutive streams.

@@ -51,6 +51,8 @@ std::span<const Workload> transformer_workloads();
 std::vector<Workload> peer_workloads();
 /// One for each family of ops.
 std::vector<Workload> op_workloads();
+std::span<const Workload> op_product_workloads();
+std::span<const Workload> op_network_workloads();
 
 /// `State` has `void step()`, `double value()` and `std::vector<float> result()`.
 template <class State>

@@ -12,13 +12,6 @@ constexpr double elements = 1 << 24;
 auto vector_of_values(std::uint64_t stream, double low = -1, double high = 1) { return uniform<many>(stream, low, high); }
 auto matrix_of_values(std::uint64_t stream) { return uniform<4096, 4096>(stream); }
 
-/// Symmetric and positive definite.
-template <mu::extent N>
-auto definite(std::uint64_t stream) {
-  const auto a = uniform<N, N>(stream);
-  return mu::Tensor<float, N, N>(mu::matmul(a, mu::transpose(a)) + mu::eye<N, N>(static_cast<float>(N.size)));
-}
-
 template <class T, class F>
 Work unary(F f) {
   return expression([x = vector_of_values(700, 0.1, 2).to<T>(), f] { return f(x); });
@@ -126,6 +119,35 @@ constexpr Workload shape[] = {
      {},
      [] { return of_matrix([](auto& x) { return mu::pad<1, 1, 1, 1>(x); }); },
      4 * elements},
+    {"op_stack",
+     "two of 4096 x 4096 along a new last axis",
+     false,
+     0,
+     16 * elements,
+     {},
+     [] { return of_matrix([](auto& x) { return mu::stack<-1>(x, x); }); },
+     8 * elements},
+    {"op_tile",
+     "4096 x 1024, four times along the last axis",
+     false,
+     0,
+     5 * elements,
+     {},
+     [] { return expression([x = uniform<4096, 1024>(719)] { return mu::tile<4>(x); }); },
+     4 * elements},
+    {"op_split",
+     "4096 x 4096 into four along the last axis, and their sum",
+     false,
+     0,
+     5 * elements,
+     {},
+     [] {
+       return of_matrix([](auto& x) {
+         const auto part = mu::split<1, 4>(x);
+         return part[0] + part[1] + part[2] + part[3];
+       });
+     },
+     elements},
 };
 constexpr Workload reductions[] = {
     {"op_sum", "of all of 16 Mi", false, 0, 4 * elements, {}, [] { return unary<float>([](auto& x) { return mu::sum(x); }); }},
@@ -238,99 +260,13 @@ constexpr Workload indexing[] = {
      },
      4 * elements},
 };
-constexpr Workload products[] = {
-    {"op_matmul_512_f64",
-     "matrix product, 512^3, f64",
-     false,
-     2.0 * 512 * 512 * 512,
-     0,
-     {},
-     [] { return expression([a = uniform<512, 512>(707).to<double>()] { return mu::matmul(a, a); }); }},
-    {"op_matmul_512_bf16",
-     "matrix product, 512^3, bf16",
-     false,
-     2.0 * 512 * 512 * 512,
-     0,
-     {},
-     [] { return expression([a = uniform<512, 512>(707).to<mu::bf16>()] { return mu::matmul(a, a); }); }},
-    {"op_matmul_batched",
-     "64 products of 64^3",
-     false,
-     2.0 * 64 * 64 * 64 * 64,
-     0,
-     {},
-     [] { return expression([a = uniform<64, 64, 64>(708)] { return mu::matmul(a, a); }); }},
-    {"op_einsum",
-     "bij,bkj->bik, 64 x 64^3",
-     false,
-     2.0 * 64 * 64 * 64 * 64,
-     0,
-     {},
-     [] { return expression([a = uniform<64, 64, 64>(708)] { return mu::einsum<"bij,bkj->bik">(a, a); }); }},
-    {"op_solve",
-     "256 equations, 16 right sides",
-     false,
-     2.0 / 3 * 256 * 256 * 256,
-     0,
-     {},
-     [] { return expression([a = definite<256>(709), b = uniform<256, 16>(710)] { return mu::solve(a, b); }); }},
-    {"op_cholesky",
-     "256 x 256",
-     false,
-     1.0 / 3 * 256 * 256 * 256,
-     0,
-     {},
-     [] { return expression([a = definite<256>(709)] { return mu::cholesky(a); }); }},
-    {"op_eigh",
-     "eigenvalues of 128 x 128",
-     false,
-     9.0 * 128 * 128 * 128,
-     0,
-     {},
-     [] { return expression([a = definite<128>(711)] { return mu::eigh(a).values; }); }},
-};
-constexpr double images = 16.0 * 64 * 56 * 56;
-constexpr Workload windows[] = {
-    {"op_conv",
-     "16 images of 64 channels, 56 x 56, by 3 x 3 to 64",
-     false,
-     2 * images * 64 * 9,
-     0,
-     {},
-     [] { return expression([x = uniform<16, 64, 56, 56>(715), w = uniform<64, 64, 3, 3>(716)] { return mu::conv<1, 1>(x, w); }); }},
-    {"op_conv_transpose",
-     "the same back",
-     false,
-     2 * images * 64 * 9,
-     0,
-     {},
-     [] {
-       return expression([x = uniform<16, 64, 56, 56>(715), w = uniform<64, 64, 3, 3>(716)] { return mu::conv_transpose<1, 1>(x, w); });
-     }},
-    {"op_attention",
-     "8 sequences of 128, 8 heads of 32",
-     false,
-     4.0 * 8 * 8 * 128 * 128 * 32,
-     0,
-     {},
-     [] { return expression([q = uniform<8, 8, 128, 32>(718)] { return mu::scaled_dot_product_attention(q, q, q); }); }},
-    {"op_max_pool",
-     "of 2 x 2, 64 images of 64 channels, 56 x 56",
-     false,
-     0,
-     4 * images * 5,
-     {},
-     [] { return expression([x = uniform<64, 64, 56, 56>(717)] { return mu::max_pool<2>(x); }); },
-     4 * images},
-};
-
 }  // namespace
 
 std::vector<Workload> op_workloads() {
   std::vector<Workload> all;
   for (const std::span<const Workload> group :
        {std::span<const Workload>(pointwise), std::span<const Workload>(shape), std::span<const Workload>(reductions),
-        std::span<const Workload>(indexing), std::span<const Workload>(products), std::span<const Workload>(windows)})
+        std::span<const Workload>(indexing), op_product_workloads(), op_network_workloads()})
     all.insert(all.end(), group.begin(), group.end());
   return all;
 }
