@@ -73,6 +73,16 @@ TEST_P(UnaryTest, Gradients) {
 
 INSTANTIATE_TEST_SUITE_P(Pointwise, UnaryTest, testing::ValuesIn(unary), [](const auto& test) { return std::string(test.param.name); });
 
+TEST(Sigmoid, KeepsWhatIsSmall) {
+  on_every_device([&] {
+    const Ref x{{4}, {-80, -88.5, -95, -100}}, far{{2}, {-708, -740}};
+    const auto exact = [](double v) { return 1 / (1 + std::exp(-v)); };
+    EXPECT_TRUE(close(core::sigmoid(array(x, dtype::f32)), map(x, exact), 4 * 0x1p-23, 4 * 0x1p-149));
+    EXPECT_TRUE(close(core::sigmoid(array(far, dtype::f64)), map(far, [](double v) { return std::exp(v); }), 4 * 0x1p-52, 4 * 0x1p-1074));
+    for (double v : far.values) EXPECT_EQ(ref(core::sigmoid(core::literal(v, dtype::f64))).values[0], std::exp(v));
+  });
+}
+
 struct Binary {
   const char* name;
   Array (*eager)(const Array&, const Array&);

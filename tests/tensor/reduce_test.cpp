@@ -116,6 +116,11 @@ TEST(Reduce, LiteralsNeedNoPass) {
   EXPECT_EQ(value(mean(ones, 3, false)), 1);
   EXPECT_EQ(values(sum_to(ones, {1, 5})), Values(5, 4));
   EXPECT_EQ(value(max(full({3}, dtype::f32, 0.7), 1, false)), static_cast<double>(0.7f));
+  for (double v : {HUGE_VAL, -HUGE_VAL, std::nan(""), -0.0, 3.0}) {
+    const Values nothing = values(sum(full({2, 0}, dtype::f32, v), 2, false));
+    EXPECT_EQ(nothing, (Values{0, 0})) << v;
+    EXPECT_FALSE(std::signbit(nothing[0])) << v;
+  }
 }
 
 TEST(Reduce, LongSumsKeepTheirDigits) {

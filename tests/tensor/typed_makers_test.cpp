@@ -44,6 +44,10 @@ TEST(Makers, EyeRampsAndRows) {
   EXPECT_TRUE((equal(mu::arange<int64_t, 3>(), Ref{{3}, {0, 1, 2}})));
   EXPECT_TRUE((equal(mu::arange<batch>(batch = 2), Ref{{2}, {0, 1}})));
   EXPECT_TRUE((close(mu::linspace<5>(0, 1), Ref{{5}, {0, 0.25, 0.5, 0.75, 1}})));
+  for (double last : {0.7, 0.9, -1.3, 1e17}) {  // 0.1 + 19 * ((last - 0.1) / 19) is another number for some
+    EXPECT_EQ((mu::linspace<double, 20>(0.1, last)(19)), last);
+    EXPECT_EQ((mu::linspace<double, 50>(last, 0.1)(49)), 0.1);
+  }
   EXPECT_TRUE((equal(mu::linspace<1>(7, 9), Ref{{1}, {7}})));
 }
 

@@ -56,6 +56,11 @@ std::uint64_t float_of(std::int64_t whole, dtype t) {
   return std::bit_cast<std::uint64_t>(static_cast<double>(whole));
 }
 
+double sigmoid(double x) {
+  const double e = std::exp(-std::fabs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+
 struct Elementary {
   std::uint16_t op;
   double (*f)(double);
@@ -67,7 +72,7 @@ constexpr Elementary elementary[] = {
     {MU_PW_SIN, [](double x) { return std::sin(x); }},     {MU_PW_COS, [](double x) { return std::cos(x); }},
     {MU_PW_ASIN, [](double x) { return std::asin(x); }},   {MU_PW_ACOS, [](double x) { return std::acos(x); }},
     {MU_PW_ATAN, [](double x) { return std::atan(x); }},   {MU_PW_TANH, [](double x) { return std::tanh(x); }},
-    {MU_PW_ERF, [](double x) { return std::erf(x); }},     {MU_PW_SIGMOID, [](double x) { return 1 / (1 + std::exp(-x)); }},
+    {MU_PW_ERF, [](double x) { return std::erf(x); }},     {MU_PW_SIGMOID, sigmoid},
     {MU_PW_FLOOR, [](double x) { return std::floor(x); }}, {MU_PW_CEIL, [](double x) { return std::ceil(x); }},
     {MU_PW_TRUNC, [](double x) { return std::trunc(x); }}, {MU_PW_RINT, [](double x) { return std::nearbyint(x); }},
 };

@@ -70,6 +70,13 @@ std::uint16_t log1p(Text& to, mu_dtype t, std::uint16_t x) {
   return to.add(MU_PW_SELECT, t, to.add(MU_PW_EQ, MU_BOOL, u, one), x, far);
 }
 
+// By e^-|x|, which does not overflow.
+std::uint16_t sigmoid(Text& to, mu_dtype t, std::uint16_t x) {
+  const std::uint16_t one = to.number(1, t), e = to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, to.add(MU_PW_ABS, t, x)));
+  const std::uint16_t above = to.add(MU_PW_SELECT, t, to.add(MU_PW_LT, MU_BOOL, x, to.number(0, t)), e, one);
+  return to.add(MU_PW_DIV, t, above, to.add(MU_PW_ADD, t, one, e));
+}
+
 // The optional opcodes in core ones; those of several roundings in float for 16-bit floats. False: there were none.
 bool write_out(const Text& from, Text& to) {
   bool changed = false;
@@ -85,7 +92,7 @@ bool write_out(const Text& from, Text& to) {
     changed = changed || i.op >= MU_PW_SIGMOID;
     switch (i.op) {
       case MU_PW_SIGMOID:
-        r = to.add(MU_PW_DIV, t, to.number(1, t), to.add(MU_PW_ADD, t, to.number(1, t), to.add(MU_PW_EXP, t, to.add(MU_PW_NEG, t, a))));
+        r = sigmoid(to, t, a);
         break;
       case MU_PW_EXPM1:
         r = expm1(to, t, a);

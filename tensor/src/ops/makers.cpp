@@ -38,21 +38,32 @@ Number at(Number first, Number step, std::int64_t i) {
   return static_cast<std::int64_t>(std::clamp(sum, least, greatest));
 }
 
-}  // namespace
-
-Array ramp(std::int64_t n, dtype type, Number first, Number step) {
+template <class Value>
+Array listed(const char* op, std::int64_t n, dtype type, Value value) {
   const Sizes s{n};
-  checked_count("arange", s);
+  checked_count(op, s);
   const NotRecorded quiet;  // replays find these values as they are now
-  Array made = array_to_fill(default_device(), type, s, n, "arange");
+  Array made = array_to_fill(default_device(), type, s, n, op);
   const std::size_t bytes = bytes_of(type);
   std::vector<std::byte> values(static_cast<std::size_t>(n) * bytes);
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::uint64_t bits = bits_of(at(first, step, i), type);
+    const std::uint64_t bits = bits_of(value(i), type);
     std::copy_n(reinterpret_cast<const std::byte*>(&bits), bytes, values.data() + static_cast<std::size_t>(i) * bytes);
   }
-  upload("arange", node_of(made)->block, 0, values.data(), values.size());
+  upload(op, node_of(made)->block, 0, values.data(), values.size());
   return made;
+}
+
+}  // namespace
+
+Array ramp(std::int64_t n, dtype type, Number first, Number step) {
+  return listed("arange", n, type, [&](std::int64_t i) { return at(first, step, i); });
+}
+
+Array spaced(std::int64_t n, dtype type, double first, double last) {
+  const double step = n > 1 ? (last - first) / static_cast<double>(n - 1) : 0;
+  return listed("linspace", n, type,
+                [&](std::int64_t i) { return Number(i > 0 && i == n - 1 ? last : first + static_cast<double>(i) * step); });
 }
 
 Array counting(std::int64_t n, Device* device) {

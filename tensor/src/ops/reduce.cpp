@@ -144,7 +144,9 @@ Array sum_of_literal(const Array& a, unsigned axes, bool keep) {
   const Node* n = node_of(a);
   const std::int64_t times = reduced_count(n->sizes, axes);
   const dtype in = sum_type(n->type);
-  const Array one = cast(literal_like(n, reduced_sizes(n->sizes, axes, keep)), in);
+  const Sizes to = reduced_sizes(n->sizes, axes, keep);
+  if (times == 0) return literal_of(to, in, 0, n->floating ? nullptr : n->device);  // of infinities, too
+  const Array one = cast(literal_like(n, to), in);
   return mul(one, literal(times, in));
 }
 

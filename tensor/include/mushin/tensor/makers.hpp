@@ -96,15 +96,14 @@ auto arange(SizedDim<Names>... given) {
   return arange<float, E...>(0.0f, 1.0f, given...);
 }
 
-/// Values at equal distances from `first` to `last`, both included, along one axis. Float types.
+/// Values at equal distances from `first` to `last`, both included exactly, along one axis. Float types.
 template <class T, extent... E, text... Names>
 Tensor<T, E...> linspace(detail::number_for<T> first, detail::number_for<T> last, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("linspace");
   static_assert(sizeof...(E) == 1, "[linspace] makes one axis");
   static_assert(is_float_type<T>, "[linspace] needs a float element type");
   const std::int64_t n = detail::given_sizes<E...>(given...)[0];
-  const double from = static_cast<double>(first), to = static_cast<double>(last);
-  return Tensor<T, E...>{core::ramp(n, dtype_of<T>, from, n > 1 ? (to - from) / static_cast<double>(n - 1) : 0.0)};
+  return Tensor<T, E...>{core::spaced(n, dtype_of<T>, static_cast<double>(first), static_cast<double>(last))};
 }
 template <extent... E, text... Names>
 auto linspace(float first, float last, SizedDim<Names>... given) {
