@@ -105,6 +105,20 @@ static_assert(same<decltype(mu::one_hot<10>(a<int64_t, batch>())), mu::Tensor<fl
               same<decltype(mu::one_hot<3, bool>(a<int64_t>())), mu::Tensor<bool, 3>>);
 static_assert(same<decltype(mu::softmax<-1>(a<float, batch, 10>())), mu::Tensor<float, batch, 10>>);
 
+// Nothing gives write access to a value, so nobody writes through a view: elements are copies, the handle is const and its memory isn't
+// handed out.
+static_assert(same<decltype(a<float, 2>()(0)), float> && same<decltype(a<float>().item()), float>);
+static_assert(same<decltype(a<float, 2>().raw()), const mu::core::Array&> &&
+              same<decltype(std::declval<mu::Tensor<float, 2>&>().raw()), const mu::core::Array&>);
+template <class A>
+inline constexpr bool hands_out_memory = requires(A& x) {
+  x.data();
+}
+|| requires(A& x) { x[0]; }
+|| requires(A& x) { x.begin(); }
+|| requires(A& x) { x += 1; };
+static_assert(!hands_out_memory<mu::Tensor<float, 2>> && hands_out_memory<std::vector<float>>);
+
 // Every member can be instantiated at once.
 template class mu::Tensor<float, 2, 3>;
 template class mu::Tensor<bool, batch>;

@@ -7,16 +7,18 @@
 // each named extent as its last arguments: `zeros<double, batch, 3>(batch = 32)`. What is made is on the default device.
 namespace mushin {
 
-namespace detail {
 /// Any number, where a 16-bit float is to be given.
 struct AnyNumber {
   template <Scalar S>
   constexpr AnyNumber(S s) : value(static_cast<double>(s)) {}
   constexpr explicit operator double() const { return value; }
-  double value;
+  double value;  ///< the number, before it is rounded to the element type
 };
+/// What makers take a value of element type `T` by: `T`, or any number where that is a 16-bit float.
 template <class T>
 using number_for = std::conditional_t<is_half_type<T>, AnyNumber, T>;
+
+namespace detail {
 /// Exact for integers.
 template <class T>
 using exact_for = std::conditional_t<std::integral<T>, T, double>;
@@ -24,7 +26,7 @@ using exact_for = std::conditional_t<std::integral<T>, T, double>;
 
 /// All elements `value`.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> fill(detail::number_for<T> value, SizedDim<Names>... given) {
+Tensor<T, E...> fill(number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("fill");
   return Tensor<T, E...>{core::full(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<detail::exact_for<T>>(value))};
 }
@@ -57,7 +59,7 @@ auto ones(SizedDim<Names>... given) {
 
 /// `value` where the last two indices are equal, else 0; the same for each index of axes before them. Rank 2 or more.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> eye(detail::number_for<T> value, SizedDim<Names>... given) {
+Tensor<T, E...> eye(number_for<T> value, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("eye");
   static_assert(sizeof...(E) >= 2, "[eye] needs at least two axes");
   return Tensor<T, E...>{core::eye(detail::given_sizes<E...>(given...), dtype_of<T>, static_cast<detail::exact_for<T>>(value))};
@@ -77,7 +79,7 @@ auto eye(SizedDim<Names>... given) {
 
 /// first, first + step, … along one axis. `arange<5>()` is 0 1 2 3 4.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> arange(detail::number_for<T> first, detail::number_for<T> step, SizedDim<Names>... given) {
+Tensor<T, E...> arange(number_for<T> first, number_for<T> step, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("arange");
   static_assert(sizeof...(E) == 1, "[arange] makes one axis");
   const std::int64_t n = detail::given_sizes<E...>(given...)[0];
@@ -98,7 +100,7 @@ auto arange(SizedDim<Names>... given) {
 
 /// Values at equal distances from `first` to `last`, both included exactly, along one axis. Float types.
 template <class T, extent... E, text... Names>
-Tensor<T, E...> linspace(detail::number_for<T> first, detail::number_for<T> last, SizedDim<Names>... given) {
+Tensor<T, E...> linspace(number_for<T> first, number_for<T> last, SizedDim<Names>... given) {
   MUSHIN_RULE_SIZES("linspace");
   static_assert(sizeof...(E) == 1, "[linspace] makes one axis");
   static_assert(is_float_type<T>, "[linspace] needs a float element type");

@@ -1,0 +1,13 @@
+// expect: [argmax] needs numbers, not bool: cast with .to<float>()
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto a = mu::ones<bool, 2, 3>();
+#ifdef FIXED
+  (void)mu::argmax(a.to<float>());
+#else
+  (void)mu::argmax(a);
+#endif
+}

@@ -1,0 +1,13 @@
+// expect: [sum] needs numbers, not bool: cast with .to<float>()
+#include "mushin/tensor.hpp"
+
+namespace mu = mushin;
+
+void program() {
+  const auto a = mu::ones<bool, 2, 3>();
+#ifdef FIXED
+  (void)mu::sum(a.to<float>());
+#else
+  (void)mu::sum(a);
+#endif
+}
