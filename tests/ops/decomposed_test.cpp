@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "check.hpp"
+#include "mushin/autograd/ops/ctc.hpp"
+#include "mushin/autograd/ops/rnn.hpp"
 #include "mushin/tensor/core/normalized.hpp"
 #include "mushin/tensor/core/recurrent.hpp"
 #include "mushin/tensor/core/spelling.hpp"
@@ -231,6 +233,21 @@ TEST(Decomposed, RnnOfShortFloats) {
   EXPECT_TRUE(close(got.x, ref(core::rnn_backward(way, wide(x), wide(w), wide(h), wide(c), want, wide(dy)).x), 4e-3, 1e-3));
 }
 
+TEST(Decomposed, RnnHasGradientsOfAllOrders) {
+  for (core::Cell cell : {core::Cell::tanh, core::Cell::lstm, core::Cell::gru})
+    for (bool reverse : {false, true}) {
+      SCOPED_TRACE("cell " + std::to_string(static_cast<int>(cell)) + (reverse ? " reverse" : ""));
+      const std::int64_t gates = core::gates_of(cell) * 2;
+      const auto run = [&](const std::vector<core::Traced>& in) {
+        return core::rnn({cell, reverse}, in[0], in[1], in[2], in.size() > 3 ? in[3] : core::Traced());
+      };
+      std::vector<Ref> at = {random({3, 1, gates}, 183), random({gates, 2}, 184), random({1, 2}, 185)};
+      if (cell == core::Cell::lstm) at.push_back(random({1, 2}, 186));
+      if (cell == core::Cell::gru) at.push_back(random({2}, 186));
+      check_gradients(run, at);
+    }
+}
+
 Array numbers(const Index& shape, std::vector<double> values) { return array(Ref{shape, std::move(values)}, dtype::i64); }
 
 TEST(Decomposed, CtcEqualsTheOp) {
@@ -249,6 +266,13 @@ TEST(Decomposed, CtcEqualsTheOp) {
         EXPECT_TRUE(close(core::compositions::ctc_gradient<Array>(logs, t), ref(core::ctc_gradient(logs, t)), 1e-4, 1e-6));
       }
   });
+}
+
+TEST(Decomposed, CtcHasGradientsOfAllOrders) {
+  const auto loss = [](const std::vector<core::Traced>& in) {
+    return core::ctc(in[0], {numbers({2, 2}, {1, 1, 2, 9}), numbers({2}, {4, 3}), numbers({2}, {2, 1}), 0});
+  };
+  check_gradients(loss, {random({4, 2, 3}, 187, -2, 0)});
 }
 
 // Where nobody has looked at the values before, as in a replay.

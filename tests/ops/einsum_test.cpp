@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include "check.hpp"
 
 namespace mushin::test {
@@ -161,6 +163,37 @@ TEST(Einsum, TypedFacade) {
   static_assert(std::same_as<decltype(einsum<"bij,bjk->bik">(x, y)), Tensor<float, batch, 3, 5>>);
   static_assert(std::same_as<decltype(einsum<"bij,bjk">(x, y)), Tensor<float, 3, 5>>);
   EXPECT_TRUE(throws<ShapeError>([&] { (einsum<"bij,bjk->bik">(x, y)); }, "[einsum] letter b names axes of sizes 2 and 3"));
+}
+
+/// The nodes of an op in the graph of `z`.
+template <class Z>
+int nodes(const Z& z, const std::string& op) {
+  std::ostringstream out;
+  to_dot(z, out);
+  int found = 0;
+  for (std::size_t at = out.str().find("label=\"" + op); at != std::string::npos; at = out.str().find("label=\"" + op, at + 1)) ++found;
+  return found;
+}
+
+TEST(Einsum, IsOneBatchedProductWhereItCanBe) {
+  const auto check = [](const auto& z, int matmul, int mul, int sum) {
+    EXPECT_EQ(nodes(z, "matmul"), matmul);
+    EXPECT_EQ(nodes(z, "mul"), mul);
+    EXPECT_EQ(nodes(z, "sum"), sum);
+  };
+  const auto a = variable(ones<2, 3, 4>());
+  const auto b = variable(ones<2, 4, 5>());
+  const auto m = variable(ones<3, 4>());
+  const auto n = variable(ones<5, 4>());
+  check(einsum<"bij,bjk->bik">(a, b), 1, 0, 0);
+  check(einsum<"bij,bjk->kbi">(a, b), 1, 0, 0);
+  check(einsum<"bij,bjk->ik">(a, b), 1, 0, 0);
+  check(einsum<"bij,kj->bik">(a, n), 1, 0, 0);
+  check(einsum<"ij,kj,bjl->ikbl">(m, n, b), 1, 1, 0);
+  check(einsum<"ij,ij->ij">(m, m), 0, 1, 0);
+  check(einsum<"ij,ij->">(m, m), 0, 1, 1);
+  check(einsum<"ij->j">(m), 0, 0, 1);
+  check(einsum<"ij->ji">(m), 0, 0, 0);
 }
 
 TEST(Outer, IsTheProductOfEachPair) {

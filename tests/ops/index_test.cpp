@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "check.hpp"
 
 namespace mushin::test {
@@ -60,6 +62,26 @@ TEST(ScatterAdd, EqualsTheOracle) {
             << name_of(type) << " " << text_of(c.data);
         EXPECT_TRUE(equal(before, base)) << "arrays don't change";
       }
+  });
+}
+
+// Numbers whose sum depends on the order, more of them than one thread takes: the sum is that of the row-major order, every time.
+TEST(ScatterAdd, DeterministicIsTheRowMajorOrder) {
+  constexpr std::int64_t n = 200000;
+  Ref updates = random({n, 2}, 127, -1, 1);
+  for (std::size_t k = 0; k < updates.values.size(); ++k)
+    updates.values[k] = static_cast<double>(static_cast<float>(std::ldexp(updates.values[k], static_cast<int>(k % 41) - 20)));
+  const Ref i = random_integers({n, 2}, 128, 3);
+  std::vector<float> want(6);
+  for (std::size_t k = 0; k < updates.values.size(); ++k)
+    want[static_cast<std::size_t>(i.values[k]) * 2 + k % 2] += static_cast<float>(updates.values[k]);
+  on_every_device([&] {
+    const core::Array base = array(full({3, 2}, 0), dtype::f32), at = array(i, dtype::i64), from = array(updates, dtype::f32);
+    for (int round = 0; round < 3; ++round) {
+      std::vector<float> got(6);
+      core::read_all(core::scatter_add(base, 0, at, from, true), got.data());
+      EXPECT_EQ(got, want);
+    }
   });
 }
 

@@ -150,6 +150,43 @@ TEST(Views, StayViewsThroughChains) {
   });
 }
 
+// Of 2 MiB, which is more than a thread keeps for itself, so that a copy shows.
+TEST(Views, AllocateNothing) {
+  on_every_device([&] {
+    const auto a = reshape<512, 16, 64>(arange<512 * 16 * 64>());
+    core::evaluate(a.raw());
+    const auto in_use = [] { return memory_stats(default_device()).in_use; };
+    const std::size_t before = in_use();
+    const auto moved = permute<2, 0, 1>(a);
+    const auto turned = transpose(a);
+    const auto part = slice<1, 3, 11>(moved);
+    const auto later = slice<0>(a, 7, 500);
+    const auto row = at<-1>(turned, -1);
+    const auto line = diagonal<2>(a);
+    const auto [left, right] = split<-1, 2>(a);
+    const auto flat = flatten(a);
+    const auto cut = reshape<64, 2, 256, 16>(moved);
+    const auto wide = broadcast_to<3, 512, 16, 64>(a);
+    const auto same = squeeze<0>(unsqueeze<0>(a));
+    const auto refined = flat.refine<dyn, 1024>();
+    for (const Array& view : {moved.raw(), turned.raw(), part.raw(), later.raw(), row.raw(), line.raw(), left.raw(), right.raw(),
+                              flat.raw(), cut.raw(), wide.raw(), same.raw(), refined.raw()}) {
+      core::evaluate(view);
+      EXPECT_EQ(in_use(), before) << text_of(sizes_of(view.sizes()));
+    }
+    const auto w = variable(a);
+    const std::size_t with_variable = in_use();
+    const auto of_variable = slice<0, 1, 2>(transpose(broadcast_to<2, 512, 16, 64>(permute<0, 1, 2>(w))));
+    core::evaluate(of_variable.value().raw());
+    EXPECT_EQ(in_use(), with_variable);
+    EXPECT_EQ(part(63, 7, 15), 10 * 16 * 64 + 15 * 64 + 63);
+    EXPECT_EQ(right(511, 15, 31), 512 * 16 * 64 - 1);
+    const auto copied = flip<0>(a);
+    EXPECT_GE(in_use(), with_variable + (std::size_t{2} << 20)) << "a copy shows";
+    EXPECT_EQ(copied(511, 0, 1), 1);
+  });
+}
+
 TEST(Shape, Gradients) {
   const Ref x = random({2, 3, 2}, 103);
   const unsigned order[] = {2, 0, 1};
