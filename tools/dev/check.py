@@ -131,7 +131,7 @@ def script(name, build_root, totals, jobs):
 
 
 def interchange_python(build_root):
-    """A Python with the packages that files are exchanged with; None where PyPI doesn't give them, and then that test is skipped."""
+    """A Python with the packages that files and ops are compared with; None where PyPI doesn't give them, and those tests are skipped."""
     venv = build_root / "interchange"
     packages = ["numpy==2.2.6", "safetensors==0.5.3"]
     steps = [["/usr/bin/python3", "-m", "venv", "--clear", str(venv)],
