@@ -233,6 +233,7 @@ TEST(Arrange, TypedFacades) {
   const auto [first, second, third] = split<1, 3>(x);
   EXPECT_TRUE(equal(second, Ref{{2, 1}, {2, 5}}));
   EXPECT_TRUE(equal(flip<1>(x), Ref{{2, 3}, {3, 2, 1, 6, 5, 4}}));
+  EXPECT_TRUE(equal(flip<-1>(x), ref(flip<1>(x))) && equal(flip<-2>(x), ref(flip<0>(x))));
   EXPECT_TRUE(equal(flip(x), Ref{{2, 3}, {6, 5, 4, 3, 2, 1}}));
   EXPECT_TRUE((equal(pad<1, 0>(x, 9), Ref{{2, 4}, {9, 1, 2, 3, 9, 4, 5, 6}})));
   EXPECT_TRUE((equal(tile<2, 1, 1>(x), stack({ref(x), ref(x)}, 0))));

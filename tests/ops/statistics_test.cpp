@@ -177,5 +177,32 @@ TEST(Statistics, TypedFacades) {
   EXPECT_TRUE(equal(any<1>(x > 8), Ref{{2}, {0, 1}}) && equal(all<1>(w > 3, keep), Ref{{2, 1}, {0, 1}}));
 }
 
+// Every reduction takes axes from the end, and keeps them where it is told to.
+TEST(Statistics, AxesFromTheEndAndKept) {
+  const auto x = from<2, 1, 3>(std::vector<double>{3, 1, 2, 4, 6, 5});
+  const auto flags = x > 2;
+  const auto check = [](const auto& negative, const auto& positive, const auto& kept, const auto& reshaped) {
+    EXPECT_TRUE(equal(negative, ref(positive)));
+    EXPECT_TRUE(equal(kept, ref(reshaped)));
+    static_assert(std::remove_cvref_t<decltype(kept)>::extents == std::remove_cvref_t<decltype(reshaped)>::extents);
+  };
+#define MUSHIN_CHECK(op, a) check(op<-1, -3>(a), op<0, 2>(a), op<-1>(a, keep), reshape<2, 1, 1>(op<2>(a)))
+  MUSHIN_CHECK(sum, x);
+  MUSHIN_CHECK(prod, x);
+  MUSHIN_CHECK(mean, x);
+  MUSHIN_CHECK(max, x);
+  MUSHIN_CHECK(min, x);
+  MUSHIN_CHECK(argmax, x);
+  MUSHIN_CHECK(argmin, x);
+  MUSHIN_CHECK(any, flags);
+  MUSHIN_CHECK(all, flags);
+  MUSHIN_CHECK(var, x);
+  MUSHIN_CHECK(std, x);
+  MUSHIN_CHECK(logsumexp, x);
+  MUSHIN_CHECK(norm, x);
+#undef MUSHIN_CHECK
+  EXPECT_TRUE(equal(argmax<-1>(x), Ref{{2, 1}, {0, 1}}) && equal(sum<-3>(x), Ref{{1, 3}, {7, 7, 7}}));
+}
+
 }  // namespace
 }  // namespace mushin::test

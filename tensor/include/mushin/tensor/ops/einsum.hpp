@@ -25,10 +25,10 @@ constexpr text<2> spell_letter(char c) {
 
 /// Einstein's summation: `einsum<"bij,bjk->bik">(a, b)`. The text names each axis of each tensor by a letter, and those of the result
 /// behind the arrow; letters that the result lacks are summed over. Without an arrow the result has the letters that occur once, in
-/// alphabetical order, as in NumPy. A letter that a term repeats is its diagonal. One element type, not bool. Gradient: to each operand the
-/// einsum of the cotangent and the others. Operands are joined from left to right, each pair as one batched matrix product where a letter
-/// of both is summed and either has a letter of its own, else as an elementwise product. ShapeError where sizes that only the run knows
-/// disagree.
+/// alphabetical order, as in NumPy. A letter that a term repeats is its diagonal. One element type, not bool, which is the result's too:
+/// integers wrap; f16 and bf16 are summed in float, and each step rounds. Gradient: to each operand the einsum of the cotangent and the
+/// others. Operands are joined from left to right, each pair as one batched matrix product where a letter of both is summed and either has
+/// a letter of its own, else as an elementwise product. ShapeError where sizes that only the run knows disagree.
 template <text S, TensorLike A, TensorLike... B>
 auto einsum(const A& a, const B&... b) {
   static constexpr rules::Subscripts s = rules::subscripts(S);

@@ -44,8 +44,9 @@ inline constexpr Deterministic deterministic;
 
 /// `a` with b[p] added at p with coordinate `Axis` replaced by indices[p] (-1 is the last axis). indices: std::int64_t, of a's rank, its
 /// extents on other axes equal to a's; b: the extents of `indices`; result: those of `a`. One element type, not bool. Elements that meet at
-/// one place are added in any order, which rounding may show, or in row-major order when `deterministic` is said. Gradients: the cotangent
-/// in `a`; in `b` what of it stands where each was added. ShapeError when an index is outside its axis.
+/// one place are added in any order, which rounding may show, or in row-major order when `deterministic` is said; f16 and bf16 in float,
+/// rounded once; integers wrap. Gradients: the cotangent in `a`; in `b` what of it stands where each was added. ShapeError when an index is
+/// outside its axis.
 template <int Axis, TensorLike A, TensorLike I, TensorLike B, std::same_as<Deterministic>... D>
 auto scatter_add(const A& a, const I& indices, const B& b, D...) {
   static_assert(index_elements<I>, "[scatter_add] the indices must be std::int64_t: cast with .to<std::int64_t>()");

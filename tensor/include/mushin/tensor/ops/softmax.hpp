@@ -14,7 +14,8 @@ MUSHIN_API Array log_softmax_backward(const Array& y, const Array& dy, unsigned 
 
 namespace mushin {
 
-/// e^x / sum(e^x) along `Axis` (-1 is the last), computed from x - max(x). Shape of `a`. Float types. Gradient: y (dy - sum(y dy)).
+/// e^x / sum(e^x) along `Axis` (-1 is the last), computed from x - max(x). Shape of `a`. Float types; f16 and bf16 in float, rounded
+/// once. Gradient: y (dy - sum(y dy)).
 template <int Axis, TensorLike A>
 auto softmax(const A& a) {
   static_assert(float_elements<A>, "[softmax] needs a float element type: cast with .to<float>()");
@@ -24,8 +25,8 @@ auto softmax(const A& a) {
   return detail::like<A>(softmax(a.raw(), rules::axis(A::extents, Axis)));
 }
 
-/// x - log(sum(e^x)) along `Axis` (-1 is the last), computed from x - max(x). Shape of `a`. Float types. Gradient:
-/// dy - e^y sum(dy).
+/// x - log(sum(e^x)) along `Axis` (-1 is the last), computed from x - max(x). Shape of `a`. Float types; f16 and bf16 in float, rounded
+/// once. Gradient: dy - e^y sum(dy).
 template <int Axis, TensorLike A>
 auto log_softmax(const A& a) {
   static_assert(float_elements<A>, "[log_softmax] needs a float element type: cast with .to<float>()");
