@@ -139,6 +139,22 @@ class Safetensors(Files):
         with self.assertRaisesRegex(RuntimeError, r"^\[save_npz\] NumPy must have the element type: .* bf16"):
             self.convert("a.safetensors", "b.npz")
 
+    def test_names_that_json_escapes(self):
+        names = ["größe/∂x", 'quote"', "back\\slash", "tab\tand\nline", "\x01", "𝄞", " "]
+        arrays = {name: np.array([i], "i4") for i, name in enumerate(names)}
+        safetensors.numpy.save_file(arrays, self.folder / "a.safetensors")
+        got = safetensors.numpy.load_file(self.convert("a.safetensors", "b.safetensors"))
+        self.assertEqual({name: int(a[0]) for name, a in got.items()}, {name: i for i, name in enumerate(names)})
+
+    def test_of_another_order_of_axes_and_bytes(self):
+        for order in "CF":
+            for ends in "<>":
+                a = sample("f4", (2, 3, 4), order)
+                np.save(self.folder / "a.npy", a.astype(a.dtype.newbyteorder(ends)))
+                self.same(safetensors.numpy.load_file(self.convert("a.npy", "b.safetensors"))["x"], a)
+                with np.load(self.convert("a.npy", "b.npz")) as got:
+                    self.same(got["x"], a)
+
     def test_npz_and_back(self):
         arrays = self.arrays()
         np.savez(self.folder / "a.npz", **arrays)
