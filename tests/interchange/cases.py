@@ -44,7 +44,17 @@ class Cases(unittest.TestCase):
             self.random = np.random.default_rng(7)
             yield name
 
+    constants = True
+
     def values(self, kind, shape, low=-9, high=9):
+        """Random ones; now and then all equal along one axis."""
+        made = np.asarray(self.varied(kind, shape, low, high))
+        if made.size and made.ndim and self.constants and self.random.random() < 0.25:
+            axis = self.random.integers(made.ndim)
+            made = np.repeat(made.take([0], axis), made.shape[axis], axis)
+        return made
+
+    def varied(self, kind, shape, low, high):
         """Random ones; of integers about an eighth are the type's ends."""
         if kind.is_bool:
             return self.random.random(shape) < 0.5
@@ -57,9 +67,13 @@ class Cases(unittest.TestCase):
 
     def handle(self, values, kind):
         """The values as an array of mushin, in turn: as they are, as a view of a larger array with its axes in another order, and as an
-        expression that is not computed yet."""
+        expression that is not computed yet. What is equal along an axis is one element of it, broadcast."""
         self.turn += 1
         values = np.asarray(values, kind.held)
+        for axis in range(values.ndim if values.size else 0):
+            one = values.take([0], axis)
+            if values.shape[axis] > 1 and np.repeat(one, values.shape[axis], axis).tobytes() == values.tobytes():
+                return MUSHIN.op("broadcast_to", self.handle(one, kind), whole=values.shape)
         if self.turn % 3 == 0 or values.ndim == 0:
             made = MUSHIN.array(values, kind)
         else:

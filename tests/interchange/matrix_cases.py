@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arrays import BF16, F16, F32, F64, I64, NUMBERS
+from arrays import BF16, F16, FLOATS, F32, F64, I64, NUMBERS
 from cases import MUSHIN, Cases
 
 PRODUCTS = [
@@ -75,6 +75,22 @@ class Products(Cases):
                         size,
                         f"matmul of {kind} {a} {b}",
                     )
+
+    def test_special_values_of_products(self):
+        """Infinities and NaN come out where they do of the definition, whatever is skipped or padded."""
+        for _ in self.on_every_device():
+            for kind in FLOATS:
+                for a, b in PRODUCTS:
+                    x, y = self.values(kind, a), self.values(kind, b)
+                    for operand in (x, y):
+                        for value in (np.inf, -np.inf, np.nan, 0, 0):
+                            if operand.size and self.random.random() < 0.7:
+                                operand.flat[self.random.integers(operand.size)] = value
+                    got = MUSHIN.op("matmul", self.handle(x, kind), self.handle(y, kind)).read()[1]
+                    wanted = np.matmul(x.astype(float), y.astype(float))
+                    what = f"matmul of {kind} {a} {b} on {self.device}"
+                    for f in (np.isnan, np.isposinf, np.isneginf):
+                        np.testing.assert_array_equal(f(got), f(wanted), what)
 
     def test_einsum(self):
         for _ in self.on_every_device():

@@ -107,6 +107,15 @@ class Pointwise(Cases):
                         wanted = f(np.asarray(x, np.longdouble))
                         self.expect(MUSHIN.op(name, self.handle(x, kind)), kind, wanted, f"{name} of {kind}", self.last_digits(kind, ulp))
 
+    def test_of_large_angles(self):
+        """The boundary asks for a few digits only."""
+        for _ in self.on_every_device():
+            for kind in FLOATS:
+                x = kind.round([2e4, -5e4, *([] if kind is F16 else [1e6, -1e9, 1e20, 1e37])])
+                for name in ("sin", "cos"):
+                    wanted = UNARY[name][0](np.asarray(x, np.longdouble))
+                    self.expect(MUSHIN.op(name, self.handle(x, kind)), kind, wanted, f"{name} of {kind}", 0.51, 1e-6)
+
     def test_unary_exact(self):
         for _ in self.on_every_device():
             for kind in NUMBERS:
