@@ -121,7 +121,18 @@ Ref gradient_of(Traced (*op)(const Traced&, unsigned, bool), const Ref& x, unsig
 
 TEST(Var, SurvivesAMeanFarFromZero) {
   const Ref x{{4}, {1e6 + 1, 1e6 + 2, 1e6 + 3, 1e6 + 4}};
-  on_every_device([&] { EXPECT_TRUE(equal(core::var(array(x, dtype::f32), 1, false, 0), Ref{{}, {1.25}})); });
+  // Floats are whole numbers there, and the sum of 301 of them is rounded to multiples of 256, so their mean is off by more than they
+  // differ.
+  const Ref far = map(random_integers({301, 5}, 154, 7), [](double v) { return v + 1e7; });
+  const Ref same = full({3, 2}, static_cast<double>(0.1f));
+  on_every_device([&] {
+    EXPECT_TRUE(equal(core::var(array(x, dtype::f32), 1, false, 0), Ref{{}, {1.25}}));
+    for (const std::vector<int>& axes : {std::vector<int>{0}, std::vector<int>{1}, std::vector<int>{0, 1}})
+      EXPECT_TRUE(close(core::var(array(far, dtype::f32), mask(axes), false, 1), variance(far, axes, false, 1), 1e-4, 0)) << mask(axes);
+    EXPECT_TRUE(close(core::std(array(same, dtype::f32), 1, false, 0), full({2}, 0), 0, 1e-12))
+        << "never below 0, the root of which is NaN";
+    EXPECT_TRUE(equal(core::var(array(Ref{{4}, {1e30, -1e30, 3e30, 2e30}}, dtype::f32), 1, false, 0), Ref{{}, {inf}}));
+  });
 }
 
 TEST(Var, OverTooFewIsNanOrInfinite) {

@@ -27,8 +27,11 @@ Array var(const Array& a, unsigned axes, bool keep, double correction) {
   double n = 1;
   for (unsigned i = 0; i < a.rank(); ++i)
     if (axes >> i & 1u) n *= static_cast<double>(a.sizes()[i]);
-  const Array distance = sub(a, mean(a, axes, true));
-  return div(sum(mul(distance, distance), axes, keep), literal(::std::max(n - correction, 0.0), a.type()));
+  const Array middle = mean(a, axes, true), distance = sub(a, middle), squares = sum(mul(distance, distance), axes, keep);
+  // What the mean was rounded by is what the distances' mean isn't 0 by; its square is in each of theirs.
+  const Array rest = sum(sub(a, middle), axes, keep), rounded = mul(rest, div(rest, literal(n, a.type())));
+  const Array exact = where(isfinite(squares), maximum(sub(squares, rounded), constant(0, a.type())), squares);
+  return div(exact, literal(::std::max(n - correction, 0.0), a.type()));
 }
 
 Array std(const Array& a, unsigned axes, bool keep, double correction) {

@@ -5,7 +5,8 @@
 
 namespace mushin::core {
 // `axes`: bit i is axis i. Float types.
-/// The sum of squared distances from the mean, over n - correction (no less than 0). Two passes.
+/// The sum of squared distances from the mean, over n - correction (no less than 0). Three passes: the mean, the squares, and what the mean
+/// was rounded by (the corrected two-pass algorithm: Chan, Golub and LeVeque, 1983).
 MUSHIN_API Array var(const Array&, unsigned axes, bool keep, double correction);
 MUSHIN_API Array std(const Array&, unsigned axes, bool keep, double correction);
 /// Two passes: the greatest element, then the sum of exponentials that cannot overflow.
@@ -20,7 +21,8 @@ namespace mushin {
 
 /// Variance over `Axes`: the sum of squared distances from the mean, over n - correction, where n elements are reduced. The correction is 0
 /// unless given, as in NumPy (all of a population is known); 1 is for a sample, as PyTorch has it. Where n - correction isn't positive the
-/// result is NaN or infinite. Gradient: the cotangent times 2 (x - mean) / (n - correction).
+/// result is NaN or infinite. Far from 0, too: what the mean is rounded by is taken off. Gradient: the cotangent times 2 (x - mean) / (n -
+/// correction).
 template <int... Axes, TensorLike A, Scalar C, std::same_as<Keep>... K>
 auto var(const A& a, C correction, K...) {
   MUSHIN_RULE_AXES("var", A, Axes...);
