@@ -126,15 +126,19 @@ void mu_device::open() {
   require(cudaHostGetDevicePointer(&place, faults_, 0), "pinned memory isn't seen by the device");
   device_faults_ = static_cast<Fault*>(place);
   blas = &blas_library();
+  compiler_.open(architecture);
   require(cudaStreamCreateWithFlags(&memory_stream, cudaStreamNonBlocking), "no stream");
   mu_error error{};
   error.size = sizeof error;
-  if (open_stream(default_stream, &error) != MU_OK || check(blas->create(&blas_handle), "cuBLASLt can't be opened", &error) != MU_OK)
-    throw Failure{MU_UNAVAILABLE, error.message};
+  mu_code code = open_stream(default_stream, &error);
+  if (code == MU_OK) code = check(blas->create(&blas_handle), "cuBLASLt can't be opened", &error);
+  if (code != MU_OK) throw Failure{code == MU_INTERNAL ? mu_code{MU_UNAVAILABLE} : code, error.message};
 }
 
 void mu_device::release() noexcept {
   cudaSetDevice(index);
+  // Work that nobody has waited for uses programs and pinned memory; destroying its stream doesn't wait for it.
+  cudaDeviceSynchronize();
   loaded_.clear();
   if (blas_handle) blas->destroy(blas_handle);
   if (default_stream.handle) close_stream(default_stream);
@@ -162,6 +166,9 @@ mu_code mu_device::check(cudaError_t s, const char* what, mu_error* e) noexcept 
 
 mu_code mu_device::check(cublasStatus_t s, const char* what, mu_error* e) noexcept {
   if (s == CUBLAS_STATUS_SUCCESS) return MU_OK;
+  // cuBLASLt has one status for whatever the driver tells it; a lost device tells everybody.
+  if (const cudaError_t behind = cudaStreamQuery(default_stream.handle); loses_device(behind)) return check(behind, what, e);
+  cudaGetLastError();
   char text[400];
   std::snprintf(text, sizeof text, "[cuda] %s: %s", what, blas->status_text(s));
   return mu_fail(e, s == CUBLAS_STATUS_ALLOC_FAILED ? MU_OUT_OF_MEMORY : MU_INTERNAL, s, text);
@@ -217,22 +224,24 @@ mu_code mu_device::tell_once(mu_error* e) noexcept {
 }
 
 mu_code mu_device::open_stream(mu_stream& s, mu_error* e) noexcept {
+  cudaStream_t handle = nullptr;
+  if (const mu_code code = check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "no stream", e); code != MU_OK) return code;
   const std::lock_guard lock(mutex_);
   const auto free = std::find(taken_.begin(), taken_.end(), false);
-  if (free == taken_.end()) return mu_fail(e, MU_OUT_OF_MEMORY, 0, "[cuda] a device has 16 streams at most");
-  if (const cudaError_t status = cudaStreamCreateWithFlags(&s.handle, cudaStreamNonBlocking); status != cudaSuccess) {
-    cudaGetLastError();
-    return mu_fail(e, status == cudaErrorMemoryAllocation ? MU_OUT_OF_MEMORY : MU_INTERNAL, status, cudaGetErrorString(status));
+  if (free == taken_.end()) {
+    cudaStreamDestroy(handle);
+    return mu_fail(e, MU_OUT_OF_MEMORY, 0, "[cuda] a device has 16 streams at most");
   }
   *free = true;
   s.device = this;
+  s.handle = handle;
   s.slot = static_cast<int>(free - taken_.begin());
   s.before[static_cast<std::size_t>(s.slot)] = given_[static_cast<std::size_t>(s.slot)];
   return MU_OK;
 }
 
 void mu_device::close_stream(mu_stream& s) noexcept {
-  cudaStreamDestroy(s.handle);  // which ends its work first
+  cudaStreamDestroy(s.handle);
   cudaGetLastError();
   const std::lock_guard lock(mutex_);
   const auto slot = static_cast<std::size_t>(s.slot);

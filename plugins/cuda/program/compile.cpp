@@ -80,7 +80,7 @@ struct Target {
 Target target_of(const Nvrtc& n, int architecture) {
   const auto above = std::upper_bound(n.known.begin(), n.known.end(), architecture);
   if (above == n.known.begin())
-    fail(MU_UNSUPPORTED, "compute capability " + std::to_string(architecture) + " is older than the oldest that version " +
+    fail(MU_UNAVAILABLE, "compute capability " + std::to_string(architecture) + " is older than the oldest that version " +
                              std::to_string(n.major) + "." + std::to_string(n.minor) + " compiles for, " + std::to_string(n.known[0]));
   const int found = *(above - 1);
   return {found, found != architecture};
@@ -149,6 +149,8 @@ struct Compiler::State {
 
 Compiler::Compiler(std::string directory, std::string nvrtc) : state_(std::make_unique<State>(std::move(directory), std::move(nvrtc))) {}
 Compiler::~Compiler() = default;
+
+void Compiler::open(int architecture) { target_of(state_->nvrtc(), architecture); }
 
 std::shared_ptr<const Image> Compiler::compile(const std::string& source, int architecture) {
   const Nvrtc& n = state_->nvrtc();

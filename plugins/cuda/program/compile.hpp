@@ -25,9 +25,11 @@ std::string cache_directory(const char* cache_dir, const char* xdg_cache_home, c
 class Compiler {
  public:
   /// `directory`: of the disk cache; empty: none. `nvrtc`: a path of the library, or empty: libnvrtc.so.13, .12, or libnvrtc.so. It is
-  /// opened by the first compile that memory doesn't answer (its version is part of the key on disk), and never closed.
+  /// opened by the first use (its version is part of the key on disk), and never closed.
   explicit Compiler(std::string directory, std::string nvrtc = {});
   ~Compiler();
+  /// Opens NVRTC now. Throws Failure: MU_UNAVAILABLE where there is none, or where it knows no architecture that a device of this one can run.
+  void open(int architecture);
   /// `architecture`: compute capability, 10 major + minor (90 for 9.0). A capability that NVRTC doesn't know gets PTX of the highest below
   /// it.
   std::shared_ptr<const Image> compile(const std::string& source, int architecture);

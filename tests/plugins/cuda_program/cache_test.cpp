@@ -214,7 +214,7 @@ TEST_F(Compiling, SaysWhyItFails) {
   EXPECT_EQ(wrong.code, MU_INTERNAL);
   EXPECT_NE(wrong.text.find("nonsense"), std::string::npos) << wrong.text;
   const Failure old = failure(c, source, 20);
-  EXPECT_EQ(old.code, MU_UNSUPPORTED);
+  EXPECT_EQ(old.code, MU_UNAVAILABLE);
   EXPECT_NE(old.text.find("capability 20 is older"), std::string::npos) << old.text;
   Compiler none(std::string(), "/nowhere/libnvrtc.so");
   const Failure absent = failure(none, source, 90);

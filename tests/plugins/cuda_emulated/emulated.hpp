@@ -1,0 +1,58 @@
+// A CUDA runtime, driver, NVRTC and cuBLASLt for tests, as far as the plugin calls them: devices of this process, whose memory the host can't
+// reach, whose streams work as late as they may, and whose failures are asked for.
+//
+// The host's setting of the plugin "cuda" with the key EMULATED says what is there: words of the form key=value.
+//   driver=none            no libcuda.so.1; or a version, as CUDA counts them (13000)
+//   devices=N              2 unless given          memory=BYTES      of each, 4 GiB unless given
+//   capability=N           90 unless given; the kernels are compiled for 75 and newer
+//   pools=0                no stream-ordered memory
+//   nvrtc=none, blas=none  no such library
+//   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
+//                          CALL "work": the N-th piece of work on any stream; "cublasLtMatmul": a cublasStatus_t.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace emulated {
+
+/// A setting's value, or `otherwise`.
+std::string setting(const std::string& key, const std::string& otherwise);
+long number(const std::string& key, long otherwise);
+/// The code that a call of this entry point is to give: 0 where no failure was asked for.
+int due(const char* call);
+
+/// Keeps what failed for cudaGetLastError, and gives it.
+cudaError_t answer(cudaError_t);
+/// What an entry point begins with: the failure that was asked for, or the one that the device doesn't recover from.
+cudaError_t begin(const char* call);
+/// Whether a device can't be used from then on.
+bool is_fatal(cudaError_t);
+
+/// Addresses of the device as this process has them: of live memory; null stays null, what is in no live memory can't be touched.
+void* here(const void* device_address);
+template <class T>
+T* here(T* device_address) {
+  return static_cast<T*>(here(static_cast<const void*>(device_address)));
+}
+
+/// Work at the end of a stream.
+using Work = std::function<cudaError_t()>;
+cudaError_t enqueue(cudaStream_t, Work);
+/// The streams of a device: all that was given to them is done.
+void finish_all();
+/// Of the current device: cudaSuccess unless it is lost.
+cudaError_t lost();
+
+/// The plugin's own kernels: work that runs one over a grid, with a copy of the arguments. Empty: it is none of them.
+Work own_kernel(const void* function, dim3 grid, dim3 block, void** arguments);
+/// A kernel of a loaded program, likewise.
+Work loaded_kernel(const void* kernel, dim3 grid, dim3 block, void** arguments);
+
+/// What dlsym finds in the libraries that are emulated; null: nothing of this name.
+void* blas_symbol(const std::string& name);
+void* nvrtc_symbol(const std::string& name);
+
+}  // namespace emulated

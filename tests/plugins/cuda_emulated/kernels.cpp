@@ -1,0 +1,77 @@
+// The plugin's own kernels, compiled for this CPU: threads one after the other.
+#include <cuda_runtime_api.h>
+
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "emulated.hpp"
+
+namespace {
+thread_local uint3 threadIdx, blockIdx;
+thread_local dim3 blockDim, gridDim;
+
+unsigned atomicCAS(unsigned* p, unsigned expected, unsigned desired) {
+  __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  return expected;
+}
+template <class T>
+void atomicAdd(T* p, T x) {
+  T old, sum;
+  __atomic_load(p, &old, __ATOMIC_RELAXED);
+  do sum = old + x;
+  while (!__atomic_compare_exchange(p, &old, &sum, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+}  // namespace
+
+#include "kernels.cu"
+
+namespace mushin::cuda {
+namespace {
+
+template <class T>
+T on_device(T value) {
+  if constexpr (std::is_pointer_v<T>)
+    return emulated::here(value);
+  else
+    return value;
+}
+
+template <class... Parameters, std::size_t... i>
+emulated::Work work_of(void (*kernel)(Parameters...), std::index_sequence<i...>, dim3 grid, dim3 threads, void** given) {
+  return [=, copy = std::tuple<Parameters...>{*static_cast<Parameters*>(given[i])...}] {
+    const std::tuple<Parameters...> seen{on_device(std::get<i>(copy))...};
+    gridDim = grid, blockDim = threads;
+    for (blockIdx = {0, 0, 0}; blockIdx.x < grid.x; ++blockIdx.x)
+      for (threadIdx = {0, 0, 0}; threadIdx.x < threads.x; ++threadIdx.x) kernel(std::get<i>(seen)...);
+    return cudaSuccess;
+  };
+}
+template <class... Parameters>
+emulated::Work work_of(void (*kernel)(Parameters...), dim3 grid, dim3 threads, void** given) {
+  return work_of(kernel, std::index_sequence_for<Parameters...>{}, grid, threads, given);
+}
+
+}  // namespace
+}  // namespace mushin::cuda
+
+emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block, void** arguments) {
+  using namespace mushin::cuda;
+  Work work;
+  const auto is = [&](auto* kernel) {
+    if (reinterpret_cast<const void*>(kernel) == function) work = work_of(kernel, grid, block, arguments);
+  };
+  is(random_kernel), is(gather_kernel), is(integer_product_kernel);
+  is(scatter_atomic_kernel<float>), is(scatter_atomic_kernel<double>);
+  is(scatter_atomic_kernel<std::int32_t>), is(scatter_atomic_kernel<std::int64_t>);
+  is(scatter_lines_kernel<float>), is(scatter_lines_kernel<double>), is(scatter_lines_kernel<std::int32_t>);
+  is(scatter_lines_kernel<std::int64_t>), is(scatter_lines_kernel<std::int8_t>), is(scatter_lines_kernel<std::uint8_t>);
+  is(scatter_lines_kernel<bool>);
+  return work;
+}
+
+extern "C" cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, const void*) {
+  *a = {};
+  return emulated::number("capability", 90) < 75 ? emulated::answer(cudaErrorNoKernelImageForDevice) : emulated::begin("cudaFuncGetAttributes");
+}
