@@ -166,7 +166,13 @@ TEST(Index, TypedScatterAdd) {
   EXPECT_TRUE(equal(scatter_add<1>(a, i, w), Ref{{2, 3}, {0, 0, 3, 3, 4, 0}}));
   EXPECT_TRUE(equal(scatter_add<-1>(a, i, w.value(), deterministic), Ref{{2, 3}, {0, 0, 3, 3, 4, 0}}));
   EXPECT_TRUE(equal(grad(scatter_add<1>(a, i, w * w), w), Ref{{2, 2}, {2, 4, 6, 8}}));
-  EXPECT_TRUE(throws<ShapeError>([&] { scatter_add<1>(a, i + 2, w); }, "[scatter_add]"));
+  const auto outside = [&] {
+    scatter_add<1>(a, i + 2, w);
+    synchronize(default_device());
+  };
+  // A device that finds out later tells the index, but not the op.
+  const bool later = default_device().plugin() == std::string("cuda");
+  EXPECT_TRUE(throws<ShapeError>(outside, later ? "4 in an axis of extent 3" : "[scatter_add] index out of range: 4 in an axis of extent 3"));
 }
 
 TEST(Index, Gradients) {

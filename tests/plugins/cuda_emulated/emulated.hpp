@@ -7,6 +7,7 @@
 //   capability=N           90 unless given; the kernels are compiled for 75 and newer
 //   pools=0                no stream-ordered memory
 //   nvrtc=none, blas=none  no such library
+//   programs=builtin       programs aren't compiled, the builtin backend runs them: fast enough for whole suites
 //   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
 //                          CALL "work": the N-th piece of work on any stream; "cublasLtMatmul": a cublasStatus_t.
 #pragma once
@@ -50,6 +51,8 @@ cudaError_t lost();
 Work own_kernel(const void* function, dim3 grid, dim3 block, void** arguments);
 /// A kernel of a loaded program, likewise.
 Work loaded_kernel(const void* kernel, dim3 grid, dim3 block, void** arguments);
+/// What the last call of the emitter's `bind` in this thread was for.
+Work bound_program();
 
 /// What dlsym finds in the libraries that are emulated; null: nothing of this name.
 void* blas_symbol(const std::string& name);

@@ -103,6 +103,8 @@ class CudaEmulatedDevice : public testing::Test {
   void SetUp() override { open(""); }
   void TearDown() override {
     if (!device_) return;
+    mu_error e = empty();
+    plugin_->device->synchronize(device_, &e);  // memory is given back that no work uses
     for (mu_buffer* b : buffers_) plugin_->memory->free(device_, b);
     plugin_->device->close(device_);
   }
