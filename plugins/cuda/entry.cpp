@@ -30,7 +30,10 @@ mu_code guarded(mu_error* e, const F& f) noexcept {
   try {
     return f();
   } catch (const Failure& failure) {
-    return mu_fail(e, failure.code, 0, failure.text.c_str());
+    mu_fail(e, failure.code, 0, failure.text.c_str());
+    if (e && failure.code == MU_DEVICE_LOST) e->flags = 1;
+    if (e && failure.code == MU_OUT_OF_MEMORY) e->flags = 2;
+    return failure.code;
   } catch (const std::bad_alloc&) {
     return mu_fail(e, MU_OUT_OF_MEMORY, 0, "[cuda] the host has no memory for it");
   } catch (const std::exception& error) {

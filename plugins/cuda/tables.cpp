@@ -150,19 +150,23 @@ mu_code event_record(mu_event* event, mu_stream* given, mu_error* e) noexcept {
   return code;
 }
 
+// Whatever failed, a lost device's work is done: waits tell of that.
 mu_code event_query(mu_event* event, mu_error* e) noexcept {
   mu_device& d = *event->device;
-  if (const mu_code code = d.enter(e); code != MU_OK) return code;
-  const cudaError_t s = cudaEventQuery(event->handle);
-  if (s != cudaErrorNotReady) return d.check(s, "work behind an event failed", e);
-  cudaGetLastError();
-  return MU_PENDING;
+  mu_code code = d.enter(e);
+  if (code == MU_OK) {
+    const cudaError_t s = cudaEventQuery(event->handle);
+    if (s == cudaErrorNotReady) cudaGetLastError();
+    code = s == cudaErrorNotReady ? mu_code{MU_PENDING} : d.check(s, "work behind an event failed", e);
+  }
+  return code == MU_DEVICE_LOST ? mu_code{MU_OK} : code;
 }
 
 mu_code wait_until(mu_event* event, std::uint64_t timeout_ns, mu_error* e) {
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
     const mu_code code = event_query(event, e);
+    if (code == MU_OK) return event->device->enter(e);
     if (code != MU_PENDING) return code;
     const auto passed = std::chrono::steady_clock::now() - begin;
     if (static_cast<std::uint64_t>(std::chrono::nanoseconds(passed).count()) >= timeout_ns)

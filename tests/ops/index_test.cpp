@@ -172,7 +172,8 @@ TEST(Index, TypedScatterAdd) {
   };
   // A device that finds out later tells the index, but not the op.
   const bool later = default_device().plugin() == std::string("cuda");
-  EXPECT_TRUE(throws<ShapeError>(outside, later ? "4 in an axis of extent 3" : "[scatter_add] index out of range: 4 in an axis of extent 3"));
+  EXPECT_TRUE(
+      throws<ShapeError>(outside, later ? "4 in an axis of extent 3" : "[scatter_add] index out of range: 4 in an axis of extent 3"));
 }
 
 TEST(Index, Gradients) {

@@ -28,7 +28,8 @@ class Compiler {
   /// opened by the first use (its version is part of the key on disk), and never closed.
   explicit Compiler(std::string directory, std::string nvrtc = {});
   ~Compiler();
-  /// Opens NVRTC now. Throws Failure: MU_UNAVAILABLE where there is none, or where it knows no architecture that a device of this one can run.
+  /// Opens NVRTC now. Throws Failure: MU_UNAVAILABLE where there is none, or where it knows no architecture that a device of this one can
+  /// run.
   void open(int architecture);
   /// `architecture`: compute capability, 10 major + minor (90 for 9.0). A capability that NVRTC doesn't know gets PTX of the highest below
   /// it.

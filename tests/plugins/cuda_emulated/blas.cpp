@@ -124,7 +124,8 @@ struct Product {
     const std::int64_t m = d.rows, n = d.columns, k = turned[0] ? a.rows : a.columns;
     const bool short_floats = op.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
     std::vector<double> left(static_cast<std::size_t>(m * k)), right(static_cast<std::size_t>(n * k));
-    const auto gather = [&](std::vector<double>& values, const char* from, const Matrix& x, std::int64_t lines, bool along, std::int64_t batch) {
+    const auto gather = [&](std::vector<double>& values, const char* from, const Matrix& x, std::int64_t lines, bool along,
+                            std::int64_t batch) {
       for (std::int64_t i = 0; i < lines; ++i)
         for (std::int64_t j = 0; j < k; ++j) {
           const double v = load(from, x.type, batch * x.step + (along ? i * x.leading + j : j * x.leading + i));
@@ -136,7 +137,8 @@ struct Product {
       for (std::int64_t i = 0; i < m; ++i)
         for (std::int64_t j = 0; j < n; ++j) {
           double sum = 0;
-          for (std::int64_t l = 0; l < k; ++l) sum += left[static_cast<std::size_t>(i * k + l)] * right[static_cast<std::size_t>(j * k + l)];
+          for (std::int64_t l = 0; l < k; ++l)
+            sum += left[static_cast<std::size_t>(i * k + l)] * right[static_cast<std::size_t>(j * k + l)];
           store(to, d.type, batch * d.step + j * d.leading + i, alpha * sum);
         }
     }
@@ -150,7 +152,9 @@ cublasStatus_t create(cublasLtHandle_t* to) {
 }
 cublasStatus_t destroy(cublasLtHandle_t) { return CUBLAS_STATUS_SUCCESS; }
 const char* text(cublasStatus_t s) {
-  return s == CUBLAS_STATUS_NOT_SUPPORTED ? "CUBLAS_STATUS_NOT_SUPPORTED" : s == bad ? "CUBLAS_STATUS_INVALID_VALUE" : "CUBLAS_STATUS_EXECUTION_FAILED";
+  return s == CUBLAS_STATUS_NOT_SUPPORTED ? "CUBLAS_STATUS_NOT_SUPPORTED"
+         : s == bad                       ? "CUBLAS_STATUS_INVALID_VALUE"
+                                          : "CUBLAS_STATUS_EXECUTION_FAILED";
 }
 cublasStatus_t operation_create(cublasLtMatmulDesc_t* to, cublasComputeType_t compute, cudaDataType_t scale) {
   *to = reinterpret_cast<cublasLtMatmulDesc_t>(new Operation{compute, scale});
@@ -162,7 +166,8 @@ cublasStatus_t operation_set(cublasLtMatmulDesc_t p, cublasLtMatmulDescAttribute
   if (key != CUBLASLT_MATMUL_DESC_TRANSA && key != CUBLASLT_MATMUL_DESC_TRANSB) return CUBLAS_STATUS_NOT_SUPPORTED;
   return put(t[key == CUBLASLT_MATMUL_DESC_TRANSB], from, bytes);
 }
-cublasStatus_t layout_create(cublasLtMatrixLayout_t* to, cudaDataType type, std::uint64_t rows, std::uint64_t columns, std::int64_t leading) {
+cublasStatus_t layout_create(cublasLtMatrixLayout_t* to, cudaDataType type, std::uint64_t rows, std::uint64_t columns,
+                             std::int64_t leading) {
   *to = reinterpret_cast<cublasLtMatrixLayout_t>(
       new Matrix{type, static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns), leading});
   return code("cublasLtMatrixLayoutCreate");
@@ -189,8 +194,9 @@ cublasStatus_t preference_set(cublasLtMatmulPreference_t p, cublasLtMatmulPrefer
 }
 
 // Long sums are split, with partial results in a workspace.
-cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
-                         cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int, cublasLtMatmulHeuristicResult_t* found, int* n) {
+cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                         cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int,
+                         cublasLtMatmulHeuristicResult_t* found, int* n) {
   *n = 0;
   if (const cublasStatus_t s = code("cublasLtMatmulAlgoGetHeuristic"); s != CUBLAS_STATUS_SUCCESS) return s;
   const Product p{of<Operation>(op), of<Matrix>(a), of<Matrix>(b), of<Matrix>(d)};
@@ -207,9 +213,10 @@ cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t op, cublasLtMatr
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t op, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
-                      cublasLtMatrixLayout_t b_layout, const void* beta, const void* c, cublasLtMatrixLayout_t, void* d,
-                      cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* given, void* workspace, std::size_t bytes, cudaStream_t stream) {
+cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t op, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout,
+                      const void* b, cublasLtMatrixLayout_t b_layout, const void* beta, const void* c, cublasLtMatrixLayout_t, void* d,
+                      cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* given, void* workspace, std::size_t bytes,
+                      cudaStream_t stream) {
   if (const cublasStatus_t s = code("cublasLtMatmul"); s != CUBLAS_STATUS_SUCCESS) return s;
   if (begin("cublasLtMatmul.launch") != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
   const Product p{of<Operation>(op), of<Matrix>(a_layout), of<Matrix>(b_layout), of<Matrix>(d_layout)};

@@ -70,18 +70,18 @@ TEST_P(CudaEmulatedOpening, TellsWhatIsMissing) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, CudaEmulatedOpening,
-    testing::Values(Missing{"driver=none", MU_UNAVAILABLE, "[cuda] no driver: libcuda.so.1: cannot open"},
-                    Missing{"driver=12040", MU_UNAVAILABLE, "[cuda] the driver is too old: it knows CUDA 12.4, this plugin was built for "},
-                    Missing{"devices=0", MU_UNAVAILABLE, "[cuda] the driver shows no device: there is none, or CUDA_VISIBLE_DEVICES names none"},
-                    Missing{"capability=61", MU_UNAVAILABLE,
-                            "[cuda] Emulated GPU has compute capability 6.1, which this plugin has no code for"},
-                    Missing{"blas=none", MU_UNAVAILABLE, "[cuda] no cuBLASLt: libcublasLt.so"},
-                    Missing{"nvrtc=none", MU_UNAVAILABLE, "[nvrtc] the CUDA run-time compiler is not there: libnvrtc.so"},
-                    Missing{"fail=cudaGetDeviceCount:1:46", MU_UNAVAILABLE, "[cuda] no device: "},
-                    Missing{"fail=cudaHostAlloc:1:2", MU_OUT_OF_MEMORY, "[cuda] no pinned memory: out of memory"},
-                    Missing{"fail=cudaStreamCreateWithFlags:1:2", MU_OUT_OF_MEMORY, "[cuda] no stream: out of memory"},
-                    Missing{"fail=cudaStreamCreateWithFlags:2:2", MU_OUT_OF_MEMORY, "[cuda] no stream: out of memory"},
-                    Missing{"fail=cublasLtCreate:1:1", MU_UNAVAILABLE, "[cuda] cuBLASLt can't be opened: "}));
+    testing::Values(
+        Missing{"driver=none", MU_UNAVAILABLE, "[cuda] no driver: libcuda.so.1: cannot open"},
+        Missing{"driver=12040", MU_UNAVAILABLE, "[cuda] the driver is too old: it knows CUDA 12.4, this plugin was built for "},
+        Missing{"devices=0", MU_UNAVAILABLE, "[cuda] the driver shows no device: there is none, or CUDA_VISIBLE_DEVICES names none"},
+        Missing{"capability=61", MU_UNAVAILABLE, "[cuda] Emulated GPU has compute capability 6.1, which this plugin has no code for"},
+        Missing{"blas=none", MU_UNAVAILABLE, "[cuda] no cuBLASLt: libcublasLt.so"},
+        Missing{"nvrtc=none", MU_UNAVAILABLE, "[nvrtc] the CUDA run-time compiler is not there: libnvrtc.so"},
+        Missing{"fail=cudaGetDeviceCount:1:46", MU_UNAVAILABLE, "[cuda] no device: "},
+        Missing{"fail=cudaHostAlloc:1:2", MU_OUT_OF_MEMORY, "[cuda] no pinned memory: out of memory"},
+        Missing{"fail=cudaStreamCreateWithFlags:1:2", MU_OUT_OF_MEMORY, "[cuda] no stream: out of memory"},
+        Missing{"fail=cudaStreamCreateWithFlags:2:2", MU_OUT_OF_MEMORY, "[cuda] no stream: out of memory"},
+        Missing{"fail=cublasLtCreate:1:1", MU_UNAVAILABLE, "[cuda] cuBLASLt can't be opened: "}));
 
 TEST(CudaEmulated, NumbersBeyondTheLastAreRefused) {
   const mu_plugin* plugin = fresh_module();
@@ -154,8 +154,8 @@ class CudaEmulatedDevice : public testing::Test {
     for (auto& v : in) v.buffer = nullptr;
     out.buffer = nullptr;
     p.info.size = sizeof p.info;
-    const mu_code code = plugin_->compute->plan_create(device_, op, 0, static_cast<std::uint32_t>(in.size()), in.data(), 1, &out, &p.plan,
-                                                       &p.info, &error_);
+    const mu_code code =
+        plugin_->compute->plan_create(device_, op, 0, static_cast<std::uint32_t>(in.size()), in.data(), 1, &out, &p.plan, &p.info, &error_);
     if (code == MU_OK && p.info.workspace_bytes) p.workspace = room(p.info.workspace_bytes);
     return code;
   }
@@ -234,6 +234,11 @@ TEST_F(CudaEmulatedDevice, ALostDeviceStaysLost) {
     const mu_tensor x = on_device(values, {2, 3}), y = on_device(values, {2, 3});
     EXPECT_EQ(add_one(x, y), MU_OK) << error_.message;
     EXPECT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK);
+    mu_event* behind = nullptr;
+    EXPECT_EQ(plugin_->stream->event_create(device_, 0, &behind, &error_), MU_OK);
+    EXPECT_EQ(add_one(x, y), MU_OK) << error_.message;
+    EXPECT_EQ(plugin_->stream->event_record(behind, nullptr, &error_), MU_OK);
+    EXPECT_EQ(plugin_->stream->event_wait(behind, UINT64_MAX, &error_), MU_OK);
     emulated = set;
     const mu_code code = first(x, y);
     EXPECT_EQ(error_.flags, 1u) << set;
@@ -245,6 +250,10 @@ TEST_F(CudaEmulatedDevice, ALostDeviceStaysLost) {
     expect(alloc(MU_MEMORY_DEVICE, 8, b), MU_DEVICE_LOST, told);
     mu_stream* s = nullptr;
     expect(plugin_->stream->create(device_, 0, &s, &error_), MU_DEVICE_LOST, told);
+    // What failed is done with its memory.
+    EXPECT_EQ(plugin_->stream->event_query(behind, &error_), MU_OK);
+    expect(plugin_->stream->event_wait(behind, 1000, &error_), MU_DEVICE_LOST, told);
+    plugin_->stream->event_destroy(behind);
   };
   const auto copy = [&](const mu_tensor& to) {
     std::vector<float> got(6);
@@ -255,37 +264,45 @@ TEST_F(CudaEmulatedDevice, ALostDeviceStaysLost) {
     return plugin_->device->synchronize(device_, &error_);
   };
   lost("fail=work:1:700", wait, "work on the device failed: an illegal memory access was encountered");
-  lost("fail=work:1:719", [&](const mu_tensor& x, const mu_tensor& y) { return add_one(x, y) == MU_OK ? copy(y) : mu_code{MU_OK}; },
-       "a download failed: unspecified launch failure");
-  lost("fail=cudaLaunchKernel:1:700", [&](const mu_tensor& x, const mu_tensor& y) { return add_one(x, y); }, "a program can't be launched");
-  lost("fail=cudaMallocAsync:1:700",
-       [&](const mu_tensor&, const mu_tensor&) {
-         mu_buffer* b = nullptr;
-         return alloc(MU_MEMORY_DEVICE, 8, b);
-       },
-       "no device memory");
-  lost("fail=work:1:700",
-       [&](const mu_tensor& x, const mu_tensor& y) {
-         mu_event* event = nullptr;
-         EXPECT_EQ(plugin_->stream->event_create(device_, 0, &event, &error_), MU_OK);
-         EXPECT_EQ(add_one(x, y), MU_OK);
-         EXPECT_EQ(plugin_->stream->event_record(event, nullptr, &error_), MU_OK);
-         const mu_code code = plugin_->stream->event_wait(event, UINT64_MAX, &error_);
-         plugin_->stream->event_destroy(event);
-         return code;
-       },
-       "work behind an event failed");
+  lost(
+      "fail=work:1:719", [&](const mu_tensor& x, const mu_tensor& y) { return add_one(x, y) == MU_OK ? copy(y) : mu_code{MU_OK}; },
+      "a download failed: unspecified launch failure");
+  lost(
+      "fail=cudaLaunchKernel:1:700", [&](const mu_tensor& x, const mu_tensor& y) { return add_one(x, y); }, "a program can't be launched");
+  lost(
+      "fail=cudaMallocAsync:1:700",
+      [&](const mu_tensor&, const mu_tensor&) {
+        mu_buffer* b = nullptr;
+        return alloc(MU_MEMORY_DEVICE, 8, b);
+      },
+      "no device memory");
+  lost(
+      "fail=work:1:700",
+      [&](const mu_tensor& x, const mu_tensor& y) {
+        mu_event* event = nullptr;
+        EXPECT_EQ(plugin_->stream->event_create(device_, 0, &event, &error_), MU_OK);
+        EXPECT_EQ(add_one(x, y), MU_OK);
+        EXPECT_EQ(plugin_->stream->event_record(event, nullptr, &error_), MU_OK);
+        const mu_code code = plugin_->stream->event_wait(event, UINT64_MAX, &error_);
+        plugin_->stream->event_destroy(event);
+        return code;
+      },
+      "work behind an event failed");
+  lost(
+      "fail=cudaLibraryLoadData:1:700", [&](const mu_tensor&, const mu_tensor& y) { return run_op(mu_op_fill{}, MU_OP_FILL, {}, y); },
+      "a program can't be loaded");
   // cuBLASLt has one code for all that fails when it launches.
-  lost("fail=cublasLtMatmul.launch:1:700",
-       [&](const mu_tensor& x, mu_tensor y) {
-         mu_op_matmul op{};
-         op.acc = MU_F32;
-         mu_tensor t = x;
-         t.dim[0] = 3, t.dim[1] = 2, t.stride[0] = 1, t.stride[1] = 3;
-         y.dim[1] = 2, y.stride[0] = 2;
-         return run_op(op, MU_OP_MATMUL, {x, t}, y);
-       },
-       "[matmul] cuBLASLt refused a product");
+  lost(
+      "fail=cublasLtMatmul.launch:1:700",
+      [&](const mu_tensor& x, mu_tensor y) {
+        mu_op_matmul op{};
+        op.acc = MU_F32;
+        mu_tensor t = x;
+        t.dim[0] = 3, t.dim[1] = 2, t.stride[0] = 1, t.stride[1] = 3;
+        y.dim[1] = 2, y.stride[0] = 2;
+        return run_op(op, MU_OP_MATMUL, {x, t}, y);
+      },
+      "[matmul] cuBLASLt refused a product");
 }
 
 TEST_F(CudaEmulatedDevice, ElementTypesThatItLacksAreUnsupported) {

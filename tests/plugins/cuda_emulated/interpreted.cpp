@@ -1,5 +1,5 @@
-// Programs by the builtin backend, for whole suites on the emulated device (programs=builtin): their sources go the plugin's whole way, but aren't
-// compiled, and a launch computes what the call of bind before it was given.
+// Programs by the builtin backend, for whole suites on the emulated device (programs=builtin): their sources go the plugin's whole way, but
+// aren't compiled, and a launch computes what the call of bind before it was given.
 #include <memory>
 #include <vector>
 
@@ -11,10 +11,10 @@
 namespace program = mushin::cuda::program;
 
 // The linker gives the plugin's calls of bind to us (--wrap).
-void real_bind(const program::Op&, const mu_tensor*, const mu_tensor*, const std::uint64_t*, std::uint64_t, program::Launch&) noexcept asm(
-    "__real__ZN6mushin4cuda7program4bindERKNS1_2OpEPK9mu_tensorS7_PKmmRNS1_6LaunchE");
-void wrapped_bind(const program::Op&, const mu_tensor*, const mu_tensor*, const std::uint64_t*, std::uint64_t, program::Launch&) noexcept asm(
-    "__wrap__ZN6mushin4cuda7program4bindERKNS1_2OpEPK9mu_tensorS7_PKmmRNS1_6LaunchE");
+void real_bind(const program::Op&, const mu_tensor*, const mu_tensor*, const std::uint64_t*, std::uint64_t, program::Launch&) noexcept
+    asm("__real__ZN6mushin4cuda7program4bindERKNS1_2OpEPK9mu_tensorS7_PKmmRNS1_6LaunchE");
+void wrapped_bind(const program::Op&, const mu_tensor*, const mu_tensor*, const std::uint64_t*, std::uint64_t, program::Launch&) noexcept
+    asm("__wrap__ZN6mushin4cuda7program4bindERKNS1_2OpEPK9mu_tensorS7_PKmmRNS1_6LaunchE");
 
 namespace emulated {
 namespace {
@@ -59,8 +59,8 @@ cudaError_t compute(const Bound& b) {
   mu_plan* plan = nullptr;
   mu_plan_info info{};
   info.size = sizeof info;
-  if (builtin.compute->plan_create(device, b.op.reduce ? &reduce.h : &pointwise.h, 0, n_in, shapes.data(), n_out, shapes.data() + n_in, &plan,
-                                   &info, nullptr) != MU_OK)
+  if (builtin.compute->plan_create(device, b.op.reduce ? &reduce.h : &pointwise.h, 0, n_in, shapes.data(), n_out, shapes.data() + n_in,
+                                   &plan, &info, nullptr) != MU_OK)
     return cudaErrorLaunchFailure;
   std::vector<char> room(info.workspace_bytes + info.workspace_align);
   const mu_code code = builtin.compute->plan_run(plan, nullptr, n_in, views.data(), n_out, views.data() + n_in,

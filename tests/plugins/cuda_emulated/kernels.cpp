@@ -73,5 +73,6 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
 
 extern "C" cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, const void*) {
   *a = {};
-  return emulated::number("capability", 90) < 75 ? emulated::answer(cudaErrorNoKernelImageForDevice) : emulated::begin("cudaFuncGetAttributes");
+  return emulated::number("capability", 90) < 75 ? emulated::answer(cudaErrorNoKernelImageForDevice)
+                                                 : emulated::begin("cudaFuncGetAttributes");
 }

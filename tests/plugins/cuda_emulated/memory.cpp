@@ -20,8 +20,9 @@ struct Block {
 using Blocks = std::map<const char*, Block>;
 // Never destroyed: threads of streams live as long as the process.
 std::mutex& mutex = *new std::mutex;
-std::map<std::size_t, std::size_t>& pages = *new std::map<std::size_t, std::size_t>;  // taken ones: where they begin in the range, how many bytes
-Blocks &live = *new Blocks, &pinned = *new Blocks;                                    // by address
+std::map<std::size_t, std::size_t>& pages =
+    *new std::map<std::size_t, std::size_t>;        // taken ones: where they begin in the range, how many bytes
+Blocks &live = *new Blocks, &pinned = *new Blocks;  // by address
 std::map<int, std::size_t>& used = *new std::map<int, std::size_t>;
 
 char* mapped(int protection) {

@@ -54,8 +54,7 @@ std::string name_of(const std::string& text) {
 std::string make(const std::string& what, const std::string& kind, const std::string& text, const std::string& options) {
   const std::string mine = what + "." + std::to_string(::getpid()) + "." + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
   std::ofstream(mine + ".cpp") << text;
-  const std::string command =
-      cuda_program_test::host_compile(options + " -x " + kind + " -o " + mine + " " + mine + ".cpp", mine + ".log");
+  const std::string command = cuda_program_test::host_compile(options + " -x " + kind + " -o " + mine + " " + mine + ".cpp", mine + ".log");
   std::string said;
   if (std::system(command.c_str()) != 0) {
     std::ostringstream words;
@@ -182,13 +181,15 @@ using namespace emulated;
 
 extern "C" {
 
-cudaError_t cudaLibraryLoadData(cudaLibrary_t* to, const void* code, cudaJitOption*, void**, unsigned, cudaLibraryOption*, void**, unsigned) {
+cudaError_t cudaLibraryLoadData(cudaLibrary_t* to, const void* code, cudaJitOption*, void**, unsigned, cudaLibraryOption*, void**,
+                                unsigned) {
   if (const cudaError_t s = begin("cudaLibraryLoadData"); s != cudaSuccess) return s;
   const std::string text = static_cast<const char*>(code), prelude = mushin::cuda::program::prelude();
   const std::string target = std::to_string(number("capability", 90));
   const std::size_t line = text.find('\n');
   // Machine code is for one architecture, PTX for it and all newer ones.
-  const bool fits = text.rfind("compute_", 0) == 0 ? std::stol(text.substr(8)) <= std::stol(target) : text.substr(0, line) == "sm_" + target;
+  const bool fits =
+      text.rfind("compute_", 0) == 0 ? std::stol(text.substr(8)) <= std::stol(target) : text.substr(0, line) == "sm_" + target;
   if (!fits || text.compare(line + 1, prelude.size(), prelude) != 0) return answer(cudaErrorNoKernelImageForDevice);
   auto library = std::make_unique<CUlib_st>();
   library->source = text.substr(line + 1 + prelude.size());

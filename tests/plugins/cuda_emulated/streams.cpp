@@ -1,5 +1,5 @@
-// Streams and events. A stream's thread begins work when somebody waits for it, or when much has gathered: as late as the law allows, so that
-// whoever forgets to wait reads memory that nobody has written.
+// Streams and events. A stream's thread begins work when somebody waits for it, or when much has gathered: as late as the law allows, so
+// that whoever forgets to wait reads memory that nobody has written.
 #include <condition_variable>
 #include <deque>
 #include <memory>

@@ -89,8 +89,8 @@ std::string runner(const std::string& name, const std::string& args, bool reduce
 }
 
 std::string host_compile(const std::string& arguments, const std::string& log) {
-  return std::string(MUSHIN_TEST_COMPILER) + " -std=c++17 -O1 -w -ffp-contract=off -fno-math-errno -fwrapv -msse2 -fPIC " + arguments + " > " + log +
-         " 2>&1";
+  return std::string(MUSHIN_TEST_COMPILER) + " -std=c++17 -O1 -w -ffp-contract=off -fno-math-errno -fwrapv -msse2 -fPIC " + arguments +
+         " > " + log + " 2>&1";
 }
 
 }  // namespace cuda_program_test

@@ -6,8 +6,8 @@ namespace cuda_program_test {
 
 /// Comes before the emitter's prelude.
 extern const char* const host_prelude;
-/// A function `unsigned long run_NAME(const void* args, unsigned x, unsigned y)` that runs a kernel's grid, block by block, and gives the size of
-/// its arguments, which are of type `args`.
+/// A function `unsigned long run_NAME(const void* args, unsigned x, unsigned y)` that runs a kernel's grid, block by block, and gives the
+/// size of its arguments, which are of type `args`.
 std::string runner(const std::string& name, const std::string& args, bool reduces);
 /// The command that compiles such a text; what the compiler says goes to the file `log`.
 std::string host_compile(const std::string& arguments, const std::string& log);
