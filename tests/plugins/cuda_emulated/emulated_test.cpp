@@ -448,8 +448,10 @@ TEST_F(CudaEmulatedDevice, ClosesBehindItsWork) {
   const mu_tensor x = on_device(std::vector<float>(100000), {100000});
   for (int i = 0; i < 10; ++i) ASSERT_EQ(add_one(x, x), MU_OK) << error_.message;
   plugin_->device->close(device_);
-  device_ = nullptr, buffers_.clear();
+  device_ = nullptr;
+  const auto left = buffers_;
   open("");
+  buffers_ = left;
   EXPECT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
 }
 
