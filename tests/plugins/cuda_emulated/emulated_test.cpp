@@ -16,7 +16,7 @@ using namespace backend_test;
 std::string emulated;  // what the host's setting EMULATED says
 
 const char* config(void*, const char*, const char* key) noexcept {
-  static const std::string cache = MUSHIN_EMULATED_PROGRAMS "/cache";
+  static const std::string cache = MUSHIN_EMULATED_PROGRAMS "/cache-of-this-test";
   return std::string(key) == "EMULATED" ? emulated.c_str() : std::string(key) == "CACHE_DIR" ? cache.c_str() : nullptr;
 }
 const mu_host* host() {
@@ -323,7 +323,7 @@ TEST_F(CudaEmulatedDevice, AProgramThatDoesNotCompileIsToldWithTheCompilersWords
     op.program = &p;
     return run_op(op, MU_OP_POINTWISE, {x}, y);
   };
-  std::filesystem::remove_all(MUSHIN_EMULATED_PROGRAMS "/cache");
+  std::filesystem::remove_all(MUSHIN_EMULATED_PROGRAMS "/cache-of-this-test");
   emulated = "fail=nvrtcCompileProgram:1:6";
   expect(tangent(), MU_INTERNAL, "[nvrtc] NVRTC_ERROR_COMPILATION:\nmushin.cu(1): error");
   emulated = "fail=cudaLibraryLoadData:1:209";
