@@ -59,12 +59,6 @@ Traced zeros(const Weights& w, std::int64_t batch) {
 /// The given one, or zeros.
 Traced or_zeros(const Weights& w, const Traced& state, std::int64_t batch) { return state ? state : zeros(w, batch); }
 
-/// In one op, or step after step under autocast.
-Traced run_steps(core::RnnWay way, const core::compositions::RnnOperands<Traced>& p) {
-  const dtype narrow = narrow_type(p.x.type());
-  return narrow == dtype::f32 ? rnn(way, p.x, p.weight, p.hidden, p.extra) : core::compositions::rnn(way, p, narrow);
-}
-
 /// Sequences of different lengths. Those that are gone through from their ends are turned around within their lengths, run forward, and
 /// turned back: their first states meet their last steps.
 struct Lengths {
@@ -99,7 +93,7 @@ struct Layer {
 Layer run_lengths(const Weights& w, const Traced& rows, bool reverse, const Lengths& l, const Traced& hidden, const Traced& extra) {
   const bool lstm = w.gating == Gating::lstm;
   const Traced inside = where(l.inside, reverse ? steps_at(rows, l.turned) : rows, at_no_step(w.gating, w.hidden(), rows.type()));
-  const Traced made = run_steps({cell_of(w.gating)}, {inside, w.from_hidden, hidden, extra});
+  const Traced made = rnn({cell_of(w.gating)}, inside, w.from_hidden, hidden, extra, narrow_type(rows.type()));
   const std::int64_t time = rows.sizes()[0];
   const Traced y = lstm ? slice(made, 0, 0, time) : made, within = zero_behind(l, y);
   return {reverse ? steps_at(within, l.turned) : within, {at(steps_at(y, l.last), 0, 0), lstm ? at(made, 0, time) : Traced{}}};
@@ -112,7 +106,7 @@ Layer layer(const Weights& w, const Traced& x, bool reverse, const RecurrentStat
   const bool lstm = w.gating == Gating::lstm;
   const Traced hidden = or_zeros(w, first.hidden, batch), extra = lstm ? or_zeros(w, first.cell, batch) : w.extra;
   if (lengths) return run_lengths(w, rows, reverse, *lengths, hidden, extra);
-  const Traced made = run_steps({cell_of(w.gating), reverse}, {rows, w.from_hidden, hidden, extra});
+  const Traced made = rnn({cell_of(w.gating), reverse}, rows, w.from_hidden, hidden, extra, narrow_type(rows.type()));
   const Traced y = lstm ? slice(made, 0, 0, time) : made;
   return {y, {at(y, 0, reverse ? 0 : time - 1), lstm ? at(made, 0, time) : Traced{}}};
 }

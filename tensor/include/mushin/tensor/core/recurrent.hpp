@@ -24,19 +24,19 @@ H gate_of(const H& all, std::int64_t hidden, std::int64_t i) {
   return slice(all, 1, i * hidden, (i + 1) * hidden);
 }
 
-/// hidden times the weight's transpose; where `narrow` is f16 or bf16, of operands in it, the product in their type again. (The weight is
-/// rounded for each step, so that its gradients are summed in its own type.)
+/// a b; where `narrow` is f16 or bf16, of operands in it, the product in their type again. (A weight is rounded for each step, so that
+/// its gradients are summed in its own type.)
 template <class H>
-H from_hidden(const H& hidden, const H& turned, dtype narrow) {
-  if (!is_half(narrow)) return matmul(hidden, turned);
-  return cast(matmul(cast(hidden, narrow), cast(turned, narrow)), hidden.type());
+H narrow_product(const H& a, const H& b, dtype narrow) {
+  if (!is_half(narrow)) return matmul(a, b);
+  return cast(matmul(cast(a, narrow), cast(b, narrow)), a.type());
 }
 
 /// x: (batch, gates * hidden), as of `core::rnn`; turned: the weight's transpose.
 template <class H>
 RnnStep<H> rnn_step(Cell kind, const H& x, const H& turned, const H& extra, const H& hidden, const H& cell, dtype narrow = dtype::f32) {
   const std::int64_t n = turned.sizes()[0];
-  const H own = from_hidden(hidden, turned, narrow);
+  const H own = narrow_product(hidden, turned, narrow);
   if (kind == Cell::gru) {
     const H u = add(gate_of(own, n, 2), extra), r = sigmoid(add(gate_of(x, n, 0), gate_of(own, n, 0)));
     const H z = sigmoid(add(gate_of(x, n, 1), gate_of(own, n, 1))), fresh = tanh(add(gate_of(x, n, 2), mul(r, u)));
@@ -85,13 +85,17 @@ H stacked(const std::vector<H>& parts) {
   return stack(parts.data(), static_cast<unsigned>(parts.size()), 0);
 }
 
+/// What core::rnn gives for these steps.
 template <class H>
-H rnn(RnnWay way, const RnnOperands<H>& p, dtype narrow = dtype::f32) {
+H rnn_of_steps(RnnWay way, const std::vector<RnnStep<H>>& steps) {
   std::vector<H> parts;
-  const auto steps = rnn_steps(way, p, narrow);
   for (const auto& s : steps) parts.push_back(s.hidden);
   if (way.cell == Cell::lstm) parts.push_back(way.reverse ? steps.front().cell : steps.back().cell);
   return stacked(parts);
+}
+template <class H>
+H rnn(RnnWay way, const RnnOperands<H>& p) {
+  return rnn_of_steps(way, rnn_steps(way, p));
 }
 
 template <class H>
@@ -134,9 +138,10 @@ RnnStepGradient<H> rnn_step_backward(Cell kind, const RnnStep<H>& s, const H& be
   return {all, all, {}, mul(d, f)};
 }
 
+/// `steps`: as rnn_steps made them of `p`, with the same `narrow`.
 template <class H>
-RnnGradientsOf<H> rnn_backward(RnnWay way, const RnnOperands<H>& p, const H& dy) {
-  const auto steps = rnn_steps(way, p);
+RnnGradientsOf<H> rnn_backward(RnnWay way, const RnnOperands<H>& p, const std::vector<RnnStep<H>>& steps, const H& dy,
+                               dtype narrow = dtype::f32) {
   const std::size_t time = steps.size();
   std::vector<H> wanted, x(time), u(time);
   append_steps(dy, wanted);
@@ -147,10 +152,15 @@ RnnGradientsOf<H> rnn_backward(RnnWay way, const RnnOperands<H>& p, const H& dy)
     const H before = k ? steps[earlier].hidden : p.hidden, cell_before = !lstm ? H{} : k ? steps[earlier].cell : p.extra;
     const auto d = rnn_step_backward(way.cell, steps[t], before, cell_before, dh ? H(add(dh, wanted[t])) : wanted[t], dc);
     x[t] = d.x, dc = d.cell;
-    dh = matmul(d.own, p.weight);
+    dh = narrow_product(d.own, p.weight, narrow);
     if (gru) dh = add(dh, d.hidden), u[t] = gate_of(d.own, p.weight.sizes()[1], 2);
   }
   return {stacked(x), dh, lstm ? dc : gru ? stacked(u) : H{}};
+}
+
+template <class H>
+RnnGradientsOf<H> rnn_backward(RnnWay way, const RnnOperands<H>& p, const H& dy) {
+  return rnn_backward(way, p, rnn_steps(way, p), dy);
 }
 
 /// (time, batch, n) as (time * batch, n), transposed.
@@ -170,9 +180,29 @@ H over_steps(RnnWay way, const H& d, const H& y, const H& hidden) {
   return add(matmul(turned_rows(slice(d, 0, later, later + time - 1)), rows), first);
 }
 
+/// The same of products in `narrow`, one for each step.
+template <class H>
+H over_narrow_steps(RnnWay way, const H& d, const H& y, const H& hidden, dtype narrow) {
+  std::vector<H> given, before;
+  append_steps(d, given), append_steps(y, before);
+  const std::size_t time = given.size();
+  H sum;
+  for (std::size_t k = 0; k < time; ++k) {
+    const std::size_t t = way.reverse ? time - 1 - k : k, earlier = way.reverse ? t + 1 : t - 1;
+    const H product = narrow_product(H(transpose(given[t])), k ? before[earlier] : hidden, narrow);
+    sum = sum ? H(add(sum, product)) : product;
+  }
+  return sum;
+}
+
 /// The weight's gradient.
 template <class H>
-H rnn_weight_gradient(RnnWay way, const H& dx, const H& du, const H& y, const H& hidden) {
+H rnn_weight_gradient(RnnWay way, const H& dx, const H& du, const H& y, const H& hidden, dtype narrow = dtype::f32) {
+  if (is_half(narrow)) {
+    const std::int64_t n = hidden.sizes()[1];
+    const H parts[] = {way.cell == Cell::gru ? H(slice(dx, 2, 0, 2 * n)) : dx, du};
+    return over_narrow_steps(way, way.cell == Cell::gru ? H(concat(parts, 2, 2)) : dx, y, hidden, narrow);
+  }
   if (way.cell != Cell::gru) return over_steps(way, dx, y, hidden);
   const std::int64_t n = hidden.sizes()[1];
   const H parts[] = {over_steps(way, H(slice(dx, 2, 0, 2 * n)), y, hidden), over_steps(way, du, y, hidden)};
