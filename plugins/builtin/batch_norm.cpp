@@ -1,9 +1,11 @@
 // NORMALIZE of channels. A channel is gone through line by line where its rest is dense, and several of them row by row where they lie side
-// by side: (batch, channels), or channels last. What is neither is copied to lines.
+// by side: (batch, channels), or channels last. What is neither is copied to lines. Few long channels are cut into pieces, so that there is
+// work for all threads.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <new>
+#include <vector>
 
 #include "batch_norm_kernels.hpp"
 #include "common.hpp"
@@ -31,6 +33,8 @@ struct Channels {
   }
   std::int64_t count() const { return n * values; }
   bool side_by_side() const { return channel == 1 && rest != 1; }
+  bool dense() const { return rest == 1; }
+  Lines<T> line(std::int64_t c) const { return {first + c * channel, batch, n, values}; }
   T* row(std::int64_t i) const { return first + i / values * batch + i % values * rest; }
   Lines<T> place(std::int64_t c, T* room) const {
     if (rest == 1) return {first + c * channel, batch, n, values};
@@ -61,6 +65,34 @@ T scale_of(double variance, double eps) {
   return static_cast<T>(1 / std::sqrt(variance + eps));
 }
 
+constexpr std::int64_t few_channels = 8, piece_values = 8192;
+
+// A channel's lines in pieces whose borders are told by its sizes: sums don't depend on the number of threads.
+struct Pieces {
+  std::int64_t lines, values, count;  // of a piece; of pieces
+
+  Pieces(std::int64_t n, std::int64_t line)
+      : lines(most(1, piece_values / most(1, line))),
+        values(n == 1 ? piece_values : line),
+        count(n == 1 ? (line + values - 1) / values : (n + lines - 1) / lines) {}
+  template <class T>
+  Lines<T> of(const Lines<T>& all, std::int64_t i) const {
+    if (all.count == 1) return {all.first + i * values, all.pitch, 1, least(values, all.n - i * values)};
+    return {all.first + i * lines * all.pitch, all.pitch, least(lines, all.count - i * lines), all.n};
+  }
+  // f(channel, piece, place of both in a row) for each.
+  template <class F>
+  void each(std::int64_t channels, const F& f) const {
+    parallel(channels * count, 1, [&](std::int64_t i, std::int64_t end) {
+      for (; i < end; ++i) f(i / count, i % count, static_cast<std::size_t>(i));
+    });
+  }
+};
+template <class T>
+Lines<const T> constant(const Lines<T>& l) {
+  return {l.first, l.pitch, l.count, l.n};
+}
+
 // f(rows' begin, end) for each block.
 template <class F>
 void blocks(std::int64_t rows, const F& f) {
@@ -77,7 +109,32 @@ struct Forward {
   Forward(const mu_tensor* in, const mu_tensor* out, double e, const BatchNormKernels<T>& k)
       : x(in[0]), y(out[0]), gain(in[1]), bias(in[2]), mean(out[1]), variance(out[2]), eps(e), kernels(k) {}
   bool side_by_side() const { return x.side_by_side() && y.side_by_side(); }
+  bool dense() const { return x.dense() && y.dense(); }
   std::int64_t room() const { return 2 * x.count(); }
+
+  void in_pieces(std::int64_t channels) const {
+    const Pieces p(x.n, x.values);
+    std::vector<Spread> part(static_cast<std::size_t>(channels * p.count));
+    p.each(channels, [&](std::int64_t c, std::int64_t i, std::size_t at) { part[at] = kernels.spread(constant(p.of(x.line(c), i))); });
+    for (std::int64_t c = 0; c < channels; ++c) {
+      // Chan, Golub, LeVeque 1979, as within a piece.
+      Spread all{0, 0};
+      double seen = 0;
+      for (std::int64_t i = 0; i < p.count; ++i) {
+        const Spread& next = part[static_cast<std::size_t>(c * p.count + i)];
+        const Lines<T> lines = p.of(x.line(c), i);
+        const double n = static_cast<double>(lines.count * lines.n), apart = next.mean - all.mean, share = n / (seen + n);
+        all.squares += next.squares + (seen == 0 ? 0 : apart * apart * seen * share);
+        all.mean += apart * share;
+        seen += n;
+      }
+      mean[c] = static_cast<T>(all.mean), variance[c] = static_cast<T>(all.squares / static_cast<double>(x.count()));
+    }
+    p.each(channels, [&](std::int64_t c, std::int64_t i, std::size_t) {
+      const T scale = scale_of<T>(static_cast<double>(variance[c]), eps) * gain[c];
+      kernels.normalize(p.of(y.line(c), i), constant(p.of(x.line(c), i)), mean[c], scale, bias[c]);
+    });
+  }
 
   void channel(std::int64_t c, T* room) const {
     const Lines<const T> from = x.read(c, room);
@@ -121,7 +178,37 @@ struct Backward {
   Backward(const mu_tensor* in, const mu_tensor* out, double e, const BatchNormKernels<T>& k)
       : x(in[0]), dy(in[2]), dx(out[0]), gain(in[1]), mean(in[3]), variance(in[4]), dgain(out[1]), dbias(out[2]), eps(e), kernels(k) {}
   bool side_by_side() const { return x.side_by_side() && dy.side_by_side() && dx.side_by_side(); }
+  bool dense() const { return x.dense() && dy.dense() && dx.dense(); }
   std::int64_t room() const { return 3 * x.count(); }
+
+  void in_pieces(std::int64_t channels) const {
+    struct Sums {
+      T total, along;
+    };
+    struct Slope {
+      T constant, slope, scale;
+    };
+    const Pieces p(x.n, x.values);
+    std::vector<Sums> part(static_cast<std::size_t>(channels * p.count));
+    std::vector<Slope> of(static_cast<std::size_t>(channels));
+    p.each(channels, [&](std::int64_t c, std::int64_t i, std::size_t at) {
+      kernels.sums(constant(p.of(x.line(c), i)), constant(p.of(dy.line(c), i)), mean[c], &part[at].total, &part[at].along);
+    });
+    for (std::int64_t c = 0; c < channels; ++c) {
+      double total = 0, along = 0;
+      for (std::int64_t i = 0; i < p.count; ++i) {
+        const Sums& next = part[static_cast<std::size_t>(c * p.count + i)];
+        total += static_cast<double>(next.total), along += static_cast<double>(next.along);
+      }
+      Slope& s = of[static_cast<std::size_t>(c)];
+      finish(c, static_cast<T>(total), static_cast<T>(along), s.constant, s.slope, s.scale);
+    }
+    p.each(channels, [&](std::int64_t c, std::int64_t i, std::size_t) {
+      const Slope& s = of[static_cast<std::size_t>(c)];
+      kernels.slopes(p.of(dx.line(c), i), constant(p.of(x.line(c), i)), constant(p.of(dy.line(c), i)), mean[c], s.constant, s.slope,
+                     s.scale);
+    });
+  }
 
   // Given the sums of dy and of dy (x - mean): the gradients of gain and bias, and what those of x are made with.
   void finish(std::int64_t c, T total, T along, T& constant, T& slope, T& scale) const {
@@ -164,6 +251,14 @@ struct BatchNorm final : mu_plan {
     std::atomic<bool> no_memory{false};
     const Pass<T> pass(in, out, eps, kernels);
     const std::int64_t channels = pass.x.count() ? in[0].dim[1] : 0, at_once = pass.side_by_side() ? tile : 1;
+    if (at_once == 1 && channels < few_channels && pass.dense() && pass.x.count() >= 2 * piece_values) {
+      try {
+        pass.in_pieces(channels);
+      } catch (const std::bad_alloc&) {
+        no_memory = true;
+      }
+      return no_memory ? mu_fail(error, MU_OUT_OF_MEMORY, 0, "[normalize] no memory for a channel") : MU_OK;
+    }
     parallel((channels + at_once - 1) / at_once, most(1, 16384 / most(1, pass.x.count() * at_once)),
              [&](std::int64_t begin, std::int64_t end) {
                if (at_once != 1) {

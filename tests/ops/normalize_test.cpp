@@ -191,19 +191,9 @@ TEST(RmsNorm, SpecialValues) {
 }
 
 // Channels along axis 1: lines and rows of them, several chunks of each, and as many as fill no vector.
-const Index channel_cases[] = {{2, 1},
-                               {3, 5},
-                               {130, 70},
-                               {2, 3, 4},
-                               {5, 2, 1},
-                               {1, 3, 9000},
-                               {600, 2, 7},
-                               {1, 1, 300},
-                               {2, 3, 4, 5},
-                               {2, 2, 2, 33},
-                               {0, 3, 2},
-                               {9, 130, 1},
-                               {2, 3, 1, 2, 1, 2, 1, 2}};
+const Index channel_cases[] = {{2, 1},       {3, 5},        {130, 70},    {2, 3, 4},   {5, 2, 1},
+                               {1, 3, 9000}, {1, 1, 17000}, {70, 1, 301}, {600, 2, 7}, {1, 1, 300},
+                               {2, 3, 4, 5}, {2, 2, 2, 33}, {0, 3, 2},    {9, 130, 1}, {2, 3, 1, 2, 1, 2, 1, 2}};
 
 struct ChannelOracle {
   std::vector<int> axes{0};

@@ -235,5 +235,57 @@ TEST(ReduceTypes, AccumulatorMayBeWider) {
   EXPECT_EQ(any[0], 1);
 }
 
+// Channels that are cut into pieces, lines of many and one long line, have the sums of long doubles, and the bits of one thread.
+TEST(Normalize, FewLongChannels) {
+  Backend backend(mushin_builtin_entry(test_host(), nullptr));
+  Random random{29};
+  for (const Sizes& dims : {Sizes{60, 1, 301}, Sizes{1, 2, 20011}, Sizes{5, 3, 3500}}) {
+    const std::int64_t channels = dims[1], n = count(dims), each = n / channels;
+    std::vector<float> x(static_cast<std::size_t>(n)), dy(x.size()), gain(static_cast<std::size_t>(channels), 1.5f),
+        bias(gain.size(), -0.5f);
+    for (float& v : x) v = static_cast<float>(random.real(2, 4));
+    for (float& v : dy) v = static_cast<float>(random.real(-1, 1));
+    const auto run = [&](int threads) {
+      std::vector<std::vector<float>> out(6, std::vector<float>(gain.size()));
+      out[0].resize(x.size()), out[3].resize(x.size());
+      const mu_tensor of_x = view(x, dims), g = view(gain, {channels}), mean = view(out[1], {channels}),
+                      variance = view(out[2], {channels});
+      mu_op_normalize op{{}, MU_NORMALIZE_BATCH, 0, 1e-5};
+      set_host_threads(threads);
+      EXPECT_EQ(backend.run(op, MU_OP_NORMALIZE, {of_x, g, view(bias, {channels})}, {view(out[0], dims), mean, variance}), MU_OK);
+      op.kind = MU_NORMALIZE_BATCH_BACKWARD;
+      EXPECT_EQ(backend.run(op, MU_OP_NORMALIZE, {of_x, g, view(dy, dims), mean, variance},
+                            {view(out[3], dims), view(out[4], {channels}), view(out[5], {channels})}),
+                MU_OK);
+      set_host_threads(1);
+      return out;
+    };
+    const auto got = run(1);
+    EXPECT_EQ(run(3), got);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const auto at = static_cast<std::size_t>(c);
+      const auto place = [&](std::int64_t k) { return static_cast<std::size_t>((k / dims[2] * channels + c) * dims[2] + k % dims[2]); };
+      long double mean = 0, variance = 0, total = 0, along = 0;
+      for (std::int64_t k = 0; k < each; ++k) mean += x[place(k)];
+      mean /= static_cast<long double>(each);
+      for (std::int64_t k = 0; k < each; ++k) {
+        const long double d = x[place(k)] - mean;
+        variance += d * d, total += dy[place(k)], along += dy[place(k)] * d;
+      }
+      variance /= static_cast<long double>(each);
+      const long double inverse = 1 / std::sqrt(variance + 1e-5L), count = static_cast<long double>(each);
+      EXPECT_NEAR(got[1][at], static_cast<double>(mean), 1e-6);
+      EXPECT_NEAR(got[2][at], static_cast<double>(variance), 1e-6);
+      EXPECT_NEAR(got[4][at], static_cast<double>(along * inverse), 2e-3);
+      EXPECT_NEAR(got[5][at], static_cast<double>(total), 2e-3);
+      for (std::int64_t k = 0; k < each; ++k) {
+        const long double d = x[place(k)] - mean, slope = total / count + d * inverse * inverse * along / count;
+        ASSERT_NEAR(got[0][place(k)], static_cast<double>(d * inverse * 1.5L - 0.5L), 1e-5) << k;
+        ASSERT_NEAR(got[3][place(k)], static_cast<double>((dy[place(k)] - slope) * inverse * 1.5L), 1e-5) << k;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace backend_test
