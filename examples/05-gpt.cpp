@@ -1,9 +1,9 @@
 // Trains a small GPT to continue a text, byte by byte, and has it write some.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <mushin/nn.hpp>
 
+#include "support/program.hpp"
 #include "support/text.hpp"
 
 namespace mu = mushin;
@@ -165,23 +165,18 @@ int run(const Options& o) {
 int main(int argc, char** argv) {
   Options o;
   CLI::App app{"Trains a small GPT to continue a text, byte by byte, and has it write some."};
+  add_common_options(app, o);
   app.add_option("--text", o.text, "a file, or a folder of plain texts")->capture_default_str();
-  app.add_option("--device", o.device, "where to compute: builtin, onednn, …");
   app.add_option("--steps", o.steps, "training steps; 0: none")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--batch", o.batch, "windows of the text in a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--lr", o.lr, "greatest step size of AdamW")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--begin", o.begin, "what the sample begins with")->capture_default_str();
   app.add_option("--sample", o.sample, "bytes that it writes")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--temperature", o.temperature, "below 1: likelier symbols")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--seed", o.seed, "of all random numbers")->capture_default_str();
   app.add_option("--load", o.load, "begin with the parameters of this safetensors file");
   app.add_option("--save", o.save, "write the parameters to this safetensors file");
-  CLI11_PARSE(app, argc, argv);
-  try {
+  return run_program(app, argc, argv, [&o] {
     if (o.begin.empty()) throw std::runtime_error("--begin needs a character");
     return run(o);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
-  }
+  });
 }

@@ -1,8 +1,9 @@
 // Trains an LSTM to foretell the next character of a text, tells how well it does on a part it has not seen, and writes some of its own.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <mushin/nn.hpp>
+
+#include "support/program.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
@@ -116,19 +117,12 @@ int train(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Trains an LSTM on the characters of a text."};
+  add_common_options(app, options);
   app.add_option("--text", options.text, "a text file, plain or gzip")->capture_default_str();
-  app.add_option("--device", options.device, "where to compute: builtin, onednn, …");
   app.add_option("--epochs", options.epochs, "passes over the text")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--batch", options.batch, "pieces of 64 characters in a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--lr", options.lr, "step size of Adam")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--dropout", options.dropout, "between the layers")->capture_default_str();
   app.add_option("--write", options.write, "characters to write in the end")->capture_default_str();
-  app.add_option("--seed", options.seed, "of all random numbers")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    return train(options);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
-  }
+  return run_program(app, argc, argv, [&options] { return train(options); });
 }

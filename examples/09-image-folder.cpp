@@ -1,8 +1,9 @@
 // Trains a small network of convolutions on pictures of your own: DATA/train and DATA/test have a folder for each class, with PNG and JPEG
 // files of any size. Two threads read, decode, mirror and shift them while the network learns from those before.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <mushin/nn.hpp>
+
+#include "support/program.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
@@ -74,19 +75,12 @@ int train(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Trains a small network on a folder of pictures."};
+  add_common_options(app, options);
   app.add_option("--data", options.data, "folder with train/CLASS/*.png and test/CLASS/*.png (or .jpg)")->capture_default_str();
-  app.add_option("--device", options.device, "where to compute: builtin, onednn, …");
   app.add_option("--epochs", options.epochs, "passes over all pictures")->capture_default_str()->check(CLI::NonNegativeNumber);
   app.add_option("--workers", options.workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--batch", options.batch, "pictures in a step")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--lr", options.lr, "step size of AdamW")->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", options.seed, "of all random numbers")->capture_default_str();
   app.add_option("--save", options.save, "write the trained parameters to this safetensors file");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    return train(options);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
-  }
+  return run_program(app, argc, argv, [&options] { return train(options); });
 }

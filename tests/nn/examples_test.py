@@ -3,6 +3,8 @@ import gzip
 import json
 import random
 import re
+import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -150,6 +152,22 @@ class Examples(unittest.TestCase):
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         self.assertEqual(header["fc1.weight"]["shape"], [512, 784])
         self.assertEqual(set(header), {f"fc{i}.{what}" for i in (1, 2, 3) for what in ("weight", "bias")})
+
+    def test_a_full_disk_leaves_the_curve_that_was_there(self):
+        def no_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+
+        folder = self.data / "curves"
+        folder.mkdir()
+        (folder / "curve.json").write_text("before")
+        command = [FASHION, "--data", str(self.data), "--epochs", "0", "--curve", str(folder / "curve.json")]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, preexec_fn=no_room)
+        self.assertEqual((result.returncode, result.stderr), (1, f"cannot write {folder / 'curve.json'}\n"))
+        self.assertEqual((folder / "curve.json").read_text(), "before")
+        self.assertEqual(len(list(folder.iterdir())), 1)
+        self.assertEqual(run(*command).returncode, 0)
+        self.assertEqual((folder / "curve.json").read_text(), "[]\n")
 
     def test_networks_of_convolutions_learn(self):
         curve, model = self.data / "curve.json", self.data / "net.safetensors"
