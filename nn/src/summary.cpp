@@ -63,7 +63,7 @@ void FindLayers::leave() {
   while (!open_.empty() && open_.back().depth > depth()) open_.pop_back();
 }
 void FindLayers::found(const void* at, const char* type) {
-  layers_.push_back({path(), type, at, open_.empty() ? -1 : open_.back().layer});
+  layers_.push_back({path(), type, at, open_.empty() ? -1 : open_.back().layer, frozen_ > 0});
   open_.push_back({static_cast<int>(layers_.size()) - 1, depth()});
 }
 void FindLayers::own(std::int64_t parameters, std::int64_t buffers) {
@@ -87,7 +87,7 @@ Summary summarize(std::vector<FoundLayer> found, const std::vector<LayerCall>& c
   std::int64_t flops = 0;
   std::vector<bool> counted(found.size());  // within what a layer above told
   for (std::size_t i = 0; i < found.size(); ++i) {
-    LayerSummary row = row_of(found[i], calls, trainable);
+    LayerSummary row = row_of(found[i], calls, trainable && !found[i].frozen);
     const bool within = found[i].parent >= 0 && counted[static_cast<std::size_t>(found[i].parent)];
     counted[i] = within || row.flops;
     const bool shown = row.calls > 0 || row.parameters > 0 || row.buffers > 0;
@@ -95,10 +95,10 @@ Summary summarize(std::vector<FoundLayer> found, const std::vector<LayerCall>& c
     if (!within && shown && !row.flops) known = false;
     if (!within) out.activation_bytes += row.activation_bytes;
     out.parameters += row.parameters;
+    if (row.trainable) out.trainable += row.parameters;
     out.buffers += row.buffers;
     if (shown) out.layers.push_back(std::move(row));
   }
-  out.trainable = trainable ? out.parameters : 0;
   if (known) out.flops = flops;
   return out;
 }

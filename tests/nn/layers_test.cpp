@@ -150,6 +150,24 @@ TEST(Sequential, AnActivationIsOnePassWithTheProductBefore) {
   EXPECT_TRUE(std::string(mu::default_device().name()) != "builtin" || want == 2) << want;
 }
 
+namespace {
+/// Looks at what it gets, and may not keep it.
+struct Looks {
+  auto operator()(auto& x) const { return x * 2.0f; }
+};
+struct Takes {
+  auto operator()(auto&& x) const { return std::forward<decltype(x)>(x) + 1.0f; }
+};
+}  // namespace
+
+TEST(Sequential, TakesLayersOfAnyKindOfReference) {
+  const nn::Sequential<Looks, Looks, Takes, Looks, Takes, nn::Relu, Looks> net;
+  EXPECT_TRUE(equal(net(mu::tensor<2>({1, -1})), Ref{{2}, {22, 0}}));
+  const auto x = mu::variable(mu::tensor<2>({1, -1}));
+  mu::sum(net(x)).backward();
+  EXPECT_TRUE(equal(x.grad(), Ref{{2}, {16, 0}}));
+}
+
 TEST(Sequential, IsMadeOfGivenLayers) {
   nn::Linear<2, 2> first;
   first.bias.set(mu::fill<2>(9.0f));

@@ -64,6 +64,32 @@ struct One {
   MUSHIN_MODULE(One, only)
 };
 
+/// One table for what goes in and what comes out.
+struct Tied {
+  nn::Embedding<6, 4> token;
+  nn::Linear<4, 4> inner;
+  auto operator()(const auto& x) const { return mu::matmul(nn::relu(inner(token(x))), mu::transpose(token.weight)); }
+  MUSHIN_MODULE(Tied, token, inner)
+};
+
+struct Backbone {
+  nn::Linear<4, 5> fc;
+  nn::BatchNorm1d<5> norm;
+  nn::Dropout drop{0.5f};
+  auto operator()(const auto& x) const { return drop(norm(fc(x))); }
+  MUSHIN_MODULE(Backbone, fc, norm, drop)
+};
+/// What is learnt stands behind what is not.
+template <class B>
+struct Transfer {
+  B backbone{};
+  nn::Linear<5, 3> head{};
+  auto operator()(const auto& x) const { return head(backbone(x)); }
+  MUSHIN_MODULE(Transfer, backbone, head)
+};
+using FrozenTransfer = Transfer<nn::Frozen<Backbone>>;
+static_assert(nn::parameter_count<FrozenTransfer> == nn::parameter_count<Transfer<Backbone>>);
+
 namespace {
 
 std::vector<std::string> names(const nn::Parameters& all) {
@@ -150,6 +176,61 @@ TEST(Module, AFrozenModuleGivesConstantsAndRecordsNothing) {
   EXPECT_TRUE(mu::test::equal(frozen(x), mu::test::ref(net(x))));
   const auto kept = nn::freeze(Net{});  // an rvalue is kept
   EXPECT_EQ(kept(x).size(batch), 6);
+}
+
+TEST(Module, AFrozenMemberIsSavedAndMovedButNotTrained) {
+  mu::manual_seed(4);
+  const mu::test::Folder folder;
+  const auto x = mu::randn<6, 4>();
+  Transfer<Backbone> pretrained;
+  pretrained.backbone.norm.running_mean.set(mu::fill<5>(0.25f));
+  nn::save(pretrained, folder / "net");
+  FrozenTransfer net;
+  nn::load(net, folder / "net");  // the names are the same
+  EXPECT_EQ(names(nn::parameters(net)), (Names{"head.weight", "head.bias"}));
+  EXPECT_EQ(names(nn::state(net)), names(nn::state(pretrained)));
+  nn::eval(net), nn::eval(pretrained);
+  EXPECT_FALSE(net.backbone.module().drop.training);
+  EXPECT_TRUE(mu::test::equal(net(x), mu::test::ref(pretrained(x))));
+  static_assert(mu::Constant<decltype(net.backbone(x))> && !mu::Constant<decltype(net(x))>);
+  const FrozenTransfer copy = nn::clone(net);
+  nn::SGD opt{nn::parameters(net), {.lr = 1}};
+  mu::sum(net(x)).backward();
+  opt.step();
+  EXPECT_TRUE(mu::test::equal(net.backbone.module().fc.weight, mu::test::ref(copy.backbone.module().fc.weight)));
+  EXPECT_FALSE(mu::test::equal(net.head.weight, mu::test::ref(copy.head.weight)));
+  EXPECT_TRUE(mu::test::equal(copy(x), mu::test::ref(pretrained(x))));
+  nn::save(net, folder / "trained");
+  nn::load(pretrained, folder / "trained");
+  EXPECT_TRUE(mu::test::equal(net(x), mu::test::ref(pretrained(x))));
+  const auto s = nn::summary(net);
+  EXPECT_EQ(s.parameters, 25 + 10 + 18);
+  EXPECT_EQ(s.trainable, 18);
+  EXPECT_NE(s.text().find("25 frozen"), std::string::npos) << s;
+}
+
+TEST(Module, ATiedWeightIsCountedSavedAndUpdatedOnce) {
+  mu::manual_seed(5);
+  const mu::test::Folder folder;
+  Tied net;
+  const auto x = mu::tensor<std::int64_t, 3>({0, 2, 5});
+  EXPECT_EQ(names(nn::parameters(net)), (Names{"token.weight", "inner.weight", "inner.bias"}));
+  static_assert(nn::parameter_count<Tied> == 24 + 20);
+  EXPECT_EQ(nn::summary(net).parameters, 44);
+  nn::save(net, folder / "net");
+  EXPECT_EQ(mu::load_safetensors(folder / "net").size(), 3u);
+  // The gradient is the sum of those of both places.
+  const auto as_input = mu::variable(net.token.weight.value()), as_output = mu::variable(net.token.weight.value());
+  const auto apart = mu::matmul(nn::relu(net.inner(mu::take(as_input, x))), mu::transpose(as_output));
+  mu::sum(apart * apart).backward();
+  const auto want = as_input.grad() + as_output.grad();
+  const auto y = net(x);
+  mu::sum(y * y).backward();
+  EXPECT_TRUE(mu::test::close(net.token.weight.grad(), mu::test::ref(want), 1e-5, 1e-5));
+  const auto after = mu::test::ref(net.token.weight.value() - want);
+  nn::SGD opt{nn::parameters(net), {.lr = 1}};
+  opt.step();
+  EXPECT_TRUE(mu::test::close(net.token.weight, after, 1e-5, 1e-5));
 }
 
 TEST(Module, TrainAndEvalReachEveryLayer) {
@@ -322,6 +403,27 @@ TEST(Summary, KnowsEveryLayer) {
   EXPECT_EQ(row(s, "cell").flops, cell);
   EXPECT_EQ(s.flops, attention + 11 * 60 + gru + lstm + rnn + 2 * 7 * 30 + bilinear + cell + 4 + 5 * 2);
   EXPECT_EQ(s.buffers, 31);
+}
+
+TEST(Module, AnEmptyBatchGoesThroughEveryLayer) {
+  EveryLayer sequences;
+  nn::eval(sequences);
+  const auto y = sequences(mu::zeros<std::int64_t, batch, 5>(batch = 0));
+  EXPECT_EQ(y.shape(), (mu::core::Sizes{0, 1}));
+  using Images =
+      nn::Sequential<nn::Conv2d<2, 3, 3>, nn::BatchNorm2d<3>, nn::Relu, nn::MaxPool2d<2>, nn::ConvTranspose2d<3, 3, 2>,
+                     nn::InstanceNorm2d<3>, nn::AvgPool2d<2>, nn::AdaptiveAvgPool2d<1>, nn::Flatten, nn::Dropout, nn::Linear<3, 2>>;
+  Images images;
+  const auto none = mu::zeros<batch, 2, 8, 8>(batch = 0);
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)images(none); }), {"[BatchNorm] training needs more than one value"}));
+  nn::eval(images);
+  const auto x = mu::variable(none);
+  const auto z = images(x);
+  EXPECT_EQ(z.shape(), (mu::core::Sizes{0, 2}));
+  mu::sum(z).backward();
+  EXPECT_EQ(x.grad().size(), 0);
+  for (const auto& p : nn::parameters(images))
+    for (const double v : mu::test::ref(p.leaf.grad()).values) EXPECT_EQ(v, 0) << p.name;
 }
 
 TEST(Summary, AFormOfItsOwnAndWhatItDoesNotKnow) {

@@ -32,8 +32,10 @@ struct Run {
   static Access access(const mu_tensor& v, bool writes) {
     if (v.layout == MU_LAYOUT_OPAQUE) return {v.buffer, v.byte_offset, v.byte_offset + v.bytes, writes};
     std::uint64_t last = 0;
-    for (int i = 0; i < v.rank; ++i)
-      if (v.dim[i] > 0) last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
+    for (int i = 0; i < v.rank; ++i) {
+      if (v.dim[i] == 0) return {v.buffer, v.byte_offset, v.byte_offset, writes};  // no element
+      last += static_cast<std::uint64_t>((v.dim[i] - 1) * v.stride[i]);
+    }
     return {v.buffer, v.byte_offset, v.byte_offset + (last + 1) * mu_dtype_bytes(v.dtype), writes};
   }
   std::vector<Access> views_used() const {

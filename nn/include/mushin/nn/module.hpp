@@ -29,6 +29,9 @@
     static_assert(::mushin::nn::has_no_c_array<Name>, "[MUSHIN_MODULE] a C array cannot be a member of a module: use std::array");         \
     static_assert(mushin_member_names.distinct(), "[MUSHIN_MODULE] a member is listed twice");                                             \
     static_assert(::mushin::nn::lists_every_member<Name>, "[MUSHIN_MODULE] list every data member, in the order of declaration");          \
+    static_assert(::mushin::nn::finds_every_parameter<Name>,                                                                               \
+                  "[MUSHIN_MODULE] a member that is no module must be a plain value, to be copied: a struct of layers needs a "            \
+                  "MUSHIN_MODULE of its own, and pointers, tuples and maps do not hold modules");                                          \
   }
 
 namespace mushin::nn {
@@ -38,6 +41,11 @@ template <class M>
 concept Module = requires {
   std::remove_cvref_t<M>::mushin_member_names;
 };
+
+template <class T, extent... E>
+class Buffer;
+template <class M>
+class Frozen;
 
 namespace detail {
 
@@ -78,6 +86,47 @@ struct NoArrays {
   }
 };
 
+template <class M>
+inline constexpr bool is_list = false;
+template <class M>
+inline constexpr bool is_list<std::vector<M>> = true;
+template <class M, std::size_t N>
+inline constexpr bool is_list<std::array<M, N>> = true;
+template <class M>
+inline constexpr bool is_optional = false;
+template <class M>
+inline constexpr bool is_optional<std::optional<M>> = true;
+/// A module with constant parameters, a variable or a buffer: what a walk knows beside modules, lists and optionals.
+template <class M>
+inline constexpr bool is_walked = false;
+template <class M>
+inline constexpr bool is_walked<Frozen<M>> = true;
+template <class T, extent... E>
+inline constexpr bool is_walked<Variable<T, E...>> = true;
+template <class T, extent... E>
+inline constexpr bool is_walked<Buffer<T, E...>> = true;
+
+/// Whether a walk finds the parameters in a member, as far as a type tells: what holds a variable moves but isn't copied.
+template <class M>
+constexpr bool walk_finds_all() {
+  if constexpr (Module<M> || is_walked<M>)
+    return true;
+  else if constexpr (is_list<M> || is_optional<M>)
+    return walk_finds_all<typename M::value_type>();
+  else if constexpr (requires { typename M::element_type; })  // a smart pointer
+    return !Module<typename M::element_type> && !is_walked<typename M::element_type> && walk_finds_all<typename M::element_type>();
+  else if constexpr (requires { typename M::mapped_type; })
+    return !Module<typename M::mapped_type> && walk_finds_all<typename M::mapped_type>();
+  else
+    return !std::is_class_v<M> || std::is_copy_constructible_v<M> || !std::is_move_constructible_v<M>;
+}
+struct FindsAll {
+  template <class... Listed>
+  constexpr std::bool_constant<(walk_finds_all<std::remove_const_t<Listed>>() && ...)> operator()(const Listed&...) const {
+    return {};
+  }
+};
+
 }  // namespace detail
 
 // What a compile error shows below its sentence.
@@ -90,6 +139,9 @@ inline constexpr bool has_no_c_array = decltype(std::declval<M&>().mushin_member
 /// A rule of modules: MUSHIN_MODULE lists every member.
 template <class M>
 inline constexpr bool lists_every_member = decltype(std::declval<M&>().mushin_members(detail::TakesJust<M>{}))::value;
+/// A rule of modules: no parameters where nn::parameters does not look.
+template <class M>
+inline constexpr bool finds_every_parameter = decltype(std::declval<M&>().mushin_members(detail::FindsAll{}))::value;
 
 /// A value of a module that is saved, loaded and moved to devices with its parameters, but not trained: a running mean. Its layer may
 /// replace it in a const call, as `running.set(next)`.
@@ -122,17 +174,12 @@ namespace detail {
 MUSHIN_API void check_order(std::initializer_list<const void*> members);
 
 template <class M>
-inline constexpr bool is_list = false;
+inline constexpr bool is_frozen = false;
 template <class M>
-inline constexpr bool is_list<std::vector<M>> = true;
-template <class M, std::size_t N>
-inline constexpr bool is_list<std::array<M, N>> = true;
-template <class M>
-inline constexpr bool is_optional = false;
-template <class M>
-inline constexpr bool is_optional<std::optional<M>> = true;
+inline constexpr bool is_frozen<Frozen<M>> = true;
 
-/// Shows `visitor` a member and all that it is made of, depth first in the order of declaration, with the way there.
+/// Shows `visitor` a member and all that it is made of, depth first in the order of declaration, with the way there. One that has
+/// `enter_frozen` says whether it wants to see a frozen module, whose members have the names that they would have without.
 template <class Visitor, class M>
 void walk(Visitor& visitor, M& m) {
   using Plain = std::remove_const_t<M>;
@@ -149,6 +196,12 @@ void walk(Visitor& visitor, M& m) {
     for (auto& element : m) visitor.enter(i++), walk(visitor, element), visitor.leave();
   } else if constexpr (is_optional<Plain>) {
     if (m) walk(visitor, *m);
+  } else if constexpr (is_frozen<Plain>) {
+    if constexpr (requires { visitor.enter_frozen(); }) {
+      if (visitor.enter_frozen()) walk(visitor, m.module()), visitor.leave_frozen();
+    } else {
+      walk(visitor, m.module());
+    }
   }
 }
 
@@ -182,6 +235,9 @@ class MUSHIN_API FindParameters : public MemberPath {
   void operator()(const Buffer<T, E...>& b) {
     if (buffers_) found(b.leaf());
   }
+  /// A frozen module has a state, but nothing to train.
+  bool enter_frozen() const { return buffers_; }
+  void leave_frozen() const {}
   Parameters take() { return std::move(parameters_); }
 
  private:
@@ -204,7 +260,8 @@ struct SetTraining {
 
 }  // namespace detail
 
-/// Every variable of a module with its dotted name, depth first in the order of declaration. The handles stay good when the module moves.
+/// Every variable of a module with its dotted name, depth first in the order of declaration, but for those of frozen modules in it. The
+/// handles stay good when the module moves.
 template <Module M>
 Parameters parameters(const M& net) {
   M::mushin_check_members();
@@ -213,7 +270,7 @@ Parameters parameters(const M& net) {
   return find.take();
 }
 
-/// The parameters and the buffers, alike: what nn::save writes.
+/// The parameters, also those of frozen modules, and the buffers, alike: what nn::save writes.
 template <Module M>
 Parameters state(const M& net) {
   M::mushin_check_members();
@@ -265,6 +322,8 @@ template <class M>
 std::optional<M> clone(const std::optional<M>& m);
 template <class M, std::size_t N>
 std::array<M, N> clone(const std::array<M, N>& list);
+template <class M>
+Frozen<M> clone(const Frozen<M>& m);
 template <Module M>
 M clone(const M& m) {
   M::mushin_check_members();
@@ -290,16 +349,20 @@ std::array<M, N> clone(const std::array<M, N>& list) {
   (std::make_index_sequence<N>{});
 }
 
-/// A module whose parameters are constants: calling it records nothing, and its results are tensors, by type.
+/// A module whose parameters are constants: calling it records nothing, and its results are tensors, by type. As a member of another
+/// module (`nn::Frozen<Backbone> backbone;`) it is saved, loaded, moved and switched by nn::train and nn::eval with it, under the names
+/// that its members would have without, and not trained.
 template <class M>
 class Frozen {
  public:
+  Frozen() requires std::default_initializable<M> : net_() {}
   explicit Frozen(M&& net) : net_(std::forward<M>(net)) {}
   template <class... X>
   auto operator()(const X&... x) const {
     return no_grad([&] { return net_(x...); });
   }
   const std::remove_reference_t<M>& module() const { return net_; }
+  std::remove_reference_t<M>& module() { return net_; }
 
  private:
   M net_;
@@ -308,6 +371,13 @@ class Frozen {
 template <class M>
 Frozen<M> freeze(M&& net) {
   return Frozen<M>{std::forward<M>(net)};
+}
+template <class M>
+Frozen<M> clone(const Frozen<M>& m) {
+  if constexpr (std::is_reference_v<M>)
+    return m;
+  else
+    return Frozen<M>{clone(m.module())};
 }
 
 }  // namespace mushin::nn

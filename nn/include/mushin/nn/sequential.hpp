@@ -20,6 +20,17 @@ template <class X>
 struct Flow {
   X value;
 };
+namespace detail {
+/// layer(x); one that can only look at x, as by `operator()(auto& x)`, gets it as an lvalue.
+template <class M, class X>
+decltype(auto) apply_layer(const M& layer, X&& x) {
+  if constexpr (requires { layer(std::forward<X>(x)); })
+    return layer(std::forward<X>(x));
+  else
+    return layer(x);
+}
+}  // namespace detail
+
 /// The value after one more layer.
 template <class X, unsigned I, class M>
 auto operator|(Flow<X>&& flow, const Slot<I, M>& slot) {
@@ -28,7 +39,8 @@ auto operator|(Flow<X>&& flow, const Slot<I, M>& slot) {
     if constexpr (!M::template accepts<Value>)
       static_assert(chain_accepts<I, M, spell(Value::extents)>,
                     "[Sequential] a layer does not accept the shape that comes out of the one before");
-  Flow<decltype(slot.layer(std::forward<X>(flow.value)))> next{slot.layer(std::forward<X>(flow.value))};
+  Flow<decltype(detail::apply_layer(slot.layer, std::forward<X>(flow.value)))> next{
+      detail::apply_layer(slot.layer, std::forward<X>(flow.value))};
   // A layer that doesn't tell that it was called has a shape all the same.
   if constexpr (!Module<M> && requires { detail::first_result(next.value); })
     if (detail::observing()) detail::note_unless_noted(slot.layer, next.value);
@@ -49,15 +61,18 @@ struct Chain;
 template <unsigned... I, class... M>
 struct Chain<std::integer_sequence<unsigned, I...>, M...> : Slot<I, M>... {
   Chain() = default;
-  explicit Chain(M... layers) : Slot<I, M>{std::move(layers)}... {}
+  explicit Chain(M... layers) requires(sizeof...(M) > 0) : Slot<I, M>{std::move(layers)}... {}
 
   template <TensorLike X>
   auto operator()(const X& x) const {
     return (Flow<const X&>{x} | ... | static_cast<const Slot<I, M>&>(*this)).value;
   }
 
-  static constexpr detail::MemberNames<sizeof...(M)> mushin_member_names{detail::layer_names};
-  static constexpr void mushin_check_members() {}
+  static constexpr detail::MemberNames<(sizeof...(M) > 0 ? sizeof...(M) : 1)> mushin_member_names{detail::layer_names};
+  static constexpr void mushin_check_members() {
+    static_assert((detail::walk_finds_all<M>() && ...),
+                  "[Sequential] a layer that is no module must be a plain value, to be copied: a struct of layers needs a MUSHIN_MODULE");
+  }
   template <class Use>
   decltype(auto) mushin_members(Use&& use) {
     return use(static_cast<Slot<I, M>&>(*this).layer...);

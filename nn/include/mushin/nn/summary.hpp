@@ -52,6 +52,7 @@ struct FoundLayer {
   std::string name, type;
   const void* at;
   int parent;  // the layer that it belongs to; -1: none
+  bool frozen;
   std::int64_t parameters = 0, buffers = 0;
 };
 
@@ -71,6 +72,8 @@ class MUSHIN_API FindLayers : public MemberPath {
   void operator()(const Buffer<T, E...>& b) {
     own(0, b.size());
   }
+  bool enter_frozen() { return ++frozen_; }
+  void leave_frozen() { --frozen_; }
   std::vector<FoundLayer> take() { return std::move(layers_); }
 
  private:
@@ -82,6 +85,7 @@ class MUSHIN_API FindLayers : public MemberPath {
     std::size_t depth;
   };
   std::vector<Open> open_;
+  int frozen_ = 0;  // frozen modules that the walk is in
 };
 
 /// While one lives, calls of this thread's layers are noted, no graph is recorded, and what is drawn at random doesn't count.
@@ -160,6 +164,8 @@ template <class T, extent... E>
 struct ParameterCount<Variable<T, E...>> {
   static constexpr std::int64_t value() { return detail::elements(Shape{E...}); }
 };
+template <class M>
+struct ParameterCount<Frozen<M>> : ParameterCount<std::remove_reference_t<M>> {};
 template <class M, std::size_t N>
 struct ParameterCount<std::array<M, N>> {
   static constexpr std::int64_t value() { return static_cast<std::int64_t>(N) * ParameterCount<M>::value(); }
@@ -194,7 +200,8 @@ struct LayerFlops<Sequential<M...>, X> {
   static constexpr std::int64_t value() { return (FlopsFlow<X>{} | ... | std::type_identity<M>{}).flops; }
 };
 
-/// How many elements the variables of a module have: `static_assert(nn::parameter_count<Net> == 535818)`.
+/// How many elements the variables of a module have, those of frozen modules in it included: `static_assert(nn::parameter_count<Net> ==
+/// 535818)`.
 template <Module M>
 inline constexpr std::int64_t parameter_count = ParameterCount<M>::value();
 
