@@ -23,7 +23,8 @@ Schedule::~Schedule() = default;
 void Schedule::resume(std::int64_t steps) {
   std::vector<double> rates;
   for (double first : first_) rates.push_back(rate(first, steps));
-  for (std::size_t g = 0; g < rates.size(); ++g) optimizer_.group_lr(g, rates[g]);
+  Optimizer& optimizer = optimizer_.get("schedule");
+  for (std::size_t g = 0; g < rates.size(); ++g) optimizer.group_lr(g, rates[g]);
   steps_ = steps;
 }
 
@@ -85,6 +86,9 @@ ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, ReduceOnPlateauOptions op
     : optimizer_(optimizer), options_(options), best_(options.maximize ? -HUGE_VAL : HUGE_VAL) {
   check_option(options.factor > 0 && options.factor < 1, "ReduceOnPlateau", "factor must be in (0, 1)", options.factor);
   check_option(options.min_lr >= 0, "ReduceOnPlateau", "min_lr must not be negative", options.min_lr);
+  check_option(options.threshold >= 0, "ReduceOnPlateau", "threshold must not be negative", options.threshold);
+  check_option(options.patience >= 0, "ReduceOnPlateau", "patience must not be negative", static_cast<double>(options.patience));
+  check_option(options.cooldown >= 0, "ReduceOnPlateau", "cooldown must not be negative", static_cast<double>(options.cooldown));
 }
 
 void ReduceOnPlateau::restore(const std::array<double, 3>& state) {
@@ -101,6 +105,7 @@ bool ReduceOnPlateau::better(double measured) const {
 }
 
 void ReduceOnPlateau::step(double measured) {
+  Optimizer& optimizer = optimizer_.get("ReduceOnPlateau");
   if (better(measured)) {
     best_ = measured;
     bad_ = 0;
@@ -112,9 +117,9 @@ void ReduceOnPlateau::step(double measured) {
     bad_ = 0;
   }
   if (bad_ <= options_.patience) return;
-  for (std::size_t g = 0; g < optimizer_.groups(); ++g) {
-    const double old = optimizer_.group_lr(g), next = std::max(old * options_.factor, options_.min_lr);
-    if (old - next > options_.eps) optimizer_.group_lr(g, next);
+  for (std::size_t g = 0; g < optimizer.groups(); ++g) {
+    const double old = optimizer.group_lr(g), next = std::max(old * options_.factor, options_.min_lr);
+    if (old - next > options_.eps) optimizer.group_lr(g, next);
   }
   cooling_ = options_.cooldown;
   bad_ = 0;

@@ -222,6 +222,26 @@ TEST(FitResumed, AFullDiskLeavesTheCheckpointBefore) {
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { t.fit("/proc/no/such", 1); }), {"[fit] cannot make the folder: /proc/no/such"}));
 }
 
+TEST(FitResumed, AFullDiskLeavesTheTableOfTheRunBefore) {
+  const Folder folder;
+  nn::Linear<1, 1> net;
+  nn::SGD opt{nn::parameters(net), {.lr = 0.01}};
+  auto batches = line_batches();
+  const auto mse = [](const auto& p, const auto& y) { return nn::mse(p, y); };
+  const auto run = [&](std::int64_t epochs) { nn::fit(net, batches, mse, opt, {.epochs = epochs, .log_dir = folder / "log"}); };
+  run(2);
+  const auto table = bytes_of_file(folder / "log/log.csv");
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 3);
+  {
+    const FullDisk full(8);
+    EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { run(3); }), {"[fit] cannot write: ", "log.csv: File too large"}));
+  }
+  EXPECT_EQ(bytes_of_file(folder / "log/log.csv"), table);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "log"), {}), 2);  // nothing unfinished lies beside it
+  run(3);
+  EXPECT_NE(bytes_of_file(folder / "log/log.csv"), table);
+}
+
 TEST(FitResumed, AFullDiskLeavesTheFileSavedBefore) {
   const Folder folder;
   const std::string path = folder / "net.safetensors";

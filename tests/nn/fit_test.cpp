@@ -158,6 +158,40 @@ TEST(Fit, AScaleThatFitsChangesNothing) {
   EXPECT_EQ(got.epochs[1].skipped, 0);
 }
 
+// What isn't trained gathers gradients over all steps: they have no part in the norm.
+TEST(Fit, ClipsTheGradientsOfTheOptimiser) {
+  nn::Sequential<nn::Linear<1, 1>, nn::Linear<1, 1>> whole, alone;
+  for (auto* net : {&whole, &alone})
+    for (auto& p : nn::parameters(*net)) p.leaf.set(mu::core::full(p.leaf.sizes(), mu::dtype::f32, 0.5));
+  auto batches = line_batches();
+  const auto mse = [](const auto& p, const auto& y) { return nn::mse(p, y); };
+  const auto train = [&](auto& net, nn::GradScaler* scaler) {
+    auto parameters = nn::parameters(net);
+    parameters.pop_back(), parameters.pop_back();  // those of the second layer
+    nn::SGD opt{std::move(parameters), {.lr = 0.01}};
+    nn::fit(net, batches, mse, opt, {.epochs = 3, .scaler = scaler, .clip_norm = 0.5});
+    return nn::parameters(net);
+  };
+  nn::GradScaler scaler{{.init_scale = 1024}};
+  const auto got = train(whole, &scaler);
+  {
+    auto all = nn::parameters(alone);
+    nn::Parameters first;
+    first.push_back(std::move(all[0])), first.push_back(std::move(all[1]));
+    nn::SGD opt{nn::parameters(alone), {.lr = 0.01}};
+    for (int epoch = 0; epoch < 3; ++epoch)
+      for (const auto& [x, y] : batches) {
+        nn::mse(alone(x), y).backward();
+        nn::clip_grad_norm(first, 0.5);
+        for (auto& p : first)
+          p.leaf.set(mu::core::sub(p.leaf.value(), mu::core::mul(p.leaf.grad(), mu::core::literal(0.01, mu::dtype::f32))));
+        opt.zero_grad();
+      }
+  }
+  const auto want = nn::parameters(alone);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(close(got[i].leaf.traced().value(), ref(want[i].leaf.traced().value()), 1e-6, 1e-7)) << i;
+}
+
 TEST(Fit, WhatMakesNoSenseIsOneSentence) {
   nn::Linear<1, 1> net;
   nn::SGD opt{nn::parameters(net), {.lr = 0.01}};

@@ -235,7 +235,16 @@ TEST(Optimizers, OptionsThatMakeNoSense) {
   EXPECT_TRUE(has(text([](auto p) { nn::Lion opt(std::move(p), {.beta1 = 2}); }), {"[Lion] beta1", "2"}));
   EXPECT_TRUE(has(text([](auto p) { nn::clip_grad_norm(p, 0); }), {"[clip_grad_norm] max_norm must be positive: 0"}));
   EXPECT_TRUE(has(text([](auto p) { nn::clip_grad_value(p, -2); }), {"[clip_grad_value] the limit must be positive: -2"}));
-  EXPECT_TRUE(has(text([](auto p) { nn::SGD opt(std::move(p)); nn::StepLR schedule(opt, {.step_size = 0}); }), {"[StepLR] step_size", "0"}));
+  EXPECT_TRUE(has(text([](auto p) {
+                    nn::SGD opt(std::move(p));
+                    nn::ReduceOnPlateau plateau(opt, {.patience = -1});
+                  }),
+                  {"[ReduceOnPlateau] patience must not be negative: -1"}));
+  EXPECT_TRUE(has(text([](auto p) {
+                    nn::SGD opt(std::move(p));
+                    nn::StepLR schedule(opt, {.step_size = 0});
+                  }),
+                  {"[StepLR] step_size", "0"}));
 }
 
 TEST(Optimizers, FloatParametersFollowTheDoubleOnes) {
@@ -416,6 +425,41 @@ TEST(Optimizers, GroupsHaveRatesOfTheirOwn) {
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(values(net)[i], before[i] - (i < 6 ? 0.5 : 0.125) * g[i], 1e-12);
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.add(nn::parameters(net)); }), {"[SGD] a parameter can be in one group only"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { (void)opt.group_lr(2); }), {"[SGD] there must be such a group of parameters: 2 of 2"}));
+}
+
+TEST(Schedules, GoAlongWithAnOptimiserThatMoves) {
+  const Pair net;
+  std::vector<nn::SGD> many;
+  many.emplace_back(nn::parameters(net), nn::SGDOptions{.lr = 1});
+  nn::StepLR steps{many[0], {.step_size = 1, .gamma = 0.5}};
+  nn::ReduceOnPlateau plateau{many[0], {.factor = 0.5, .patience = 0}};
+  const nn::ReduceOnPlateau copy = plateau;
+  many.reserve(many.capacity() + 64);  // elsewhere
+  steps.step();
+  EXPECT_EQ(many[0].lr(), 0.5);
+  nn::SGD last = std::move(many[0]);
+  many.clear();
+  plateau.step(1), plateau.step(1);
+  EXPECT_EQ(last.lr(), 0.25);
+  {
+    nn::ReduceOnPlateau third = copy;
+    third.step(1), third.step(1);
+    EXPECT_EQ(last.lr(), 0.125);
+  }
+  const Pair others;
+  nn::SGD other{nn::parameters(others), {.lr = 3}};
+  nn::StepLR orphan{other, {.step_size = 1}};
+  other = std::move(last);  // what it was is gone
+  steps.step();
+  EXPECT_EQ(other.lr(), 0.25);
+  EXPECT_EQ(text_of_error<mu::Error>([&] { orphan.step(); }), "[schedule] the optimiser that it sets the rates of is gone");
+  EXPECT_EQ(orphan.steps(), 0);
+  const auto gone = [&] {
+    nn::SGD brief{nn::parameters(net), {}};
+    return nn::ReduceOnPlateau{brief};
+  };
+  nn::ReduceOnPlateau left = gone();
+  EXPECT_EQ(text_of_error<mu::Error>([&] { left.step(1); }), "[ReduceOnPlateau] the optimiser that it sets the rates of is gone");
 }
 
 TEST(Schedules, GoOnWhereARunWasCutOff) {

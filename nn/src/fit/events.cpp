@@ -84,15 +84,25 @@ void make_folder(const std::string& path) {
   if (error) throw FileError(fmt::format("[fit] cannot make the folder: {}: {}", path, error.message()).c_str());
 }
 
-OutputFile::OutputFile(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "wbe")) {
+OutputFile::OutputFile(const std::string& path, const std::string& begin) : path_(path) {
+  const std::string temporary = fmt::format("{}.{}.part", path, ::getpid());
+  file_ = std::fopen(temporary.c_str(), "wbe");
   if (!file_) refuse_write("create", path);
+  if (std::fwrite(begin.data(), 1, begin.size(), file_) == begin.size() && std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0 &&
+      std::rename(temporary.c_str(), path.c_str()) == 0)
+    return;
+  const int why = errno;
+  std::fclose(file_);
+  ::unlink(temporary.c_str());
+  errno = why;
+  refuse_write("write", path);
 }
 OutputFile::~OutputFile() { std::fclose(file_); }
 void OutputFile::write(const std::string& bytes) {
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size() || std::fflush(file_) != 0) refuse_write("write", path_);
 }
 
-Events::Events(const std::string& folder) : file_(name_in(folder)) { file_.write(record(event(0, bytes_field(3, "brain.Event:2")))); }
+Events::Events(const std::string& folder) : file_(name_in(folder), record(event(0, bytes_field(3, "brain.Event:2")))) {}
 
 void Events::add(std::int64_t step, const std::vector<Scalar>& scalars) {
   std::string summary;

@@ -11,10 +11,11 @@ namespace mushin::nn::detail {
 /// The folder, and those that it is in.
 void make_folder(const std::string& path);
 
-/// A file that grows. What was written is with the operating system after each write.
+/// A file that grows. It appears under its name, in place of another, with `begin` in it. What was written is with the operating system
+/// after each write.
 class OutputFile {
  public:
-  explicit OutputFile(const std::string& path);
+  OutputFile(const std::string& path, const std::string& begin);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();

@@ -96,12 +96,7 @@ class Evaluating {
 class Loop {
  public:
   Loop(FitTask& task, Optimizer& optimizer, const Parameters& parameters, const Parameters& state, const FitSettings& settings)
-      : task_(task),
-        optimizer_(optimizer),
-        parameters_(parameters),
-        settings_(settings),
-        parts_{state, optimizer, settings, task},
-        buffers_(parameters, state) {}
+      : task_(task), optimizer_(optimizer), settings_(settings), parts_{state, optimizer, settings, task}, buffers_(parameters, state) {}
 
   History run();
 
@@ -124,7 +119,6 @@ class Loop {
 
   FitTask& task_;
   Optimizer& optimizer_;
-  const Parameters& parameters_;
   const FitSettings& settings_;
   FitParts parts_;
   Buffers buffers_;
@@ -191,8 +185,9 @@ double Loop::learn(const FitForward& f) {
   GradScaler* const scaler = settings_.scaler;
   core::backward(scaler ? core::mul(f.loss, core::literal(scaler->scale(), f.loss.type())) : f.loss, false);
   if (scaler) scaler->unscale(optimizer_);
-  if (settings_.clip_norm > 0) clip_grad_norm(parameters_, settings_.clip_norm);
-  if (settings_.clip_value > 0) clip_grad_value(parameters_, settings_.clip_value);
+  // Those that the step uses, and that are unscaled: what the optimiser doesn't have gathers gradients that nobody zeroes.
+  if (settings_.clip_norm > 0) clip_grad_norm(optimizer_.parameters(), settings_.clip_norm);
+  if (settings_.clip_value > 0) clip_grad_value(optimizer_.parameters(), settings_.clip_value);
   if (!scaler)
     optimizer_.step();
   else if (!scaler->step(optimizer_))

@@ -32,10 +32,9 @@ std::string row(const EpochRecord& e) {
 FitLog::FitLog(const std::string& folder, const History& before) {
   if (folder.empty()) return;
   make_folder(folder);
-  table_.emplace(folder + "/log.csv");
   std::string rows = header(before.metrics);
   for (const auto& e : before.epochs) rows += row(e);
-  table_->write(rows);
+  table_.emplace(folder + "/log.csv", rows);
   events_.emplace(folder);
 }
 

@@ -1,6 +1,7 @@
 #include "mushin/nn/optimizers/optimizer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "mushin/tensor/core/capture.hpp"
 #include "mushin/tensor/io/safetensors.hpp"
@@ -60,7 +61,54 @@ class Wanted {
 
 Optimizer::Optimizer(const char* op, std::initializer_list<const char*> state, std::initializer_list<const char*> numbers)
     : op_(op), state_names_(state), number_names_(numbers) {}
-Optimizer::~Optimizer() = default;
+Optimizer::~Optimizer() {
+  for (OptimizerReference* r : references_) r->optimizer_ = nullptr;
+}
+Optimizer::Optimizer(Optimizer&& other) noexcept
+    : op_(other.op_),
+      state_names_(std::move(other.state_names_)),
+      number_names_(std::move(other.number_names_)),
+      groups_(std::move(other.groups_)),
+      references_(std::move(other.references_)) {
+  for (OptimizerReference* r : references_) r->optimizer_ = this;
+}
+Optimizer& Optimizer::operator=(Optimizer&& other) noexcept {
+  if (this == &other) return *this;
+  for (OptimizerReference* r : references_) r->optimizer_ = nullptr;
+  op_ = other.op_;
+  state_names_ = std::move(other.state_names_);
+  number_names_ = std::move(other.number_names_);
+  groups_ = std::move(other.groups_);
+  references_ = std::exchange(other.references_, {});
+  for (OptimizerReference* r : references_) r->optimizer_ = this;
+  return *this;
+}
+
+OptimizerReference::OptimizerReference(Optimizer& optimizer) { join(&optimizer); }
+OptimizerReference::OptimizerReference(const OptimizerReference& other) { join(other.optimizer_); }
+OptimizerReference& OptimizerReference::operator=(const OptimizerReference& other) {
+  if (this != &other) leave(), join(other.optimizer_);
+  return *this;
+}
+OptimizerReference::~OptimizerReference() { leave(); }
+void OptimizerReference::join(Optimizer* to) {
+  if (to) to->references_.push_back(this);
+  optimizer_ = to;
+}
+void OptimizerReference::leave() {
+  if (optimizer_) std::erase(optimizer_->references_, this);
+}
+Optimizer& OptimizerReference::get(const char* op) const {
+  if (!optimizer_) throw Error(fmt::format("[{}] the optimiser that it sets the rates of is gone", op).c_str());
+  return *optimizer_;
+}
+
+Parameters Optimizer::parameters() const {
+  Parameters out;
+  for (const auto& group : groups_)
+    for (const auto& slot : group.slots) out.push_back({std::to_string(out.size()), slot.leaf.alias()});
+  return out;
+}
 
 void Optimizer::add_group(Parameters parameters, double lr, std::initializer_list<double> numbers) {
   Group added{{}, lr, numbers, {}};

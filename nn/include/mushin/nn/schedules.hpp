@@ -5,7 +5,8 @@ namespace mushin::nn {
 
 /// Sets the learning rates of an optimiser's groups, beginning from those that it has when the schedule is made: `nn::StepLR schedule{opt,
 /// {.step_size = 30}};`, and `schedule.step();` after each epoch (or each opt.step(), as the schedule is meant). The optimiser is referred
-/// to. Constructors: Error when an option makes no sense. A captured step keeps the rate that it was captured with.
+/// to, and may move. Constructors: Error when an option makes no sense; `step` and `resume`: when the optimiser is gone. A captured step
+/// keeps the rate that it was captured with.
 class MUSHIN_API Schedule {
  public:
   virtual ~Schedule();
@@ -24,7 +25,7 @@ class MUSHIN_API Schedule {
   virtual double rate(double first, std::int64_t steps) const = 0;
 
  private:
-  Optimizer& optimizer_;
+  OptimizerReference optimizer_;
   std::vector<double> first_;
   std::int64_t steps_ = 0;
 };
@@ -123,7 +124,7 @@ struct ReduceOnPlateauOptions {
 class MUSHIN_API ReduceOnPlateau {
  public:
   explicit ReduceOnPlateau(Optimizer&, ReduceOnPlateauOptions = {});
-  /// Looks at one measured value, as an epoch's loss. NaN is not better than anything.
+  /// Looks at one measured value, as an epoch's loss. NaN is not better than anything. Error when the optimiser is gone.
   void step(double measured);
   /// All that steps change but the rates, and going on from it.
   std::array<double, 3> state() const { return {best_, static_cast<double>(bad_), static_cast<double>(cooling_)}; }
@@ -132,7 +133,7 @@ class MUSHIN_API ReduceOnPlateau {
 
  private:
   bool better(double measured) const;
-  Optimizer& optimizer_;
+  OptimizerReference optimizer_;
   ReduceOnPlateauOptions options_;
   double best_;
   std::int64_t bad_ = 0, cooling_ = 0;

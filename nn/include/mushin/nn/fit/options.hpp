@@ -89,7 +89,7 @@ struct FitOptions {
   Each schedule_each = Each::epoch;      ///< epoch, or step
   ReduceOnPlateau* plateau = nullptr;    ///< sees the monitored value after each epoch
   GradScaler* scaler = nullptr;          ///< scales the loss and unscales the gradients, before they are clipped
-  double clip_norm = 0, clip_value = 0;  ///< of the gradients, as clip_grad_norm and clip_grad_value; 0: not
+  double clip_norm = 0, clip_value = 0;  ///< of the optimiser's gradients, as clip_grad_norm and clip_grad_value; 0: not
   bool interruptible = true;             ///< whether SIGINT (Ctrl-C) ends the training after the step
   detail::Borrowed<void(const EpochRecord&)> on_epoch{};  ///< called after each
 };

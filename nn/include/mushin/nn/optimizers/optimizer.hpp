@@ -17,8 +17,27 @@ struct StateEntry {
 /// The state of an optimiser, by name: what save writes.
 using StateDict = std::vector<StateEntry>;
 
+class Optimizer;
+
+/// Refers to an optimiser, wherever that moves to: what schedules hold.
+class MUSHIN_API OptimizerReference {
+ public:
+  explicit OptimizerReference(Optimizer&);
+  OptimizerReference(const OptimizerReference&);
+  OptimizerReference& operator=(const OptimizerReference&);
+  ~OptimizerReference();
+  /// Error, with the name `op`, when the optimiser is gone.
+  Optimizer& get(const char* op) const;
+
+ private:
+  friend class Optimizer;
+  void join(Optimizer*);
+  void leave();
+  Optimizer* optimizer_ = nullptr;
+};
+
 /// What optimisers share: groups of parameters, each with a learning rate of its own, and what is kept of each parameter between steps. A
-/// parameter given twice is updated once; in two groups it is an Error. Schedules refer to an optimiser, which then must stay where it is.
+/// parameter given twice is updated once; in two groups it is an Error. Moves; schedules of it go along.
 class MUSHIN_API Optimizer {
  public:
   virtual ~Optimizer();
@@ -27,6 +46,8 @@ class MUSHIN_API Optimizer {
   void zero_grad();
 
   std::size_t groups() const { return groups_.size(); }
+  /// What it updates, group by group, under the numbers that its state has: `nn::clip_grad_norm(opt.parameters(), 1)`.
+  Parameters parameters() const;
   /// The learning rate of the first group; setting it sets that of all.
   double lr() const { return at(0).lr; }
   void lr(double rate);
@@ -56,8 +77,8 @@ class MUSHIN_API Optimizer {
 
   /// `state`: the names of what a slot keeps; `numbers`: of what a group counts.
   Optimizer(const char* op, std::initializer_list<const char*> state, std::initializer_list<const char*> numbers = {});
-  Optimizer(Optimizer&&) noexcept = default;
-  Optimizer& operator=(Optimizer&&) noexcept = default;
+  Optimizer(Optimizer&&) noexcept;
+  Optimizer& operator=(Optimizer&&) noexcept;
   void add_group(Parameters, double lr, std::initializer_list<double> numbers = {});
   std::vector<Group>& all() { return groups_; }
   const char* op() const { return op_; }
@@ -66,6 +87,7 @@ class MUSHIN_API Optimizer {
 
  private:
   friend class GradScaler;
+  friend class OptimizerReference;
   using Values = std::vector<const core::Array*>;
   /// The state's numbers and values in the order of the groups, and its differences.
   std::string match(const StateDict&, Values& numbers, Values& values) const;
@@ -75,6 +97,7 @@ class MUSHIN_API Optimizer {
   const char* op_;
   std::vector<const char*> state_names_, number_names_;
   std::vector<Group> groups_;
+  std::vector<OptimizerReference*> references_;
 };
 
 /// Writes the state as a safetensors file. FileError when it cannot be written.
