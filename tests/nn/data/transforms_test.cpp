@@ -97,6 +97,36 @@ TEST(Transforms, CropsEachSampleAtItsOwnPlace) {
   EXPECT_TRUE(pixel(0, 0, 0) >= 7 && pixel(0, 0, 0) <= 9);
 }
 
+// On a device with memory of its own nothing is read back: what failed there before would be told by whoever reads.
+TEST(Transforms, StayOnADeviceWithItsOwnMemory) {
+  const Numbers numbers(9);
+  const auto all = [&](const Batch& x) {
+    const auto one = mu::Tensor<float, 2, 3, 4>{mu::core::reshape(mu::core::slice(x.raw(), 0, 4, 5), {2, 3, 4})};
+    return std::tuple{data::random_flip(x, numbers.with(5)), data::random_crop<2, 3>(x, numbers.with(6)), data::random_flip(one, 3, 1.0),
+                      data::random_crop<2, 2>(one, 8u)};
+  };
+  const mu::Device before = mu::default_device();
+  mu::set_default_device("builtin");
+  const auto here = images(9);
+  const auto [flipped, cropped, one_flipped, one_cropped] = all(here);
+  for (const mu::Device device : mu::devices()) {
+    if (device.host_memory()) continue;
+    SCOPED_TRACE(device.name());
+    const auto there = here.to(device);
+    const auto [a, b, c, d] = all(there);
+    EXPECT_EQ(a.device(), device);
+    EXPECT_EQ(a.to_vector(), flipped.to_vector());
+    EXPECT_EQ(b.to_vector(), cropped.to_vector());
+    EXPECT_EQ(c.to_vector(), one_flipped.to_vector());
+    EXPECT_EQ(d.to_vector(), one_cropped.to_vector());
+    const auto beyond = mu::fill<std::int64_t, mu::batch>(9, mu::batch = 9).to(device);
+    const Batch failed{mu::core::take(there.raw(), beyond.raw())};
+    EXPECT_NO_THROW((void)all(failed));
+    EXPECT_THROW(mu::synchronize(device), mu::ShapeError);
+  }
+  mu::set_default_device(before);
+}
+
 TEST(Transforms, BytesBecomeFloatsAndChannelsAreNormalized) {
   const auto x = data::to_float(mu::tensor<std::uint8_t, 2, 1, 2>({0, 255, 51, 102}));
   EXPECT_EQ(x.to_vector(), (std::vector<float>{0, 1, 0.2f, 0.4f}));

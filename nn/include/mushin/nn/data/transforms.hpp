@@ -73,8 +73,8 @@ Tensor<float, E...> normalize(const Tensor<float, E...>& x, const std::array<flo
 }
 
 /// Each sample mirrored (its last axis in reverse order) with that probability. Which ones, the samples' numbers and the seed of the epoch
-/// decide (Indices), so not the number of workers nor the batch. Computed on the host. ShapeError unless `which` has an index for each
-/// sample and the probability is one.
+/// decide (Indices), so not the number of workers nor the batch. Computed where the samples are. ShapeError unless `which` has an index for
+/// each sample and the probability is one.
 template <class T, extent N, extent... E>
 Tensor<T, N, E...> random_flip(const Tensor<T, N, E...>& x, Indices which, double probability = 0.5) {
   static_assert(sizeof...(E) >= 2, "[random_flip] a batch has samples, rows and columns: at least 3 axes");
