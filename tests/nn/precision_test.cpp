@@ -1,7 +1,9 @@
 // Mixed precision: nn::autocast and nn::GradScaler.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "mushin/nn.hpp"
 #include "support/files.hpp"
@@ -100,6 +102,29 @@ TEST(Autocast, GradientsAreFloatAndOfRoundedProducts) {
   EXPECT_EQ(layer.weight.grad()(0, 0), 3);
   EXPECT_EQ(x.grad()(0, 0), 1);
   EXPECT_EQ(layer.weight.value()(0, 0), 1 + 0x1p-10f);
+}
+
+TEST(Autocast, BilinearMultipliesNarrow) {
+  mu::manual_seed(7);
+  const nn::Bilinear<3, 4, 2> bilinear;
+  const auto x = mu::variable(mu::from<5, 3>(uniform<float>(11, 15)));
+  const auto z = mu::from<5, 4>(uniform<float>(12, 20));
+  const auto rows = mu::reshape<3, 8>(mu::permute<1, 0, 2>(bilinear.weight));
+  const auto half = mu::matmul(x.to<mu::bf16>(), rows.to<mu::bf16>()).to<float>();
+  const auto want = mu::sum<-1>(mu::reshape<5, 2, 4>(half) * mu::unsqueeze<-2>(z)) + bilinear.bias;
+  want.backward();
+  const Ref dw = ref(bilinear.weight.grad()), dx = ref(x.grad());
+  for (auto& p : nn::parameters(bilinear)) p.leaf.zero_grad();
+  const auto leaf = mu::variable(x.value());
+  EXPECT_FALSE(close(bilinear(leaf, z), ref(want), 1e-5, 1e-5));
+  const auto y = [&] {
+    const nn::autocast<mu::bf16> narrow;
+    return bilinear(leaf, z);
+  }();
+  EXPECT_TRUE(close(y, ref(want), 0, 0));
+  y.backward();
+  EXPECT_TRUE(close(bilinear.weight.grad(), dw, 0, 0));
+  EXPECT_TRUE(close(leaf.grad(), dx, 0, 0));
 }
 
 TEST(Autocast, AttentionMultipliesNarrow) {
@@ -205,6 +230,69 @@ TEST(Autocast, GatedLayersMultiplyNarrowAsTheirCells) {
   const auto none = mu::zeros<2, 4>();
   narrow_as_its_cell<nn::GRU<3, 4>, nn::GRUCell<3, 4>>(none);
   narrow_as_its_cell<nn::LSTM<3, 4>, nn::LSTMCell<3, 4>>(none, none);
+}
+
+// One node for all steps, and gradients of it of any order.
+TEST(Autocast, ARecurrentLayerRecordsNoSteps) {
+  mu::manual_seed(9);
+  const auto nodes = [](const auto& y) {
+    std::ostringstream dot;
+    mu::to_dot(y, dot);
+    const std::string text = dot.str();
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const nn::autocast<mu::bf16> narrow;
+  const auto of = [&](const auto& layer) {
+    const auto short_one = std::get<0>(layer(mu::from<2, 2, 3>(uniform<float>(8, 12))));
+    const auto long_one = std::get<0>(layer(mu::from<2, 9, 3>(uniform<float>(8, 54))));
+    EXPECT_EQ(nodes(long_one), nodes(short_one));
+    // Gradients of the first order are those of the second order's graph.
+    const auto x = mu::variable(mu::from<2, 4, 3>(uniform<float>(8, 24)));
+    const auto loss = [&] {
+      const auto y = std::get<0>(layer(x));
+      return mu::sum(y * y);
+    };
+    for (const auto& p : nn::parameters(layer)) p.leaf.alias().zero_grad();
+    const auto plain = mu::grad(loss(), x);
+    const auto linked = mu::grad<mu::create_graph>(loss(), x);
+    EXPECT_TRUE(close(linked, ref(plain), 1e-6, 1e-7));
+    const Ref second = ref(mu::grad(mu::sum(linked * linked), x));
+    double size = 0;
+    for (const double v : second.values) size += std::abs(v);
+    EXPECT_TRUE(std::isfinite(size) && size > 0);
+  };
+  of(nn::RNN<3, 4>{});
+  of(nn::GRU<3, 4>{});
+  of(nn::LSTM<3, 4>{});
+}
+
+/// What a layer's gradients are under autocast: those of its cell, step after step.
+template <class Layer, class Cell>
+void narrow_gradients_of_the_cell(const auto&... zeros) {
+  const Layer layer;
+  const Cell cell;
+  const auto from = nn::parameters(layer), to = nn::parameters(cell);
+  for (std::size_t i = 0; i < from.size(); ++i) to[i].leaf.alias().set(from[i].leaf.traced().value());
+  const auto x = mu::from<2, 5, 3>(uniform<float>(8, 30));
+  const nn::autocast<mu::bf16> narrow;
+  const auto y = std::get<0>(layer(x));
+  mu::sum(y * y).backward();
+  auto now = std::tuple{mu::Traced<float, 2, 4>{zeros}...};
+  mu::Traced<float> loss{mu::fill<float>(0)};
+  for (std::int64_t t = 0; t < 5; ++t) {
+    now = std::apply([&](const auto&... s) { return std::tuple{cell(mu::at<1>(x, t), s...)}; }, now);
+    loss = loss + mu::sum(std::get<0>(now) * std::get<0>(now));
+  }
+  loss.backward();
+  EXPECT_TRUE(close(from[1].leaf.grad(), ref(to[1].leaf.grad()), 1e-5, 1e-5));  // of the products with the states
+  EXPECT_TRUE(close(from[3].leaf.grad(), ref(to[3].leaf.grad()), 1e-5, 1e-5));
+}
+TEST(Autocast, GradientsOfRecurrentLayersAreThoseOfTheirCells) {
+  mu::manual_seed(6);
+  const auto none = mu::zeros<2, 4>();
+  narrow_gradients_of_the_cell<nn::RNN<3, 4>, nn::RNNCell<3, 4>>(none);
+  narrow_gradients_of_the_cell<nn::GRU<3, 4>, nn::GRUCell<3, 4>>(none);
+  narrow_gradients_of_the_cell<nn::LSTM<3, 4>, nn::LSTMCell<3, 4>>(none, none);
 }
 
 TEST(Autocast, TrainingFollowsThatInFloat) {

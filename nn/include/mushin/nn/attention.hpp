@@ -51,6 +51,8 @@ template <text Keys, text Values>
 inline constexpr bool one_value_for_each_key = false;
 template <text Queries, text Keys>
 inline constexpr bool batches_are_equal = false;
+template <text Mask, text Scores>
+inline constexpr bool mask_fits = false;
 
 namespace detail {
 template <extent Width, class T>
@@ -89,6 +91,24 @@ template <class M>
 inline constexpr bool hides<KeyPadding<M>> = true;
 template <class M>
 inline constexpr bool hides<AttentionMask<M>> = true;
+
+/// Whether what hides keys is of scores (batch, heads, queries, keys), as far as the compiler knows.
+template <class Hiding>
+struct HidingFits {
+  static constexpr Shape mask{};
+  static constexpr bool keys(Shape) { return true; }
+  static constexpr bool scores(Shape) { return true; }
+};
+template <class M>
+struct HidingFits<KeyPadding<M>> : HidingFits<Causal> {
+  static constexpr Shape mask = M::extents;
+  static constexpr bool keys(Shape scores) { return rules::broadcasts_to(mask, Shape{scores[0], scores[3]}); }
+};
+template <class M>
+struct HidingFits<AttentionMask<M>> : HidingFits<Causal> {
+  static constexpr Shape mask = M::extents;
+  static constexpr bool scores(Shape scores) { return rules::broadcasts_to(mask, scores); }
+};
 }  // namespace detail
 
 /// Attention of several heads, each Width / Heads wide: softmax(q kᵀ / sqrt(width of a head)) v, heads side by side, then out_proj. q:
@@ -128,6 +148,11 @@ struct MultiheadAttention {
                     "[MultiheadAttention] there must be one value for each key");
     if constexpr (!may_equal(Q::extents[0], K::extents[0]))
       static_assert(batches_are_equal<spell(Q::extents), spell(K::extents)>, "[MultiheadAttention] queries and keys must be of one batch");
+    constexpr Shape scores{Q::extents[0], extent{Heads}, Q::extents[1], K::extents[1]};
+    static_assert(((detail::HidingFits<Hiding>::keys(scores) || mask_fits<spell(detail::HidingFits<Hiding>::mask), spell(scores)>)&&...),
+                  "[MultiheadAttention] the mask of nn::key_padding must be (batch, keys), of these keys");
+    static_assert(((detail::HidingFits<Hiding>::scores(scores) || mask_fits<spell(detail::HidingFits<Hiding>::mask), spell(scores)>)&&...),
+                  "[MultiheadAttention] the mask of nn::attention_mask must broadcast to (batch, heads, queries, keys)");
     detail::Hidden hidden;
     (detail::hide(hidden, dtype_of<T>, hiding), ...);
     const auto mixed = permute<0, 2, 1, 3>(attended(projected<0>(queries), projected<1>(keys), projected<2>(values), hidden));

@@ -30,9 +30,10 @@ auto product(const A& a, const B& b) {
 
 }  // namespace detail
 
-/// While one lives, this thread's `Linear`, attention, convolution and recurrent layers of element type float round the operands of their
-/// products to `T` (f16 or bf16), accumulate in float and round the product to `T`; parameters, results, biases, gates and everything else
-/// stay float, and so do the types. A recurrent layer then goes step by step, as its cell does, and records each step.
+/// While one lives, this thread's `Linear`, `Bilinear`, attention, convolution and recurrent layers of element type float round the
+/// operands of their products to `T` (f16 or bf16), accumulate in float and round the product to `T`; parameters, results, biases, gates
+/// and everything else stay float, and so do the types. (Of Bilinear that is the product of x and the weight; what z is multiplied with is
+/// summed in float.) A recurrent layer then goes step by step, as its cell does.
 /// `{ nn::autocast<mu::bf16> narrow; loss = f(net(x)); } loss.backward();`. The backward pass multiplies as the forward pass did. What a
 /// checkpoint computes again has to open the scope itself. f16 wants an nn::GradScaler beside it. Scopes nest; `autocast<float>` is a hole.
 template <class T>

@@ -1,6 +1,6 @@
 #pragma once
-#include "mushin/nn/layers/convolution.hpp"
 #include "mushin/nn/autocast.hpp"
+#include "mushin/nn/layers/convolution.hpp"
 #include "mushin/nn/layers/embedding.hpp"
 #include "mushin/nn/layers/first_values.hpp"
 #include "mushin/nn/layers/normalization.hpp"
@@ -63,7 +63,7 @@ struct Bilinear {
                   "[Bilinear] x and z must have the layer's element type: cast with .to<T>()");
     // (…, Left) times (Left, Out Right), and the products with z summed over Right.
     const auto by_row = reshape<Left, Out * Right>(permute<1, 0, 2>(weight));
-    const auto half = matmul(x, by_row);
+    const auto half = detail::product(x, by_row);
     using Half = std::remove_cvref_t<decltype(half)>;
     core::Sizes split = half.shape();
     split.at[split.rank - 1] = Out.size;

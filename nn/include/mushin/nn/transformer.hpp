@@ -44,6 +44,11 @@ auto chosen(const OfMemory<Hiding>& of) {
 }
 }  // namespace detail
 
+#define MUSHIN_NN_RULE_WIDTH(op, X, what)                                          \
+  if constexpr (X::extents.rank != 3 || !may_equal(X::extents.from_end(0), Width)) \
+  static_assert(takes_sequences<spell(Shape{Width}), spell(X::extents)>,           \
+                "[" op "] " what " must be (batch, time, width) with the layer's Width")
+
 /// Self-attention and two linear layers with an activation in between, each with dropout, added to what goes in, and normalised: behind the
 /// sum, or with `norm_first` before. x: (batch, time, Width); result: shape of x. Behind x may stand what hides keys, as for
 /// MultiheadAttention. Dropout is 0.1 everywhere; nn::set_dropout changes it. Names and layouts of states are those of PyTorch's layer.
@@ -60,11 +65,13 @@ struct TransformerEncoderLayer {
 
   template <TensorLike X, class... Hiding>
   auto operator()(const X& x, const Hiding&... hiding) const {
+    MUSHIN_NN_RULE_WIDTH("TransformerEncoderLayer", X, "x");
     return around(x, [&](const auto& y) { return self_attn(y, y, y, hiding...); });
   }
   /// Causal, for x that goes on where the cache ends (AttentionCache): the same rows as of one call with nn::causal on the whole sequence.
   template <TensorLike X>
   auto operator()(const X& x, AttentionCache& cache) const {
+    MUSHIN_NN_RULE_WIDTH("TransformerEncoderLayer", X, "x");
     return around(x, [&](const auto& y) { return self_attn(y, cache); });
   }
   MUSHIN_MODULE(TransformerEncoderLayer, self_attn, linear1, linear2, norm1, norm2, dropout, dropout1, dropout2, norm_first, activation)
@@ -100,6 +107,8 @@ struct TransformerDecoderLayer {
 
   template <TensorLike X, TensorLike Memory, class... Hiding>
   auto operator()(const X& x, const Memory& memory, const Hiding&... hiding) const {
+    MUSHIN_NN_RULE_WIDTH("TransformerDecoderLayer", X, "x");
+    MUSHIN_NN_RULE_WIDTH("TransformerDecoderLayer", Memory, "the memory");
     const auto of_own = std::tuple_cat(detail::chosen<false>(hiding)...);
     const auto of_other = std::tuple_cat(detail::chosen<true>(hiding)...);
     const auto mixed = [&](const auto& y) {
@@ -121,5 +130,7 @@ struct TransformerDecoderLayer {
   MUSHIN_MODULE(TransformerDecoderLayer, self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3, dropout, dropout1, dropout2,
                 dropout3, norm_first, activation)
 };
+
+#undef MUSHIN_NN_RULE_WIDTH
 
 }  // namespace mushin::nn

@@ -9,6 +9,8 @@ namespace mushin::nn {
 // What a compile error shows below its sentence: the layer's channels, and the shape of what it was given.
 template <text Layer, text X>
 inline constexpr bool image_channels_match = false;
+template <text Kernels, text X>
+inline constexpr bool kernel_fits = false;
 
 namespace detail {
 
@@ -111,38 +113,44 @@ auto transposed_convolution(const X& x, const W& w, const B& bias) {
 
 }  // namespace detail
 
-#define MUSHIN_NN_RULE_IMAGE(op, In, Out, X, form)                                \
-  if constexpr (!accepts<X>)                                                      \
-    static_assert(image_channels_match<spell(Shape{In, Out}), spell(X::extents)>, \
-                  "[" op "] x must be " form " with the layer's In channels");    \
+#define MUSHIN_NN_RULE_IMAGE(op, axes, In, Out, X, form, fits, rule)                 \
+  if constexpr (!detail::is_image<X>(axes, In))                                      \
+    static_assert(image_channels_match<spell(Shape{In, Out}), spell(X::extents)>,    \
+                  "[" op "] x must be " form " with the layer's In channels");       \
+  else if constexpr (!(fits))                                                        \
+    static_assert(kernel_fits<spell(kernels), spell(X::extents)>, "[" op "] " rule); \
   static_assert(std::same_as<typename X::element, T>, "[" op "] x must have the layer's element type: cast with .to<T>()")
 
-#define MUSHIN_NN_RULE_CONV(op, axes, In, Out, Groups, ...)                                        \
-  static_assert(In.is_static() && Out.is_static(), "[" op "] In and Out must be numbers");         \
-  static_assert(detail::groups_divide(In, Out, Groups), "[" op "] Groups must divide In and Out"); \
-  static_assert(detail::are_per_axis(axes, __VA_ARGS__), "[" op "] give one number for all axes, or one for each")
+#define MUSHIN_NN_RULE_CONV(op, axes, In, Out, Groups, ...)                                                                          \
+  static_assert(In.is_static() && Out.is_static(), "[" op "] In and Out must be numbers");                                           \
+  static_assert(detail::groups_divide(In, Out, Groups), "[" op "] Groups must divide In and Out");                                   \
+  static_assert(detail::are_per_axis(axes, Kernel, Stride, Padding, Dilation __VA_OPT__(, ) __VA_ARGS__),                            \
+                "[" op "] give one number for all axes, or one for each");                                                           \
+  static_assert(rules::between(Kernel, 1) && rules::between(Stride, 1) && rules::between(Dilation, 1) && rules::between(Padding, 0), \
+                "[" op "] kernels, strides and dilations must be positive, paddings not negative")
 
 #define MUSHIN_NN_CONV(Name, axes, form, ...)                                                                                              \
   template <extent In, extent Out, PerAxis Kernel, PerAxis Stride = 1, PerAxis Padding = 0, PerAxis Dilation = 1, std::int64_t Groups = 1, \
             bool Bias = true, class T = float>                                                                                             \
   struct Name {                                                                                                                            \
-    MUSHIN_NN_RULE_CONV(#Name, axes, In, Out, Groups, Kernel, Stride, Padding, Dilation);                                                  \
+    MUSHIN_NN_RULE_CONV(#Name, axes, In, Out, Groups);                                                                                     \
     static constexpr std::int64_t inputs = detail::per_group(In, Groups) * detail::elements(Kernel, axes);                                 \
+    static constexpr Shape kernels{Out, detail::per_group(In, Groups), __VA_ARGS__};                                                       \
                                                                                                                                            \
     Variable<T, Out, detail::per_group(In, Groups), __VA_ARGS__> weight =                                                                  \
         detail::first_values<Variable<T, Out, detail::per_group(In, Groups), __VA_ARGS__>>(inputs);                                        \
     detail::Bias<Bias, T, Out> bias = detail::first_values<detail::Bias<Bias, T, Out>>(inputs);                                            \
                                                                                                                                            \
     template <TensorLike X>                                                                                                                \
-    static constexpr bool accepts = detail::is_image<X>(axes, In);                                                                         \
+    static constexpr bool accepts = detail::is_image<X>(axes, In) && rules::conv_kernel_fits(X::extents, kernels, Padding, Dilation);      \
                                                                                                                                            \
     template <TensorLike X>                                                                                                                \
     auto operator()(const X& x) const {                                                                                                    \
-      MUSHIN_NN_RULE_IMAGE(#Name, In, Out, X, form);                                                                                       \
+      MUSHIN_NN_RULE_IMAGE(#Name, axes, In, Out, X, form, rules::conv_kernel_fits(X::extents, kernels, Padding, Dilation),                 \
+                           "the kernel must not be greater than x with its padding");                                                      \
       return observed(*this, detail::convolution<Stride, Padding, Dilation, Groups>(x, weight, bias), x);                                  \
     }                                                                                                                                      \
     static constexpr std::int64_t flops(Shape x) {                                                                                         \
-      constexpr Shape kernels{Out, detail::per_group(In, Groups), __VA_ARGS__};                                                            \
       return detail::elements(rules::conv(x, kernels, Stride, Padding, Dilation)) * 2 * inputs;                                            \
     }                                                                                                                                      \
     MUSHIN_MODULE(Name, weight, bias)                                                                                                      \
@@ -163,7 +171,10 @@ MUSHIN_NN_CONV(Conv3d, 3u, "(batch, channels, depth, height, width)", Kernel[0],
 template <extent In, extent Out, PerAxis Kernel, PerAxis Stride = 1, PerAxis Padding = 0, PerAxis OutputPadding = 0,
           std::int64_t Groups = 1, bool Bias = true, PerAxis Dilation = 1, class T = float>
 struct ConvTranspose2d {
-  MUSHIN_NN_RULE_CONV("ConvTranspose2d", 2u, In, Out, Groups, Kernel, Stride, Padding, OutputPadding, Dilation);
+  MUSHIN_NN_RULE_CONV("ConvTranspose2d", 2u, In, Out, Groups, OutputPadding);
+  static constexpr Shape kernels{In, detail::per_group(Out, Groups), Kernel[0], Kernel[1]};
+  static_assert(rules::conv_transpose_more_fits(kernels, OutputPadding, Stride, Dilation),
+                "[ConvTranspose2d] the output padding must be less than the stride or the dilation, and not negative");
   /// How many values each one of the result is the sum of: what the first weights are scaled by.
   static constexpr std::int64_t inputs = detail::per_group(Out, Groups) * detail::elements(Kernel, 2);
 
@@ -172,11 +183,14 @@ struct ConvTranspose2d {
   detail::Bias<Bias, T, Out> bias = detail::first_values<detail::Bias<Bias, T, Out>>(inputs);
 
   template <TensorLike X>
-  static constexpr bool accepts = detail::is_image<X>(2, In);
+  static constexpr bool leaves_something = rules::conv_transpose_fits(X::extents, kernels, Stride, Padding, OutputPadding, Dilation);
+  template <TensorLike X>
+  static constexpr bool accepts = detail::is_image<X>(2, In) && leaves_something<X>;
 
   template <TensorLike X>
   auto operator()(const X& x) const {
-    MUSHIN_NN_RULE_IMAGE("ConvTranspose2d", In, Out, X, "(batch, channels, height, width)");
+    MUSHIN_NN_RULE_IMAGE("ConvTranspose2d", 2u, In, Out, X, "(batch, channels, height, width)", leaves_something<X>,
+                         "the padding must leave something of the result");
     return observed(*this, detail::transposed_convolution<Stride, Padding, OutputPadding, Groups, Dilation>(x, weight, bias), x);
   }
   static constexpr std::int64_t flops(Shape x) { return 2 * detail::elements(x) * inputs; }
