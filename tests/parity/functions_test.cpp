@@ -21,6 +21,26 @@ void activation(const std::string& name, auto f) {
   EXPECT_TRUE(equal(f(x.value()), ref(y))) << "of a constant";
 }
 
+/// Of those variables of which the file has what comes out.
+void ten_steps_of_values(const std::string& name, auto backward, const auto&... x) {
+  nn::Parameters all;
+  int i = 0;
+  const auto stepped = [&](int k) { return torch_has(name + "/ten_" + std::to_string(k)); };
+  (
+      [&] {
+        if (stepped(i++)) all.push_back({"", x.leaf().alias()});
+      }(),
+      ...);
+  ten_steps(std::move(all), 0.5, backward);
+  i = 0;
+  const auto check = [&](const auto& v, int k) {
+    if (stepped(k)) {
+      EXPECT_TRUE(as_torch(v, name + "/ten_" + std::to_string(k), 1e-4, 1e-5));
+    }
+  };
+  (check(x, i++), ...);
+}
+
 /// `f` is a loss as the function `f<R>(variables…)`.
 template <class F, class... X>
 void loss(const std::string& name, F f, const X&... inputs) {
@@ -35,6 +55,9 @@ void loss(const std::string& name, F f, const X&... inputs) {
         EXPECT_TRUE(as_torch(f.template operator()<nn::Reduction::none>(inputs...), name + "/none"));
         int i = 0;
         ([&] { EXPECT_TRUE(as_torch(x.grad(), name + "/d" + std::to_string(i++), 1e-4)); }(), ...);
+        if (!torch_has(name + "/ten_x"))
+          ten_steps_of_values(
+              name, [&] { f.template operator()<nn::Reduction::mean>(x...).backward(); }, x...);
       },
       variables);
 }
@@ -75,6 +98,7 @@ TEST(Parity, LossesOfElements) {
   loss("l1", LOSS2(nn::l1<R>(a, b)), p, y);
   loss("smooth_l1", LOSS2(nn::smooth_l1<R>(a, b)), p, y);
   loss("smooth_l1_2", LOSS2(nn::smooth_l1<R>(a, b, 0.5)), p, y);
+  loss("smooth_l1_0", LOSS2(nn::smooth_l1<R>(a, b, 0)), p, y);
   loss("huber", LOSS2(nn::huber<R>(a, b)), p, y);
   loss("huber_2", LOSS2(nn::huber<R>(a, b, 0.7)), p, y);
   loss("hinge_embedding", LOSS(nn::hinge_embedding<R>(a, given<5, 4>("losses/signs"), 1.2)), p);
@@ -83,6 +107,9 @@ TEST(Parity, LossesOfElements) {
 TEST(Parity, LossesOfProbabilities) {
   const auto p = given<5, 4>("losses/p"), y = given<5, 4>("losses/y"), t = given<5, 4>("losses/t"), logits = given<5, 4>("losses/logits");
   loss("bce", LOSS(nn::bce<R>(a, given<5, 4>("losses/t"))), given<5, 4>("losses/q"));
+  const auto x = mu::variable(given<5, 4>("bce/ten_x"));  // probabilities that steps do not leave
+  ten_steps_of_values(
+      "bce", [&] { nn::bce(mu::sigmoid(x), t).backward(); }, x);
   loss("bce_with_logits", LOSS2(nn::bce_with_logits<R>(a, b)), logits, t);
   loss("bce_with_logits_2", LOSS2(nn::bce_with_logits<R>(a, b, given<4>("losses/pos_weight"))), logits, t);
   loss("kl_div", LOSS(nn::kl_div<R>(a, given<5, 4>("losses/t"))), nn::log_softmax<1>(p));
@@ -106,5 +133,6 @@ TEST(Parity, LossesOfClasses) {
   loss("cross_entropy_smooth_weights", LOSS(nn::cross_entropy<R>(a, labels, weight, {.label_smoothing = 0.2})), p);
   loss("cross_entropy_ignore", LOSS(nn::cross_entropy<R>(a, some, {.ignore_index = 7})), p);
   loss("cross_entropy_all", LOSS(nn::cross_entropy<R>(a, some, weight, {.label_smoothing = 0.1, .ignore_index = 7})), p);
+  loss("nll_plain", LOSS(nn::nll<R>(a, labels)), nn::log_softmax<1>(p));
   loss("nll", LOSS(nn::nll<R>(a, some, weight, {.ignore_index = 7})), nn::log_softmax<1>(p));
 }

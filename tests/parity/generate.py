@@ -1,5 +1,5 @@
 """generate.py: writes beside itself what PyTorch computes for the cases of the tests in this folder, a file for each topic, and
-network.safetensors, lstm.safetensors and encoder.safetensors, the state_dicts of networks as PyTorch's users save them.
+network.safetensors, lstm.safetensors, encoder.safetensors and every_layer.safetensors, the state_dicts of networks as PyTorch's users save them.
 
 Needs the packages torch (2.8 or newer; the CPU is enough), numpy and safetensors. Run by hand when a case is added, and commit the file: the
 tests only read it.
@@ -7,6 +7,8 @@ tests only read it.
     python3 tests/parity/generate.py
 
 Names are `case/what`. `d…` is the gradient of sum(g * output), where g is the case's or the group's cotangent, or of the mean of a loss.
+`ten_…` is what ten steps of SGD with momentum make of it: of a loss, on its mean; of a layer, on the mean squared distance of its outputs from
+the cotangents.
 """
 from pathlib import Path
 
@@ -14,13 +16,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from keeping import keep, layer, loss, out, recurrent, ten_steps, transformer, write
+
 torch.set_num_threads(1)
-out = {}
-
-
-def keep(name, value):
-    assert name not in out, name
-    out[name] = value.detach().clone().contiguous()
 
 
 def activations():
@@ -45,19 +43,6 @@ def activations():
         y.backward(g[: y.shape[0], : y.shape[1]])
         keep(f"{name}/y", y)
         keep(f"{name}/dx", leaf.grad)
-
-
-def loss(name, f, *inputs):
-    """All reductions, and the gradients of the mean; of those with several rows also of each, times their number."""
-    leaves = [v.clone().requires_grad_() for v in inputs]
-    mean = f(*leaves, reduction="mean")
-    mean.backward()
-    keep(f"{name}/mean", mean)
-    keep(f"{name}/sum", f(*inputs, reduction="sum"))
-    keep(f"{name}/none", f(*inputs, reduction="none"))
-    for i, leaf in enumerate(leaves):
-        if leaf.grad is not None:
-            keep(f"{name}/d{i}", leaf.grad)
 
 
 def losses():
@@ -112,6 +97,8 @@ def losses():
     ]:
         loss(name, lambda a, reduction, target=target, extra=extra: F.cross_entropy(a, target, reduction=reduction, **extra), p)
     loss("nll", lambda a, reduction: F.nll_loss(a, some, weight=weight, ignore_index=7, reduction=reduction), F.log_softmax(p, 1))
+    loss("nll_plain", lambda a, reduction: F.nll_loss(a, labels, reduction=reduction), F.log_softmax(p, 1))
+    loss("smooth_l1_0", lambda a, b, reduction: F.smooth_l1_loss(a, b, beta=0.0, reduction=reduction), p, y)
 
 
 class Lion(torch.optim.Optimizer):
@@ -204,26 +191,6 @@ def schedules():
         keep(f"{name}/rates", torch.tensor(rates, dtype=torch.float64))
 
 
-def layer(name, module, *inputs):
-    """Output, gradients of sum(g * output) to inputs and parameters, and the state before and after."""
-    for key, v in module.state_dict().items():
-        keep(f"{name}/{key}", v)
-    leaves = [v.clone().requires_grad_() if v.is_floating_point() else v for v in inputs]
-    y = module(*leaves)
-    g = torch.randn(y.shape)
-    y.backward(g)
-    keep(f"{name}/y", y)
-    keep(f"{name}/g", g)
-    for i, (leaf, given) in enumerate(zip(leaves, inputs)):
-        keep(f"{name}/x{i}", given)
-        if leaf.requires_grad:
-            keep(f"{name}/dx{i}", leaf.grad)
-    for key, v in module.named_parameters():
-        keep(f"{name}/d_{key}", v.grad)
-    for key, v in module.named_buffers():
-        keep(f"{name}/after_{key}", v)
-
-
 def layers():
     nn = torch.nn
 
@@ -266,34 +233,6 @@ def layers():
     layer("attention", stirred(Attention(None)), torch.randn(2, 3, 8), torch.randn(2, 5, 8), torch.randn(2, 5, 8))
     later = torch.triu(torch.ones(4, 4, dtype=torch.bool), 1)
     layer("attention_causal", stirred(Attention(later)), torch.randn(2, 4, 8), torch.randn(2, 4, 8), torch.randn(2, 4, 8))
-
-
-def recurrent(name, module, *inputs, lengths=None):
-    """Outputs and last states (`y0`, …), and the gradients of the sum over them of sum(g_i * output_i). Of sequences packed to `lengths`."""
-    with torch.no_grad():
-        for v in module.parameters():
-            v.mul_(1.5)
-    for key, v in module.state_dict().items():
-        keep(f"{name}/{key}", v)
-    leaves = [v.clone().requires_grad_() for v in inputs]
-    x, states = leaves[0], leaves[1:]
-    if lengths is not None:
-        x = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    lstm = isinstance(module, (torch.nn.LSTM, torch.nn.LSTMCell))
-    y = module(x, tuple(states) if lstm else states[0]) if states else module(x)
-    if lengths is not None:
-        y = (torch.nn.utils.rnn.pad_packed_sequence(y[0], batch_first=True, total_length=inputs[0].shape[1])[0], y[1])
-    flat = [y] if torch.is_tensor(y) else [v for part in y for v in ([part] if torch.is_tensor(part) else part)]
-    cotangents = [torch.randn(v.shape) for v in flat]
-    torch.autograd.backward(flat, cotangents)
-    for i, (v, g) in enumerate(zip(flat, cotangents)):
-        keep(f"{name}/y{i}", v)
-        keep(f"{name}/g{i}", g)
-    for i, (leaf, given) in enumerate(zip(leaves, inputs)):
-        keep(f"{name}/x{i}", given)
-        keep(f"{name}/dx{i}", leaf.grad)
-    for key, v in module.named_parameters():
-        keep(f"{name}/d_{key}", v.grad)
 
 
 def recurrent_layers():
@@ -380,11 +319,42 @@ def plain_layers():
     layer("batch_norm_2d_eval", trained.eval(), torch.randn(3, 4, 2, 5))
 
 
-def write(name):
-    path = Path(__file__).with_name(name)
-    save_file(out, path, metadata={"torch": torch.__version__})
-    print(f"{path}: {len(out)} tensors, {path.stat().st_size} bytes")
-    out.clear()
+def grad_scaler():
+    """Scales and values, step after step, of gradients among which some overflow; a growth interval of two."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.25)
+    pulls = torch.randn(12, 3)
+    pulls[1, 2], pulls[5, 0], pulls[6, 1] = 3e38, float("nan"), float("inf")  # the first overflows when it is scaled
+    keep("grad_scaler/pulls", pulls)
+    scales, values = [], []
+    for pull in pulls:
+        optimizer.zero_grad()
+        scaler.scale((w * pull).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scales.append(scaler.get_scale())
+        values.append(w.detach().clone())
+    keep("grad_scaler/scales", torch.tensor(scales))
+    keep("grad_scaler/values", torch.stack(values))
+
+
+def every_layer():
+    """The state of all layers that have one, each under its class's name."""
+    nn = torch.nn
+    net = nn.ModuleDict({
+        "linear": nn.Linear(3, 2), "bilinear": nn.Bilinear(2, 3, 4), "conv1d": nn.Conv1d(2, 4, 3, groups=2), "conv2d": nn.Conv2d(2, 3, (3, 2)),
+        "conv3d": nn.Conv3d(1, 2, 2, bias=False), "conv_transpose2d": nn.ConvTranspose2d(4, 6, (2, 3), groups=2),
+        "batch_norm1d": nn.BatchNorm1d(3), "batch_norm2d": nn.BatchNorm2d(2), "layer_norm": nn.LayerNorm([2, 3]), "group_norm": nn.GroupNorm(2, 4),
+        "rms_norm": nn.RMSNorm(3), "embedding": nn.Embedding(5, 2, padding_idx=1), "rnn": nn.RNN(2, 3, bidirectional=True),
+        "lstm": nn.LSTM(2, 3, num_layers=2), "gru": nn.GRU(2, 3), "rnn_cell": nn.RNNCell(2, 3), "lstm_cell": nn.LSTMCell(2, 3),
+        "gru_cell": nn.GRUCell(2, 3), "attention": nn.MultiheadAttention(4, 2), "encoder": nn.TransformerEncoderLayer(4, 2, 6),
+        "decoder": nn.TransformerDecoderLayer(4, 2, 6), "blocks": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]),
+        "chain": nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Sequential(nn.Dropout(), nn.Linear(3, 2))),
+    })
+    net["batch_norm1d"](torch.randn(4, 3))
+    net["batch_norm2d"](torch.randn(4, 2, 2, 2))
+    save_file(net.state_dict(), Path(__file__).with_name("every_layer.safetensors"))
 
 
 def both_ways():
@@ -436,26 +406,9 @@ def ctc():
         loss.backward()
         keep(f"ctc/{how}", loss)
         keep(f"ctc/d_{how}", leaf.grad)
+    ten_steps([leaf], lambda: F.ctc_loss(F.log_softmax(leaf, 2), labels, steps, lengths, reduction="sum", zero_infinity=True), 0.1)
+    keep("ctc/ten_0", leaf)
     keep("ctc/last_blank", F.ctc_loss(F.log_softmax(logits[:, :2], 2), labels[:2] - 1, steps[:2], lengths[:2], blank=4, reduction="none"))
-
-
-def transformer(name, module, inputs, **masks):
-    """The layer's state, its output, and gradients of sum(g * output)."""
-    with torch.no_grad():
-        for v in module.parameters():
-            v.add_(0.1 * torch.randn_like(v))
-    leaves = [v.clone().requires_grad_() for v in inputs]
-    y = module(*leaves, **masks)
-    g = torch.randn(y.shape)
-    y.backward(g)
-    keep(f"{name}/y", y)
-    keep(f"{name}/g", g)
-    for i, leaf in enumerate(leaves):
-        keep(f"{name}/x{i}", leaf)
-        keep(f"{name}/dx{i}", leaf.grad)
-    for key, v in module.named_parameters():
-        keep(f"{name}/{key}", v)
-        keep(f"{name}/d_{key}", v.grad)
 
 
 def transformers():
@@ -483,6 +436,7 @@ def transformers():
 for name, seed, parts in (
     ("reference", 0, [activations, losses, optimizers, schedules, layers, recurrent_layers]), ("conv", 1, [convolutions]), ("lbfgs", 2, [lbfgs]),
     ("plain_layers", 3, [plain_layers]), ("recurrent", 1, [both_ways, ctc]), ("transformer", 1, [transformers]), ("sequences", 4, [sequences]),
+    ("training", 5, [grad_scaler, every_layer]),
 ):
     torch.manual_seed(seed)
     for part in parts:

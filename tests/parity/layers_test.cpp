@@ -18,6 +18,35 @@ struct Network {
   MUSHIN_MODULE(Network, net)
 };
 
+/// All layers that have a state, as generate.py names them.
+struct EveryLayer {
+  nn::Linear<3, 2> linear;
+  nn::Bilinear<2, 3, 4> bilinear;
+  nn::Conv1d<2, 4, 3, 1, 0, 1, 2> conv1d;
+  nn::Conv2d<2, 3, mu::PerAxis{3, 2}> conv2d;
+  nn::Conv3d<1, 2, 2, 1, 0, 1, 1, false> conv3d;
+  nn::ConvTranspose2d<4, 6, mu::PerAxis{2, 3}, 1, 0, 0, 2> conv_transpose2d;
+  nn::BatchNorm1d<3> batch_norm1d;
+  nn::BatchNorm2d<2> batch_norm2d;
+  nn::LayerNorm<2, 3> layer_norm;
+  nn::GroupNorm<2, 4> group_norm;
+  nn::RMSNorm<3> rms_norm;
+  nn::Embedding<5, 2, 1> embedding;
+  nn::RNN<2, 3, 1, float, nn::bidirectional> rnn;
+  nn::LSTM<2, 3, 2> lstm;
+  nn::GRU<2, 3> gru;
+  nn::RNNCell<2, 3> rnn_cell;
+  nn::LSTMCell<2, 3> lstm_cell;
+  nn::GRUCell<2, 3> gru_cell;
+  nn::MultiheadAttention<4, 2> attention;
+  nn::TransformerEncoderLayer<4, 2, 6> encoder;
+  nn::TransformerDecoderLayer<4, 2, 6> decoder;
+  std::vector<nn::Linear<2, 2>> blocks{2};
+  nn::Sequential<nn::Linear<2, 3>, nn::Relu, nn::Sequential<nn::Dropout, nn::Linear<3, 2>>> chain;
+  MUSHIN_MODULE(EveryLayer, linear, bilinear, conv1d, conv2d, conv3d, conv_transpose2d, batch_norm1d, batch_norm2d, layer_norm, group_norm,
+                rms_norm, embedding, rnn, lstm, gru, rnn_cell, lstm_cell, gru_cell, attention, encoder, decoder, blocks, chain)
+};
+
 struct ImageNetwork {
   nn::Sequential<nn::Conv2d<1, 3, 3, 1, 1>, nn::BatchNorm2d<3>, nn::Relu, nn::MaxPool2d<2>, nn::Flatten, nn::Linear<27, 4>> net;
   MUSHIN_MODULE(ImageNetwork, net)
@@ -64,6 +93,10 @@ void layer(const std::string& name, const Layer& l, const X&... inputs) {
       if (torch_has(name + "/after_" + s.name)) {
         EXPECT_TRUE(as_torch(s.leaf.traced().value(), name + "/after_" + s.name)) << s.name;
       }
+    ten_steps_as_torch(name, l, [&] {
+      const auto y = l(inputs...);
+      nn::mse(y, mu::value_of<decltype(y)>{torch_value(name + "/g")}).backward();
+    });
   }
 }
 template <class Layer, class... X>
@@ -98,6 +131,15 @@ auto weighted(const std::tuple<Y...>& parts, const std::string& name) {
   return std::apply([](const auto&... each) { return (each + ...); }, sums);
 }
 
+/// The mean squared distance from the cotangents of the file, of each, summed.
+template <class... Y>
+auto distance(const std::tuple<Y...>& parts, const std::string& name) {
+  int i = 0;
+  const auto one = [&]<class V>(const V& y) { return nn::mse(y, mu::value_of<V>{torch_value(name + "/g" + std::to_string(i++))}); };
+  const auto each = std::apply([&](const auto&... y) { return std::tuple{one(y)...}; }, parts);  // braces: in this order
+  return std::apply([](const auto&... d) { return (d + ...); }, each);
+}
+
 /// `call`: the layer on the sequence, or the step, and the states before, which are `inputs`.
 template <class Layer, class Call, class... X>
 void recurrent_call(const std::string& name, const Layer& l, const Call& call, const X&... inputs) {
@@ -113,6 +155,7 @@ void recurrent_call(const std::string& name, const Layer& l, const Call& call, c
   const auto parameters = nn::parameters(l);
   for (const auto& p : parameters) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 1e-5));
   expect_torch(all(call(nn::freeze(l), inputs...)), name + "/y");
+  ten_steps_as_torch(name, l, [&] { distance(all(call(l, inputs...)), name).backward(); });
 }
 template <class Layer, class... X>
 void recurrent(const std::string& name, const Layer& l, const X&... inputs) {
@@ -217,6 +260,10 @@ TEST(Parity, Attention) {
   layer("attention_causal", causal, given<2, 4, 8>(x("_causal/x0")), given<2, 4, 8>(x("_causal/x1")), given<2, 4, 8>(x("_causal/x2")));
   for (const auto& p : nn::parameters(causal.attention))
     EXPECT_TRUE(as_torch(p.leaf.grad(), "attention_causal/d_" + p.name, 1e-4, 1e-5)) << p.name;
+  ten_steps_as_torch("attention_causal", causal.attention, [&] {
+    const auto y = causal(given<2, 4, 8>(x("_causal/x0")), given<2, 4, 8>(x("_causal/x1")), given<2, 4, 8>(x("_causal/x2")));
+    nn::mse(y, given<2, 4, 8>(x("_causal/g"))).backward();
+  });
 }
 
 TEST(Parity, Recurrent) {
@@ -268,6 +315,12 @@ TEST(Parity, Ctc) {
   sum.backward();
   EXPECT_TRUE(as_torch(sum, "ctc/sum"));
   EXPECT_TRUE(as_torch(x.grad(), "ctc/d_sum", 1e-4, 1e-6));
+  auto stepped = mu::variable(x.value());
+  nn::Parameters parameters;
+  parameters.push_back({"x", stepped.leaf().alias()});
+  ten_steps(std::move(parameters), 0.1,
+            [&] { nn::ctc<nn::Reduction::sum>(nn::log_softmax<2>(stepped), labels, steps, lengths, {.zero_infinity = true}).backward(); });
+  EXPECT_TRUE(as_torch(stepped, "ctc/ten_0", 1e-4, 1e-5));
   const auto two = nn::ctc<nn::Reduction::none>(mu::slice<1, 0, 2>(logs()), mu::slice<0, 0, 2>(labels) - std::int64_t{1},
                                                 mu::slice<0, 0, 2>(steps), mu::slice<0, 0, 2>(lengths), {.blank = 4});
   EXPECT_TRUE(as_torch(two, "ctc/last_blank"));
@@ -288,6 +341,12 @@ TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {
   nn::eval(network);
   EXPECT_TRUE(as_torch(network.net(given<4, 6>("network/x")), "network/y"));
   expect_saved_alike(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
+}
+
+TEST(Parity, AStateOfEveryLayerLoadsAndIsSavedAlike) {
+  EveryLayer net;
+  nn::load(net, MUSHIN_PARITY_FOLDER "/every_layer.safetensors");
+  expect_saved_alike(net, MUSHIN_PARITY_FOLDER "/every_layer.safetensors");
 }
 
 TEST(Parity, AStateOfAnLstmLoadsAndIsSavedAlike) {

@@ -141,6 +141,26 @@ TEST(Parity, ClippedGradients) {
   EXPECT_TRUE(as_torch(other.b.grad(), "clip/value_b"));
 }
 
+TEST(Parity, GradScaler) {
+  struct {
+    mu::Variable<float, 3> w{mu::ones<3>()};
+  } net;
+  nn::Parameters parameters;
+  parameters.push_back({"w", net.w.leaf().alias()});
+  nn::SGD opt{std::move(parameters), {.lr = 0.25}};
+  nn::GradScaler scaler{{.init_scale = 1024, .growth_interval = 2}};
+  const auto pulls = given<12, 3>("grad_scaler/pulls");
+  const Ref scales = torch_says("grad_scaler/scales"), values = torch_says("grad_scaler/values");
+  for (std::int64_t t = 0; t < 12; ++t) {
+    opt.zero_grad();
+    scaler.scale(mu::sum(net.w * mu::at<0>(pulls, t))).backward();
+    scaler.step(opt);
+    scaler.update();
+    EXPECT_EQ(scaler.scale(), scales.at({t})) << t;
+    for (std::int64_t i = 0; i < 3; ++i) EXPECT_NEAR(static_cast<double>(net.w.value()(i)), values.at({t, i}), 1e-6) << t;
+  }
+}
+
 namespace {
 
 const mu::Safetensors& lbfgs_file() {

@@ -27,10 +27,11 @@ class TorchFiles {
     const Safetensors* file = any_of(name);
     return file ? *file : files_[0];
   }
-  Safetensors files_[6] = {
+  Safetensors files_[7] = {
       load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),    load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
       load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors"), load_safetensors(MUSHIN_PARITY_FOLDER "/recurrent.safetensors"),
-      load_safetensors(MUSHIN_PARITY_FOLDER "/transformer.safetensors"),  load_safetensors(MUSHIN_PARITY_FOLDER "/sequences.safetensors")};
+      load_safetensors(MUSHIN_PARITY_FOLDER "/transformer.safetensors"),  load_safetensors(MUSHIN_PARITY_FOLDER "/sequences.safetensors"),
+      load_safetensors(MUSHIN_PARITY_FOLDER "/training.safetensors")};
 };
 inline const TorchFiles& torch_file() {
   static const TorchFiles files;
@@ -53,6 +54,23 @@ Tensor<std::int64_t, E...> given_labels(const std::string& name) {
   auto result = close(ref(got), torch_says(name), relative, absolute);
   if (!result) result << name;
   return result;
+}
+
+/// Ten steps of SGD with momentum along the gradients that `backward` makes.
+template <class Backward>
+void ten_steps(nn::Parameters parameters, double rate, Backward backward) {
+  nn::SGD optimizer{std::move(parameters), {.lr = rate, .momentum = 0.9}};
+  for (int t = 0; t < 10; ++t) {
+    optimizer.zero_grad();
+    backward();
+    optimizer.step();
+  }
+}
+/// What they make of the parameters and buffers of a layer, whose first pass is done.
+template <nn::Module Layer, class Backward>
+void ten_steps_as_torch(const std::string& name, const Layer& layer, Backward backward) {
+  ten_steps(nn::parameters(layer), 0.05, backward);
+  for (const auto& s : nn::state(layer)) EXPECT_TRUE(as_torch(s.leaf.traced().value(), name + "/ten_" + s.name, 1e-4, 2e-5));
 }
 
 }  // namespace mushin::test

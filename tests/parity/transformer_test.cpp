@@ -28,28 +28,35 @@ auto input(const std::string& name) {
   return mu::variable(given<2, Time, 8>(name));
 }
 
-/// Value and gradients of `y`, which `layer` gave for the inputs.
-template <class Layer, class... X>
-void expect_torch(const std::string& name, const Layer& layer, const mu::Traced<float, 2, 5, 8>& y, const X&... x) {
+/// Value, gradients and ten steps of what `call` gives of the layer and the inputs.
+template <class Layer, class Call, class... X>
+void expect_torch(const std::string& name, const Layer& layer, const Call& call, const X&... x) {
   SCOPED_TRACE(name);
+  const mu::Traced<float, 2, 5, 8> y = call(layer, x...);
   EXPECT_TRUE(as_torch(y, name + "/y", 2e-5, 1e-5));
   y.backward(given<2, 5, 8>(name + "/g"));
   int i = 0;
   const auto check = [&](const auto& v) { EXPECT_TRUE(as_torch(v.grad(), name + "/dx" + std::to_string(i++), 1e-4, 1e-5)); };
   (check(x), ...);
   for (const auto& p : nn::parameters(layer)) EXPECT_TRUE(as_torch(p.leaf.grad(), name + "/d_" + p.name, 1e-4, 2e-5));
+  ten_steps_as_torch(name, layer, [&] { nn::mse(call(layer, x.value()...), given<2, 5, 8>(name + "/g")).backward(); });
 }
 
 TEST(Parity, TransformerEncoderLayer) {
   const auto x = input("encoder/x0");
   const auto plain = layer_of<Encoder>("encoder", false);
-  expect_torch("encoder", plain, plain(x), x);
+  const auto as_it_is = [](const auto& layer, const auto&... v) { return layer(v...); };
+  expect_torch("encoder", plain, as_it_is, x);
   const auto z = input("encoder_masked/x0");
   const auto masked = layer_of<GeluEncoder>("encoder_masked", true);
-  expect_torch("encoder_masked", masked, masked(z, nn::causal, nn::key_padding(torch_file().get<bool, 2, 5>("padded"))), z);
+  const auto padded = nn::key_padding(torch_file().get<bool, 2, 5>("padded"));
+  expect_torch(
+      "encoder_masked", masked, [&](const auto& layer, const auto& v) { return layer(v, nn::causal, padded); }, z);
   const auto w = input("encoder_added/x0");
   const auto added = layer_of<Encoder>("encoder_added", false);
-  expect_torch("encoder_added", added, added(w, nn::attention_mask(given<5, 5>("added"))), w);
+  const auto mask = nn::attention_mask(given<5, 5>("added"));
+  expect_torch(
+      "encoder_added", added, [&](const auto& layer, const auto& v) { return layer(v, mask); }, w);
 }
 
 TEST(Parity, TransformerDecoderLayer) {
@@ -57,11 +64,13 @@ TEST(Parity, TransformerDecoderLayer) {
   const auto memory = input<4>("decoder/x1");
   const auto plain = layer_of<Decoder>("decoder", false);
   const auto padding = nn::of_memory(nn::key_padding(torch_file().get<bool, 2, 4>("memory_padded")));
-  expect_torch("decoder", plain, plain(x, memory, padding, nn::causal), x, memory);
+  expect_torch(
+      "decoder", plain, [&](const auto& layer, const auto& v, const auto& m) { return layer(v, m, padding, nn::causal); }, x, memory);
   const auto z = input("decoder_first/x0");
   const auto other = input<4>("decoder_first/x1");
   const auto first = layer_of<GeluDecoder>("decoder_first", true);
-  expect_torch("decoder_first", first, first(z, other), z, other);
+  expect_torch(
+      "decoder_first", first, [](const auto& layer, const auto& v, const auto& m) { return layer(v, m); }, z, other);
 }
 
 TEST(Parity, AStateOfATransformerLayerLoads) {
