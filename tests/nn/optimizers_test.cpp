@@ -315,7 +315,8 @@ void stays_where_it_is(std::size_t states, Optimizer make) {
   auto optimizer = make(net);
   const auto step = [&] {
     backward(net);
-    static_cast<void>(net.b.grad().to_vector());  // while it is an expression of b, it keeps b's old value
+    static_cast<void>(net.a.grad().to_vector());  // while they are expressions of the values, they keep the old ones
+    static_cast<void>(net.b.grad().to_vector());
     optimizer.step();
     optimizer.zero_grad();
   };
