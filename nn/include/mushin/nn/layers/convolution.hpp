@@ -172,7 +172,7 @@ template <extent In, extent Out, PerAxis Kernel, PerAxis Stride = 1, PerAxis Pad
           std::int64_t Groups = 1, bool Bias = true, PerAxis Dilation = 1, class T = float>
 struct ConvTranspose2d {
   MUSHIN_NN_RULE_CONV("ConvTranspose2d", 2u, In, Out, Groups, OutputPadding);
-  static constexpr Shape kernels{In, detail::per_group(Out, Groups), Kernel[0], Kernel[1]};
+  static constexpr Shape kernels{In, detail::per_group(Out, Groups), Kernel[0], Kernel[1]};  ///< the extents of weight
   static_assert(rules::conv_transpose_more_fits(kernels, OutputPadding, Stride, Dilation),
                 "[ConvTranspose2d] the output padding must be less than the stride or the dilation, and not negative");
   /// How many values each one of the result is the sum of: what the first weights are scaled by.
@@ -183,7 +183,8 @@ struct ConvTranspose2d {
   detail::Bias<Bias, T, Out> bias = detail::first_values<detail::Bias<Bias, T, Out>>(inputs);
 
   template <TensorLike X>
-  static constexpr bool leaves_something = rules::conv_transpose_fits(X::extents, kernels, Stride, Padding, OutputPadding, Dilation);
+  static constexpr bool leaves_something =  ///< of each axis of the result, when an X goes in
+      rules::conv_transpose_fits(X::extents, kernels, Stride, Padding, OutputPadding, Dilation);
   template <TensorLike X>
   static constexpr bool accepts = detail::is_image<X>(2, In) && leaves_something<X>;
 
