@@ -46,6 +46,19 @@ inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(
           a.after,    conv(engine, x, weights_of(x, dw), dy, a, attr),
           attr};
 }
+using PoolForward = dnnl::pooling_forward;
+using PoolBackward = dnnl::pooling_backward;
+
+inline PoolForward::primitive_desc pool(const dnnl::engine& engine, dnnl::algorithm kind, const dnnl::memory::desc& x,
+                                        const dnnl::memory::desc& y, const Window& a, const dnnl::memory::dims& size,
+                                        const dnnl::primitive_attr& attr) {
+  return {engine, dnnl::prop_kind::forward_training, kind, x, y, a.stride, size, a.dilation, a.before, a.after, attr};
+}
+inline PoolBackward::primitive_desc pool_backward(const dnnl::engine& engine, dnnl::algorithm kind, const dnnl::memory::desc& dx,
+                                                  const dnnl::memory::desc& dy, const Window& a, const dnnl::memory::dims& size,
+                                                  const dnnl::primitive_attr& attr, const PoolForward::primitive_desc& forward) {
+  return {engine, kind, dx, dy, a.stride, size, a.dilation, a.before, a.after, forward, attr};
+}
 inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.get_dims(); }
 inline dnnl::memory::data_type type_of(const dnnl::memory::desc& md) { return md.get_data_type(); }
 /// Empty where elements lie in blocks.
@@ -87,6 +100,19 @@ inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(
           attr,
           engine,
           conv(engine, x, weights_of(x, dw), dy, a, attr)};
+}
+using PoolForward = dnnl::pooling_v2_forward;
+using PoolBackward = dnnl::pooling_v2_backward;
+
+inline PoolForward::primitive_desc pool(const dnnl::engine& engine, dnnl::algorithm kind, const dnnl::memory::desc& x,
+                                        const dnnl::memory::desc& y, const Window& a, const dnnl::memory::dims& size,
+                                        const dnnl::primitive_attr& attr) {
+  return {{dnnl::prop_kind::forward_training, kind, x, y, a.stride, size, a.dilation, a.before, a.after}, attr, engine};
+}
+inline PoolBackward::primitive_desc pool_backward(const dnnl::engine& engine, dnnl::algorithm kind, const dnnl::memory::desc& dx,
+                                                  const dnnl::memory::desc& dy, const Window& a, const dnnl::memory::dims& size,
+                                                  const dnnl::primitive_attr& attr, const PoolForward::primitive_desc& forward) {
+  return {{kind, dx, dy, a.stride, size, a.dilation, a.before, a.after}, attr, engine, forward};
 }
 inline dnnl::memory::dims sizes_of(const dnnl::memory::desc& md) { return md.dims(); }
 inline dnnl::memory::data_type type_of(const dnnl::memory::desc& md) { return md.data_type(); }

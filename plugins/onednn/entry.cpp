@@ -24,6 +24,7 @@ constexpr Operation operations[] = {
     {MU_OP_MATMUL, onednn::make_matmul},
     {MU_OP_SOFTMAX, onednn::make_softmax},
     {MU_OP_CONV, onednn::make_conv},
+    {MU_OP_POOL, onednn::make_pool},
 };
 
 constexpr std::uint64_t workspace_align = 64;

@@ -46,6 +46,7 @@ struct Refusal {
 std::unique_ptr<mu_plan> make_matmul(const Request&);
 std::unique_ptr<mu_plan> make_softmax(const Request&);
 std::unique_ptr<mu_plan> make_conv(const Request&);
+std::unique_ptr<mu_plan> make_pool(const Request&);
 
 inline void require(bool met, const char* reason) {
   if (!met) throw Refusal{MU_UNSUPPORTED, reason};
