@@ -6,6 +6,7 @@
 
 #include "conv_primitive.hpp"
 #include "image_epilogue.hpp"
+#include "image_order.hpp"
 #include "transfer.hpp"
 #include "units.hpp"
 
@@ -49,6 +50,20 @@ struct Weights {
   bool nothing = false;  // the view is in that layout
 };
 
+// A forward pass's program is to add a value for each output, which lie behind one another.
+bool is_bias(const mu_pw_program& p, const Request& r) {
+  if (reinterpret_cast<const mu_op_conv*>(r.op)->kind != MU_CONV_FORWARD || r.n_in != 3) return false;
+  if (p.magic != MU_PW_MAGIC || p.version != 1 || p.n_in != 2 || p.n_const != 0 || p.n_inst != 1 || p.n_out != 1 || p.out[0] != 2)
+    return false;
+  if (p.in_type[0] != MU_F32 || p.in_type[1] != MU_F32) return false;
+  const mu_pw_inst& i = p.inst[0];
+  if (i.op != MU_PW_ADD || i.type != MU_F32 || i.a + i.b != 1) return false;
+  const mu_tensor& v = r.in[2];
+  for (unsigned axis = 0; axis < v.rank; ++axis)
+    if (v.dim[axis] != 1 && v.stride[axis] != (axis == 1)) return false;
+  return v.dtype == MU_F32;
+}
+
 class Conv final : public mu_plan {
  public:
   Conv(const Request& r, const ConvGeometry& whole, const mu_op_conv& op) : engine_(*r.engine), g_(whole) {
@@ -56,11 +71,13 @@ class Conv final : public mu_plan {
     x_view_ = weights_made() ? 0 : (g_.kind == MU_CONV_FORWARD ? 0 : result);
     y_view_ = weights_made() ? 1 : (g_.kind == MU_CONV_FORWARD ? result : 0);
     deterministic = r.ordered;
+    has_epilogue_ = op.epilogue != nullptr;
+    with_bias_ = has_epilogue_ && is_bias(*op.epilogue, r);
     split(r.ordered ? ordered_threads : std::max<std::int64_t>(1, host->thread_count(host->ctx)));
     chunk_ = make_step(r, images_, nullptr);
     if (g_.images % images_) tail_ = make_step(r, g_.images % images_, &chunk_.conv.w);
     make_weights(weights_made() ? r.out[0] : r.in[1]);
-    if (op.epilogue) epilogue_ = ImageEpilogue(*op.epilogue, r.in, r.n_in, r.out[0], channels_of_part());
+    if (has_epilogue_ && !with_bias_) epilogue_ = ImageEpilogue(*op.epilogue, r.in, r.n_in, r.out[0], channels_of_part());
     lay_out();
   }
 
@@ -97,7 +114,7 @@ class Conv final : public mu_plan {
     if (weights_made()) workers_ = std::clamp(g_.images * moved / g_.weights(), std::int64_t{1}, workers_);  // each one's sum is added
     while (g_.groups == 1 && workers_ * parts_ < std::min(wanted, threads) && channels_of_part() % (2 * part_channels) == 0)
       channels_of_part() /= 2, parts_ *= 2;
-    images_ = std::min(images_of_step(), ceil_div(g_.images, workers_));
+    images_ = g_.blocks && parts_ > 1 ? 1 : std::min(images_of_step(), ceil_div(g_.images, workers_));
     steps_ = ceil_div(g_.images, images_);
     workers_ = std::min(workers_, steps_);
   }
@@ -109,22 +126,37 @@ class Conv final : public mu_plan {
     return std::max(wanted, ceil_div(g_.weights() * (weights_made() ? 4 : 1), moved));
   }
 
-  Transfer transfer(const Request& r, unsigned which, const dnnl::memory::desc& wanted) const {
+  // Blocks of one image's part lie behind one another; those of several images' parts don't.
+  bool parts_lie_whole() const { return parts_ == 1 || images_ == 1; }
+
+  Transfer transfer(const Request& r, unsigned which, const dnnl::memory::desc& wanted) {
     const mu_tensor& v = view(which, r.in, r.out);
+    const bool in_blocks = v.layout == MU_LAYOUT_OPAQUE;
+    if (in_blocks ||
+        (which == result && v.layout == MU_LAYOUT_ANY && can_be_blocks(v) && (!has_epilogue_ || with_bias_) && parts_lie_whole())) {
+      const dnnl::memory::desc whole(version::sizes_of(wanted), dnnl::memory::data_type::f32, tag_of(Order::blocks, v.rank));
+      if (in_blocks) return Transfer::between(engine_, whole, wanted);
+      if (blocks || wanted == whole) {  // as the first step has it
+        blocks = 1u << r.n_in;
+        return Transfer::between(engine_, wanted, whole);
+      }
+    }
     const dnnl::memory::dims strides(v.stride, v.stride + v.rank);
     return which == result ? Transfer::out_of(engine_, wanted, strides, g_.type) : Transfer::into(engine_, strides, wanted);
   }
 
-  Step make_step(const Request& r, std::int64_t images, const dnnl::memory::desc* weights) const {
+  Step make_step(const Request& r, std::int64_t images, const dnnl::memory::desc* weights) {
     Step s;
-    s.conv = ConvPrimitive(engine_, g_, images, weights);
+    s.conv = ConvPrimitive(engine_, g_, images, with_bias_, weights);
     s.x = transfer(r, x_view_, s.conv.x);
     s.y = transfer(r, y_view_, s.conv.y);
     return s;
   }
 
   // Part `p` of a view begins so many elements behind it; `axis` is that of the channels which are parted.
-  std::int64_t part_offset(std::int64_t p, const mu_tensor& v, unsigned axis) const { return p * channels_of_part() * v.stride[axis]; }
+  std::int64_t part_offset(std::int64_t p, const mu_tensor& v, unsigned axis) const {
+    return p * channels_of_part() * (axis == 1 ? channel_stride(v) : v.stride[axis]);
+  }
   unsigned weight_axis() const { return g_.kind == MU_CONV_BACKWARD_DATA ? 1 : 0; }
 
   void make_weights(const mu_tensor& view) {
@@ -204,14 +236,15 @@ class Conv final : public mu_plan {
     const Step& k = end - begin == images_ ? chunk_ : *tail_;
     const mu_tensor &x = view(x_view_, in, out), &y = view(y_view_, in, out);
     const bool x_parted = g_.kind == MU_CONV_BACKWARD_DATA;
-    char* x_from = address_of(x, begin * x.stride[0] + (x_parted ? part_offset(part, x, 1) : 0));
-    char* y_from = address_of(y, begin * y.stride[0] + (x_parted ? 0 : part_offset(part, y, 1)));
+    char* x_from = address_of(x, begin * image_stride(x) + (x_parted ? part_offset(part, x, 1) : 0));
+    char* y_from = address_of(y, begin * image_stride(y) + (x_parted ? 0 : part_offset(part, y, 1)));
     char* x_at = k.x.nothing() ? x_from : own + x_at_;
     char* y_at = k.y.nothing() ? y_from : own + y_at_;
     char* scratch = own + scratch_at_;
     if (x_view_ != result) k.x.run(engine_, s, x_from, x_at, scratch);
     if (y_view_ != result) k.y.run(engine_, s, y_from, y_at, scratch);
-    k.conv.execute(engine_, s, g_.kind, x_at, w, y_at, scratch);
+    float* bias = with_bias_ ? address(in[2]) + part * channels_of_part() : nullptr;
+    k.conv.execute(engine_, s, g_.kind, x_at, w, y_at, bias, scratch);
     if (x_view_ == result) k.x.run(engine_, s, x_at, x_from, scratch);
     if (y_view_ == result) k.y.run(engine_, s, y_at, y_from, scratch);
     if (!epilogue_.empty()) epilogue_.apply(in, out[0], begin, end, part * channels_of_part());
@@ -242,6 +275,7 @@ class Conv final : public mu_plan {
   dnnl::engine engine_;
   ConvGeometry g_;
   unsigned x_view_ = 0, y_view_ = 0;
+  bool has_epilogue_ = false, with_bias_ = false;                  // the latter: it is one that oneDNN adds
   std::int64_t parts_ = 1, workers_ = 1, steps_ = 1, images_ = 1;  // workers: of each part
   Step chunk_;
   std::optional<Step> tail_;

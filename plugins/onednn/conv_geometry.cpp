@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "image_order.hpp"
 #include "transfer.hpp"
 
 namespace onednn {
@@ -27,12 +28,13 @@ void check_views(const Request& r, const mu_op_conv& op) {
   require(op.kind < kinds, "[onednn conv] the kind is unknown");
   require(op.acc == MU_F32, "[onednn conv] sums are in f32");
   if (r.n_in < 2 || r.n_out != 1) invalid("[onednn conv] wrong number of operands");
-  const unsigned rank = r.out[0].rank;
+  const unsigned rank = r.out[0].rank, w = op.kind == MU_CONV_BACKWARD_WEIGHTS ? 2 : 1;
   if (rank < 3 || rank > 5) invalid("[onednn conv] operands need a rank from 3 to 5");
   for (unsigned i = 0; i < r.n_in + 1; ++i) {
     const mu_tensor& v = i < r.n_in ? r.in[i] : r.out[0];
     if (v.rank != rank) invalid("[onednn conv] operands differ in rank");
-    require(v.layout == MU_LAYOUT_STRIDED, "[onednn conv] operands are strided");
+    require(v.layout != MU_LAYOUT_OPAQUE || (i < r.n_in && i != w && i < 2 && lies_in(v, Order::blocks)),
+            "[onednn conv] operands are strided, images perhaps in blocks");
     require(v.dtype == r.out[0].dtype, "[onednn conv] operands differ in type");
     require(std::find(v.dim, v.dim + rank, 0) == v.dim + rank, "[onednn conv] an operand is empty");
     if (i >= 2 && i < r.n_in && !std::equal(v.dim, v.dim + rank, r.out[0].dim))
@@ -67,6 +69,7 @@ void read_axis(ConvGeometry& g, const mu_op_conv& op, unsigned i) {
 }
 
 bool no_blocks(const mu_tensor& v) {
+  if (v.layout == MU_LAYOUT_OPAQUE) return false;
   if (overlaps({v.dim, v.dim + v.rank}, {v.stride, v.stride + v.rank})) return true;
   const bool pixels = std::any_of(v.dim + 2, v.dim + v.rank, [](std::int64_t n) { return n > 1; });
   return pixels && v.dim[1] > 1 && v.stride[1] == 1;
@@ -96,6 +99,7 @@ ConvGeometry conv_geometry(const Request& r, const mu_op_conv& op) {
   if (g.groups < 1 || g.in % g.groups || g.out % g.groups) invalid("[onednn conv] channels aren't a multiple of the groups");
   if (y->dim[0] != g.images || w->dim[0] != g.out || w->dim[1] != g.in / g.groups) invalid("[onednn conv] extents don't fit together");
   g.channels_last = no_blocks(*x) || no_blocks(*y);
+  g.blocks = x->layout == MU_LAYOUT_OPAQUE || y->layout == MU_LAYOUT_OPAQUE;
   for (unsigned i = 0; i < g.axes; ++i) {
     g.x[i] = x->dim[i + 2], g.y[i] = y->dim[i + 2], g.kernel[i] = w->dim[i + 2];
     read_axis(g, op, i);

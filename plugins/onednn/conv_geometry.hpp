@@ -19,6 +19,8 @@ struct ConvGeometry {
   version::Window window;
   /// x or y lies with its channels innermost, or repeats elements and so isn't moved into blocks.
   bool channels_last = false;
+  /// x or y lies in this device's blocks.
+  bool blocks = false;
 
   /// Multiplications for one image.
   std::int64_t products() const;

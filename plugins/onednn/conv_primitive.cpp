@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 namespace onednn {
 namespace {
@@ -35,7 +36,7 @@ bool into_blocks(const ConvGeometry& g) {
 
 std::array<Tag, 3> preferred(const ConvGeometry& g) {
   const Tag last = channels_last[g.axes - 1], first = plain[g.axes - 1];
-  const bool as_product = is_product(g) && !g.channels_last && g.kind != MU_CONV_BACKWARD_WEIGHTS;
+  const bool as_product = is_product(g) && !g.channels_last && !g.blocks && g.kind != MU_CONV_BACKWARD_WEIGHTS;
   if (as_product || (g.kind == MU_CONV_BACKWARD_DATA && g.in / g.groups <= few_channels)) return {first, last, Tag::any};
   if (into_blocks(g)) return {Tag::any, last, first};
   return {last, Tag::any, first};
@@ -70,7 +71,9 @@ memory::dims weight_strides(const ConvGeometry& g, const mu_tensor& w) {
   return s;
 }
 
-ConvPrimitive::ConvPrimitive(const dnnl::engine& engine, const ConvGeometry& g, std::int64_t images, const memory::desc* weights) {
+ConvPrimitive::ConvPrimitive(const dnnl::engine& engine, const ConvGeometry& g, std::int64_t images, bool bias,
+                             const memory::desc* weights) {
+  if (bias) bias_ = {{g.out}, memory::data_type::f32, Tag::a};
   const auto w_type = g.kind == MU_CONV_BACKWARD_WEIGHTS ? memory::data_type::f32 : g.type;
   const memory::desc any_w = weights ? *weights : memory::desc(weight_sizes(g), w_type, Tag::any);
   for (const Tag tag : preferred(g)) {
@@ -86,7 +89,7 @@ bool ConvPrimitive::make(const dnnl::engine& engine, const ConvGeometry& g, cons
   const auto attr = with_scratchpad();
   try {
     if (g.kind == MU_CONV_FORWARD) {
-      const auto pd = version::conv(engine, x_wanted, w_wanted, y_wanted, g.window, attr);
+      const auto pd = version::conv(engine, x_wanted, w_wanted, y_wanted, g.window, attr, bias_);
       if (!fast(pd)) return false;
       x = pd.src_desc(), w = pd.weights_desc(), y = pd.dst_desc(), scratchpad = pd.scratchpad_desc();
       primitive = dnnl::convolution_forward(pd);
@@ -109,15 +112,17 @@ bool ConvPrimitive::make(const dnnl::engine& engine, const ConvGeometry& g, cons
 }
 
 void ConvPrimitive::execute(const dnnl::engine& engine, const dnnl::stream& stream, std::uint32_t kind, char* at_x, char* at_w, char* at_y,
-                            char* scratch) const {
+                            float* bias, char* scratch) const {
   constexpr int roles[][3] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
                               {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
                               {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST}};
   const auto& role = roles[kind];
-  primitive.execute(stream, {{role[0], memory(x, engine, at_x)},
-                             {role[1], memory(w, engine, at_w)},
-                             {role[2], memory(y, engine, at_y)},
-                             {DNNL_ARG_SCRATCHPAD, memory(scratchpad, engine, scratch)}});
+  std::unordered_map<int, memory> arguments{{role[0], memory(x, engine, at_x)},
+                                            {role[1], memory(w, engine, at_w)},
+                                            {role[2], memory(y, engine, at_y)},
+                                            {DNNL_ARG_SCRATCHPAD, memory(scratchpad, engine, scratch)}};
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_, engine, bias));
+  primitive.execute(stream, arguments);
 }
 
 }  // namespace onednn

@@ -14,13 +14,15 @@ struct ConvPrimitive {
 
   ConvPrimitive() = default;
   /// Of so many images; gradients of weights are in f32 whatever the geometry's type; `weights`: the layout that w has to be in, or none
-  /// yet. Throws Refusal where oneDNN has only its reference code.
-  ConvPrimitive(const dnnl::engine&, const ConvGeometry&, std::int64_t images, const dnnl::memory::desc* weights = nullptr);
+  /// yet; `bias`: a forward pass adds one. Throws Refusal where oneDNN has only its reference code.
+  ConvPrimitive(const dnnl::engine&, const ConvGeometry&, std::int64_t images, bool bias, const dnnl::memory::desc* weights = nullptr);
 
-  /// Throws dnnl::error.
-  void execute(const dnnl::engine&, const dnnl::stream&, std::uint32_t kind, char* x, char* w, char* y, char* scratch) const;
+  /// `bias`: a value for each output, where there is one. Throws dnnl::error.
+  void execute(const dnnl::engine&, const dnnl::stream&, std::uint32_t kind, char* x, char* w, char* y, float* bias, char* scratch) const;
 
  private:
+  dnnl::memory::desc bias_;
+
   bool make(const dnnl::engine&, const ConvGeometry&, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
             const dnnl::memory::desc& y);
 };

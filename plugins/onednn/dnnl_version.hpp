@@ -26,8 +26,19 @@ inline SoftmaxBackward::primitive_desc softmax_backward(const dnnl::engine& engi
 }
 
 inline dnnl::convolution_forward::primitive_desc conv(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
-                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr) {
-  return {engine, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, a.stride, a.dilation, a.before, a.after,
+                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr,
+                                                      const dnnl::memory::desc& bias = {}) {
+  return {engine,
+          dnnl::prop_kind::forward_training,
+          dnnl::algorithm::convolution_direct,
+          x,
+          w,
+          bias,
+          y,
+          a.stride,
+          a.dilation,
+          a.before,
+          a.after,
           attr};
 }
 inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(const dnnl::engine& engine, const dnnl::memory::desc& dx,
@@ -80,8 +91,9 @@ inline SoftmaxBackward::primitive_desc softmax_backward(const dnnl::engine& engi
 }
 
 inline dnnl::convolution_forward::primitive_desc conv(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
-                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr) {
-  return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, a.stride, a.dilation, a.before, a.after},
+                                                      const dnnl::memory::desc& y, const Window& a, const dnnl::primitive_attr& attr,
+                                                      const dnnl::memory::desc& bias = {}) {
+  return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, bias, y, a.stride, a.dilation, a.before, a.after},
           attr,
           engine};
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <new>
 
+#include "image_order.hpp"
 #include "plan.hpp"
 
 MUSHIN_PLUGIN_NOTE("onednn", "0.1.0", 1u << MU_KIND_CPU);
@@ -21,10 +22,8 @@ struct Operation {
   std::unique_ptr<mu_plan> (*make)(const onednn::Request&);
 };
 constexpr Operation operations[] = {
-    {MU_OP_MATMUL, onednn::make_matmul},
-    {MU_OP_SOFTMAX, onednn::make_softmax},
-    {MU_OP_CONV, onednn::make_conv},
-    {MU_OP_POOL, onednn::make_pool},
+    {MU_OP_MATMUL, onednn::make_matmul}, {MU_OP_SOFTMAX, onednn::make_softmax},     {MU_OP_CONV, onednn::make_conv},
+    {MU_OP_POOL, onednn::make_pool},     {MU_OP_NORMALIZE, onednn::make_normalize}, {MU_OP_REORDER, onednn::make_reorder},
 };
 
 constexpr std::uint64_t workspace_align = 64;
@@ -42,6 +41,15 @@ mu_code fail_by_status(mu_error* e, const dnnl::error& error) {
   return fail_with_status(e, code, error.status, error.what());
 }
 
+void answer_layouts(mu_plan_info& info, std::uint32_t blocks, std::uint32_t n_in, const mu_tensor* in, const mu_tensor* out) {
+  for (std::uint32_t k = 0; blocks >> k; ++k) {
+    if (!(blocks >> k & 1u)) continue;
+    info.layout_id[k] = static_cast<std::uint64_t>(onednn::block_channels());
+    info.layout_bytes[k] = static_cast<std::uint64_t>(onednn::elements(k < n_in ? in[k] : out[k - n_in])) * sizeof(float);
+    info.elementwise |= 1u << k;
+  }
+}
+
 mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
                     const mu_tensor* out, mu_plan** plan, mu_plan_info* info, mu_error* e) noexcept {
   const auto* operation = std::find_if(std::begin(operations), std::end(operations), [&](const Operation& o) { return o.id == op->id; });
@@ -52,6 +60,7 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
     info->workspace_bytes = made->workspace_bytes;
     info->workspace_align = workspace_align;
     info->flags = made->deterministic ? MU_PLAN_DETERMINISTIC : 0;
+    answer_layouts(*info, made->blocks, n_in, in, out);
     if (!(flags & MU_PLAN_QUERY_ONLY)) *plan = made.release();
     return MU_OK;
   } catch (const onednn::Refusal& refusal) {
@@ -77,7 +86,7 @@ mu_code device_info(mu_device*, mu_device_info* info, mu_error* e) noexcept {
   info->kind = MU_KIND_CPU;
   info->mem_total = 0;
   info->mem_align = 64;
-  info->caps = MU_CAP_HOST_MEMORY;
+  info->caps = MU_CAP_HOST_MEMORY | (onednn::block_channels() ? MU_CAP_IMAGE_LAYOUTS : 0);
   info->pw_max_in = 12, info->pw_max_out = 4, info->pw_max_inst = 64;
   const dnnl_version_t* v = dnnl_version();
   std::snprintf(info->name, sizeof info->name, "oneDNN on the CPU");

@@ -14,6 +14,8 @@ struct mu_plan {
   bool deterministic = true;
   /// What `run` wants in `workspace`, aligned to 64.
   std::size_t workspace_bytes = 0;
+  /// Which views (inputs, then outputs; a bit each) that may be in any layout shall lie in blocks.
+  std::uint32_t blocks = 0;
   virtual mu_code run(const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) const noexcept = 0;
 };
 
@@ -47,6 +49,9 @@ std::unique_ptr<mu_plan> make_matmul(const Request&);
 std::unique_ptr<mu_plan> make_softmax(const Request&);
 std::unique_ptr<mu_plan> make_conv(const Request&);
 std::unique_ptr<mu_plan> make_pool(const Request&);
+std::unique_ptr<mu_plan> make_greatest(const Request&, const mu_op_pool&);
+std::unique_ptr<mu_plan> make_normalize(const Request&);
+std::unique_ptr<mu_plan> make_reorder(const Request&);
 
 inline void require(bool met, const char* reason) {
   if (!met) throw Refusal{MU_UNSUPPORTED, reason};

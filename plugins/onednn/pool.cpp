@@ -24,12 +24,6 @@ constexpr std::int64_t worker_elements = 1 << 17;
 // Images that are larger are parted by their channels, into as many at least.
 constexpr std::int64_t part_channels = 16;
 
-std::int64_t elements(const mu_tensor& v) {
-  std::int64_t n = 1;
-  for (unsigned i = 0; i < v.rank; ++i) n *= v.dim[i];
-  return n;
-}
-
 /// What oneDNN wants to be told of the windows; `x` and `y` as of the forward op.
 struct Windows {
   version::Window window;
@@ -68,11 +62,10 @@ void require_fast(const Description& pd) {
 
 class Pool final : public mu_plan {
  public:
-  Pool(const Request& r, const Windows& windows, bool backward) : engine_(*r.engine), backward_(backward) {
+  Pool(const Request& r, const Windows& windows, Order order, bool backward) : engine_(*r.engine), backward_(backward) {
     OneThread guard;  // primitives are made for the number of threads that they see
     const mu_tensor &x = backward ? r.out[0] : r.in[0], &y = backward ? r.in[0] : r.out[0];
     images_ = x.dim[0], channels_ = x.dim[1];
-    const Order order = order_of(x);
     split(elements(x) / images_ + elements(y) / images_, order);
     chunk_ = make(windows, x, y, order, at_once_);
     if (images_ % at_once_) tail_ = make(windows, x, y, order, images_ % at_once_);
@@ -109,7 +102,8 @@ class Pool final : public mu_plan {
   // Some images at once, or parts of one.
   void split(std::int64_t of_image, Order order) {
     at_once_ = std::clamp(unit_elements / of_image, std::int64_t{1}, images_);
-    while (order == Order::plain && of_image / parts_ > unit_elements && channels_ % (2 * part_channels) == 0) channels_ /= 2, parts_ *= 2;
+    while (order != Order::channels_last && of_image / parts_ > unit_elements && channels_ % (2 * part_channels) == 0)
+      channels_ /= 2, parts_ *= 2;
     units_ = (images_ + at_once_ - 1) / at_once_ * parts_;
     const std::int64_t threads = std::max<std::int64_t>(1, host->thread_count(host->ctx));
     workers_ = std::clamp(of_image * images_ / worker_elements, std::int64_t{1}, std::min(units_, threads == 1 ? 1 : threads * 4));
@@ -150,7 +144,8 @@ std::unique_ptr<mu_plan> make_pool(const Request& r) {
   mu_op_pool op;
   if (const mu_code code = mu_read_desc(&op, sizeof op, r.op, sizeof op); code != MU_OK)
     throw Refusal{code, "[onednn pool] the descriptor isn't one of this version"};
-  require(op.kind == MU_POOL_MEAN || op.kind == MU_POOL_MEAN_BACKWARD, "[onednn pool] oneDNN's greatest drops NaN");
+  if (op.kind == MU_POOL_MAX || op.kind == MU_POOL_MAX_BACKWARD) return make_greatest(r, op);
+  require(op.kind == MU_POOL_MEAN || op.kind == MU_POOL_MEAN_BACKWARD, "[onednn pool] the kind is unknown");
   require((op.flags & ~MU_POOL_COUNT_PADDING) == 0, "[onednn pool] the flags are unknown");
   if (r.n_in != 1 || r.n_out != 1) throw Refusal{MU_INVALID, "[onednn pool] wrong number of operands"};
   const bool backward = op.kind == MU_POOL_MEAN_BACKWARD;
@@ -159,9 +154,13 @@ std::unique_ptr<mu_plan> make_pool(const Request& r) {
   if (x.dim[0] != y.dim[0] || x.dim[1] != y.dim[1]) throw Refusal{MU_INVALID, "[onednn pool] batch and channels differ"};
   require(x.dtype == MU_F32 && y.dtype == MU_F32, "[onednn pool] operands are f32");
   require(elements(y) > 0 && elements(x) >= small_pool, "[onednn pool] the builtin kernel is faster for operands this small");
-  const Order order = order_of(x);  // of the greater one, where y may be one pixel
-  require(order != Order::other && lies_in(y, order), "[onednn pool] images lie with gaps, or in two orders");
-  return std::make_unique<Pool>(r, Windows(op, x, y), backward);
+  const bool laid = r.in[0].layout == MU_LAYOUT_OPAQUE;
+  const Order order = laid ? Order::blocks : order_of(x);  // of the greater one, where y may be one pixel
+  require(laid ? lies_in(r.in[0], order) && can_be_blocks(r.out[0]) : order != Order::other && lies_in(y, order),
+          "[onednn pool] images lie with gaps, or in two orders");
+  auto plan = std::make_unique<Pool>(r, Windows(op, x, y), order, backward);
+  if (laid) plan->blocks = 1u << r.n_in;
+  return plan;
 }
 
 }  // namespace onednn

@@ -80,6 +80,10 @@ Transfer Transfer::out_of(const dnnl::engine& engine, const memory::desc& wanted
   return {engine, wanted, strided(wanted, strides, type)};
 }
 
+Transfer Transfer::between(const dnnl::engine& engine, const memory::desc& from, const memory::desc& to) {
+  return from == to ? Transfer() : Transfer(engine, from, to);
+}
+
 void Transfer::run(const dnnl::engine& engine, const dnnl::stream& stream, char* from, char* to, char* scratch) const {
   if (nothing_) return;
   if (reorder_) {

@@ -13,6 +13,8 @@ class Transfer {
   static Transfer into(const dnnl::engine&, const dnnl::memory::dims& strides, const dnnl::memory::desc& wanted);
   static Transfer out_of(const dnnl::engine&, const dnnl::memory::desc& wanted, const dnnl::memory::dims& strides,
                          dnnl::memory::data_type type);
+  /// Between two layouts of equal extents.
+  static Transfer between(const dnnl::engine&, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 
   /// The view is in the layout already.
   bool nothing() const { return nothing_; }

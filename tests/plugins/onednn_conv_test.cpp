@@ -387,7 +387,8 @@ TEST(Conv, RefusesWithAReason) {
   refused(good, MU_CONV_FORWARD, "operands are f32", MU_UNSUPPORTED,
           [](auto&, auto& in, auto& out) { in[0].dtype = in[1].dtype = out.dtype = MU_F64; });
   refused(good, MU_CONV_FORWARD, "differ in type", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[1].dtype = MU_BF16; });
-  refused(good, MU_CONV_FORWARD, "operands are strided", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[0].layout = MU_LAYOUT_ANY; });
+  refused(good, MU_CONV_FORWARD, "operands are strided, images perhaps in blocks", MU_UNSUPPORTED,
+          [](auto&, auto& in, auto&) { in[0].layout = MU_LAYOUT_OPAQUE; });
   refused(good, MU_CONV_FORWARD, "sums are in f32", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.acc = MU_F64; });
   refused(good, MU_CONV_FORWARD, "kind", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.kind = 3; });
   refused(good, MU_CONV_FORWARD, "share memory", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.stride[0] = 0; });

@@ -1,8 +1,10 @@
 #include "core/evaluate.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "core/capture.hpp"
 #include "core/fail.hpp"
@@ -92,24 +94,40 @@ void choose_memory(const Program& p, Outputs& o, std::span<Node* const> into) {
   }
 }
 
+// A buffer that is wanted in a layout: a value of the same elements takes its place in the program.
+void take_in_layout(Program& p, unsigned i, const Layout& layout, std::vector<Array>& made) {
+  made.push_back(in_layout(p.in[i], layout));
+  Node* n = node_of(made.back());
+  n->mark = p.epoch, n->edges = 1, n->value = static_cast<std::uint16_t>(i);
+  p.in[i] = n;
+}
+
 // The layout of a program's inputs, if they are of one, single values apart, that the program can run over and its results have as well.
-// False: all inputs are strided now.
-bool have_common_layout(const Program& p, const Outputs& o, Layout& layout) {
+// Row-major buffers of the results' sizes are reordered to it where it is one for images, and kept in `made`. False: all inputs are strided
+// now.
+bool have_common_layout(Program& p, const Outputs& o, Layout& layout, std::vector<Array>& made) {
   const Node *shape = o.node[0], *first = nullptr;
   bool common = layouts_chosen();
+  std::uint32_t strided = 0;
   for (unsigned k = 0; k < p.n_out; ++k) common = common && o.node[k]->type == shape->type;
   for (unsigned i = 0; common && i < p.n_in; ++i) {
     const Node* n = p.in[i];
-    if (!is_opaque(n)) {
-      common = is_literal(n) || n->count == 1;
-      continue;
+    const bool whole = n->type == shape->type && n->sizes == shape->sizes;
+    if (is_opaque(n)) {
+      if (!first) first = n;
+      common = whole && n->layout.elementwise && equal(n->layout, first->layout);
+    } else if (!is_literal(n) && n->count != 1) {
+      common = whole && n->contiguous && chooses_image_layouts(shape->device);
+      strided |= 1u << i;
     }
-    if (!first) first = n;
-    common = n->layout.elementwise && equal(n->layout, first->layout) && n->type == shape->type && n->sizes == shape->sizes;
   }
-  if (common && first) return layout = first->layout, true;
-  make_inputs_strided(p);
-  return false;
+  if (!common || !first) return make_inputs_strided(p), false;
+  layout = first->layout;
+  for (; strided; strided &= strided - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(strided));
+    take_in_layout(p, i, layout, made);
+  }
+  return true;
 }
 
 // All places of the layout as one row.
@@ -162,7 +180,8 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
   const Node* shape = o.node[0];
   if (p.n_inst > 1) add_shared(p, o);
   Layout common;
-  if (p.unready && have_common_layout(p, o, common)) o.layout = &common;
+  std::vector<Array> reordered;
+  if (p.unready && have_common_layout(p, o, common, reordered)) o.layout = &common;
   choose_memory(p, o, into);
   if (shape->count > 0) {
     mu_tensor view[Program::most_in + Program::most_out];

@@ -233,7 +233,7 @@ Array new_product(Node* a, Node* b, Device* device, const Sizes& sizes, std::int
 }
 
 void force_product(Node* n, bool locked) {
-  if (n->device->layouts) return compute_in_layout(n, locked);
+  if (chooses_product_layouts(n->device)) return compute_in_layout(n, locked);
   for (int turns = 0; !is_buffer(n); ++turns) {
     if (!take(n->claimed)) {
       wait_a_turn(turns);
@@ -315,7 +315,7 @@ bool run_as_epilogue(Program& p, Node* root) {
 
   mu_tensor view[Program::most_in + 2];
   const unsigned n = view_others(p, j, root, view);
-  if (root->device->layouts) return run_in_layout(p, j, root, view, n);
+  if (chooses_product_layouts(root->device)) return run_in_layout(p, j, root, view, n);
   Claim held{nullptr, block_for(root, "matmul")};
   view_product(product, a, b, held.block, view, view[n]);
   const PlanSection section;

@@ -29,7 +29,7 @@ std::string read_info(Device& d, std::uint32_t kinds) {
   if (d.info.kind > 31 || !(kinds >> d.info.kind & 1u))
     return fmt::format("is of kind {}, which the plugin's note doesn't name", d.info.kind);
   d.host_memory = (d.info.caps & MU_CAP_HOST_MEMORY) != 0;
-  d.layouts = (d.info.caps & MU_CAP_OPAQUE_LAYOUTS) != 0;
+  d.layouts = (d.info.caps & (MU_CAP_OPAQUE_LAYOUTS | MU_CAP_IMAGE_LAYOUTS)) != 0;
   return d.host_memory ? std::string() : check_memory_table(d.memory);
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "core/fallback.hpp"
+#include "core/layouts.hpp"
 #include "devices/device_state.hpp"
 #include "loader/tables.hpp"
 #include "mushin/tensor/device.hpp"
@@ -60,11 +61,16 @@ struct Example {
   mu_tensor out;
 };
 
+Example convolution() {
+  const mu_tensor images = view(MU_F32, {8, 64, 32, 32});
+  return {"conv", &conv.h, 2, {images, view(MU_F32, {64, 64, 3, 3})}, images};
+}
+
 // Sizes that are worth a library's call: a backend may leave small ones to the builtin one.
 std::array<Example, 18> examples() {
   const mu_tensor square = view(MU_F32, {256, 256}), index = view(MU_I64, {256, 256}), key = view(MU_I64, {2}), line = view(MU_F32, {256});
   const mu_tensor series = view(MU_F32, {2, 256, 256}), counts = view(MU_I64, {256});
-  const mu_tensor images = view(MU_F32, {8, 64, 32, 32}), kernels = view(MU_F32, {64, 64, 3, 3}), halved = view(MU_F32, {8, 64, 16, 16});
+  const mu_tensor images = view(MU_F32, {8, 64, 32, 32}), halved = view(MU_F32, {8, 64, 16, 16});
   mu_tensor column = square;
   column.dim[1] = 256;
   column.stride[0] = 1, column.stride[1] = 0;
@@ -78,7 +84,7 @@ std::array<Example, 18> examples() {
            {"gather", &gather.h, 2, {square, index}, square},
            {"scatter_add", &scatter_add.h, 2, {index, square}, square},
            {"reorder", &reorder.h, 1, {square, {}}, square},
-           {"conv", &conv.h, 2, {images, kernels}, images},
+           convolution(),
            {"pool", &pool.h, 1, {images, {}}, halved},
            {"softmax", &softmax.h, 1, {square, {}}, square},
            {"normalize", &normalize.h, 3, {square, line, line}, square},
@@ -99,29 +105,32 @@ bool takes(const core::Device& d, const Example& e, mu_plan_info& info) {
   return code == MU_OK;
 }
 
-// In the layout that the device has chosen for view `k` of a product, if it has.
-mu_tensor as_chosen(mu_tensor v, const mu_plan_info& product, unsigned k) {
-  if (product.layout_id[k] == 0) return v;
+// In the layout that the device has chosen for view `k` of an op, if it has.
+mu_tensor as_chosen(mu_tensor v, const mu_plan_info& op, unsigned k) {
+  if (op.layout_id[k] == 0) return v;
   v.layout = MU_LAYOUT_OPAQUE;
-  v.layout_id = product.layout_id[k], v.bytes = product.layout_bytes[k];
+  v.layout_id = op.layout_id[k], v.bytes = op.layout_bytes[k];
   std::fill(v.stride, v.stride + v.rank, 0);
   return v;
 }
 
-// Of what it lays out itself: a result of it becomes strided, and what is strided an operand.
-bool reorders(const core::Device& d, const Example& example) {
-  mu_plan_info product, info;
-  Example multiply{"matmul", &matmul.h, 2, {example.out, example.out}, example.out}, in = example, out = example;
-  if (d.layouts) multiply.in[1].layout = multiply.out.layout = MU_LAYOUT_ANY;
-  if (!takes(d, multiply, product)) return takes(d, example, info);
-  out.in[0] = as_chosen(example.in[0], product, 2);
-  in.out = as_chosen(example.out, product, 1);
+// Of what it lays out itself: the result of `op` becomes strided, and what is strided its view `operand`.
+bool reorders(const core::Device& d, Example op, unsigned operand) {
+  mu_plan_info chosen, info;
+  mu_tensor& laid = operand < op.n_in ? op.in[operand] : op.out;
+  Example in{"reorder", &reorder.h, 1, {laid}, laid}, out{"reorder", &reorder.h, 1, {op.out}, op.out};
+  if (d.layouts) laid.layout = op.out.layout = MU_LAYOUT_ANY;
+  if (!takes(d, op, chosen)) return takes(d, in, info);
+  out.in[0] = as_chosen(out.in[0], chosen, op.n_in);
+  in.out = as_chosen(in.out, chosen, operand);
   return takes(d, in, info) && takes(d, out, info);
 }
 
 bool computes(const core::Device& d, const Example& e) {
   mu_plan_info info;
-  return e.descriptor->id == MU_OP_REORDER ? reorders(d, e) : takes(d, e, info);
+  if (e.descriptor->id != MU_OP_REORDER) return takes(d, e, info);
+  if (core::chooses_image_layouts(&d)) return reorders(d, convolution(), 2);
+  return reorders(d, {"matmul", &matmul.h, 2, {e.out, e.out}, e.out}, 1);
 }
 
 // REORDER doesn't: the host knows no device's layouts.

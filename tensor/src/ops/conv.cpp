@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/fail.hpp"
+#include "core/layouts.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/shape.hpp"
@@ -71,23 +72,39 @@ const mu_pw_program* bias_program(dtype type) {
   return type == dtype::f32 ? &add_bias<MU_F32> : type == dtype::f64 ? &add_bias<MU_F64> : nullptr;
 }
 
-// By the device's own op, the bias with it where `epilogue` isn't null. Null where it has none.
-Array native(const char* name, ConvKind kind, const Array& a, const Array& b, const Array& bias, const mu_pw_program* epilogue,
-             const Sizes& to, const ConvWindow& window, std::int64_t groups) {
-  Device* device = a.device();
-  Array made = fresh_array(device, a.type(), to, to.count(), name);
-  const dtype acc = is_half(a.type()) ? dtype::f32 : a.type();
+mu_op_conv description(ConvKind kind, dtype type, const mu_pw_program* epilogue, const ConvWindow& window, std::int64_t groups) {
+  const dtype acc = is_half(type) ? dtype::f32 : type;
   mu_op_conv op{};
   op.h = {sizeof op, MU_OP_CONV};
   op.kind = static_cast<std::uint32_t>(kind), op.acc = abi(acc), op.math = MU_MATH_EXACT, op.groups = static_cast<std::uint32_t>(groups);
   std::copy_n(window.stride, 3, op.stride), std::copy_n(window.dilation, 3, op.dilation), std::copy_n(window.before, 3, op.before);
   op.epilogue = epilogue;
+  return op;
+}
+
+// By the device's own op, the bias with it where `epilogue` isn't null. Null where it has none.
+Array native(const char* name, ConvKind kind, const Array& a, const Array& b, const Array& bias, const mu_pw_program* epilogue,
+             const Sizes& to, const ConvWindow& window, std::int64_t groups) {
+  Device* device = a.device();
+  Array made = fresh_array(device, a.type(), to, to.count(), name);
+  const mu_op_conv op = description(kind, a.type(), epilogue, window, groups);
   mu_tensor view[4];
   unsigned n = 2;
   view_of(view[0], node_of(a)), view_of(view[1], node_of(b));
   if (epilogue) view_broadcast(view[n++], node_of(along_channels(bias, to.rank)), to);
   view_of(view[n], node_of(made));
   return try_request(name, device, &op.h, n, {view, n + 1}) ? made : Array();
+}
+
+// The same where the device chooses how the result lies; the bias is a buffer.
+Array laid_out(const char* name, ConvKind kind, const Array& a, const Array& b, const Array& bias, const Sizes& to,
+               const ConvWindow& window, std::int64_t groups) {
+  const mu_op_conv op = description(kind, a.type(), bias ? bias_program(a.type()) : nullptr, window, groups);
+  const Array values[] = {a, b};
+  mu_tensor view[4];
+  const unsigned n = bias ? 3 : 2;
+  if (bias) view_broadcast(view[2], node_of(along_channels(bias, to.rank)), to);
+  return try_in_layout(name, a.device(), &op.h, values, 0, to, n, {view, n + 1});
 }
 
 Array without_bias(const char* name, ConvKind kind, const Array& a, const Array& b, const Sizes& to, const ConvWindow& window,
@@ -138,6 +155,10 @@ Array conv(ConvKind kind, const Array& a, const Array& b, const Array& bias, con
   if (count == 0 || a.sizes().count() == 0 || b.sizes().count() == 0) {
     made = filled(name, device, a.type(), to, count, 0, true);
   } else {
+    if (image_layouts_chosen(device) && a.type() == dtype::f32) {
+      const Array value = bias ? buffer_of(bias, device) : Array();
+      if (Array whole = laid_out(name, kind, in_memory(a, device), in_memory(b, device), value, to, *window, groups)) return whole;
+    }
     const Array x = buffer_of(a, device), y = buffer_of(b, device);
     if (const mu_pw_program* epilogue = bias ? bias_program(a.type()) : nullptr)
       if (Array whole = native(name, kind, x, y, buffer_of(bias, device), epilogue, to, *window, groups)) return whole;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/fail.hpp"
+#include "core/layouts.hpp"
 #include "core/product.hpp"
 #include "core/request.hpp"
 
@@ -40,7 +41,8 @@ Array matmul(const Array& a, const Array& b) {
   if (sb.rank > 1) to.push(sb.at[sb.rank - 1]);
   const std::int64_t count = checked_count("matmul", to);
   if (inner == 0 || count == 0) return filled("matmul", device, a.type(), to, count, 0, true);
-  const Array x = in_memory(a, device), y = in_memory(b, device);
+  const auto ready = chooses_product_layouts(device) ? in_memory : buffer_of;
+  const Array x = ready(a, device), y = ready(b, device);
   return new_product(node_of(x), node_of(y), device, to, count);
 }
 

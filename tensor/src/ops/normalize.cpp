@@ -1,6 +1,7 @@
 #include "mushin/tensor/ops/normalize.hpp"
 
 #include "core/fail.hpp"
+#include "core/layouts.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/core/normalized.hpp"
 #include "mushin/tensor/ops/shape.hpp"
@@ -116,10 +117,57 @@ NormGradients rms_norm_backward(const Array& x, const Array& gain, const Array& 
   return o.in_shape(made);
 }
 
+namespace {
+
+// Whether a device of image layouts has laid one of them out. Both are in memory then.
+bool lie_in_layout(const char* name, Array& x, Array& dy) {
+  Device* device = common_device(name, node_of(x), dy ? node_of(dy) : nullptr);
+  if (!image_layouts_chosen(device) || x.type() != dtype::f32 || x.sizes().count() == 0) return false;
+  x = in_memory(x, device);
+  if (dy) dy = in_memory(dy, device);
+  return is_opaque(node_of(x)) || (dy && is_opaque(node_of(dy)));
+}
+
+mu_op_normalize description(std::uint32_t kind, double eps) { return {{sizeof(mu_op_normalize), MU_OP_NORMALIZE}, kind, 0, eps}; }
+
+Array batch_norm_in_layout(Array x, const Array& gain, const Array& bias, double eps, ChannelStatistics& s) {
+  Array none;
+  if (!lie_in_layout("batch_norm", x, none)) return {};
+  Device* d = x.device();
+  const Array g = buffer_of(gain, d), b = buffer_of(bias, d);
+  const auto fresh = [&] { return fresh_array(d, x.type(), gain.sizes(), gain.sizes().count(), "normalize"); };
+  s = {fresh(), fresh()};
+  const mu_op_normalize op = description(MU_NORMALIZE_BATCH, eps);
+  mu_tensor view[6];
+  view_of(view[1], node_of(g)), view_of(view[2], node_of(b)), view_of(view[4], node_of(s.mean)), view_of(view[5], node_of(s.variance));
+  return try_in_layout("batch_norm", d, &op.h, {&x, 1}, 0, x.sizes(), 3, view);
+}
+
+NormGradients batch_norm_backward_in_layout(Array x, const Array& gain, Array dy, const ChannelStatistics& statistics, double eps) {
+  if (!lie_in_layout("batch_norm_backward", x, dy)) return {};
+  Device* d = x.device();
+  const Array values[] = {x, buffer_of(gain, d), dy}, mean = buffer_of(statistics.mean, d), variance = buffer_of(statistics.variance, d);
+  const auto fresh = [&] { return fresh_array(d, x.type(), gain.sizes(), gain.sizes().count(), "normalize"); };
+  NormGradients made{{}, fresh(), fresh()};
+  const mu_op_normalize op = description(MU_NORMALIZE_BATCH_BACKWARD, eps);
+  mu_tensor view[8];
+  view_of(view[3], node_of(mean)), view_of(view[4], node_of(variance)), view_of(view[6], node_of(made.gain)),
+      view_of(view[7], node_of(made.bias));
+  made.x = try_in_layout("batch_norm_backward", d, &op.h, values, 1 | 4, x.sizes(), 5, view);
+  return made;
+}
+
+}  // namespace
+
 Array batch_norm(const Array& x, const Array& gain, const Array& bias, double eps, ChannelStatistics* statistics) {
   check_channels("gain", x.sizes(), gain.sizes());
   check_channels("bias", x.sizes(), bias.sizes());
   if (is_half(x.type())) return cast(batch_norm(wide(x), wide(gain), wide(bias), eps, statistics), x.type());
+  ChannelStatistics laid;
+  if (Array made = batch_norm_in_layout(x, gain, bias, eps, laid)) {
+    if (statistics) *statistics = std::move(laid);
+    return made;
+  }
   Operands o("batch_norm", x, gain, bias);
   o.as_channels(true);
   Array made = o.fresh(o.x.sizes());
@@ -135,6 +183,7 @@ Array batch_norm(const Array& x, const Array& gain, const Array& bias, double ep
 
 NormGradients batch_norm_backward(const Array& x, const Array& gain, const Array& dy, const ChannelStatistics& statistics, double eps) {
   if (is_half(x.type())) return narrow(batch_norm_backward(wide(x), wide(gain), wide(dy), statistics, eps), x.type());
+  if (NormGradients made = batch_norm_backward_in_layout(x, gain, dy, statistics, eps); made.x) return made;
   Operands o("batch_norm_backward", x, gain, dy);
   o.as_channels(false);
   const Array mean = buffer_of(statistics.mean, o.device), variance = buffer_of(statistics.variance, o.device);

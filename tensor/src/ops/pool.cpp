@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/fail.hpp"
+#include "core/layouts.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/core/adaptive.hpp"
 #include "mushin/tensor/core/makers.hpp"
@@ -13,13 +14,18 @@
 namespace mushin::core {
 namespace {
 
-// By the device's own op; null where it has none. `b` may be empty.
-Array native(const char* name, std::uint32_t kind, const Array& a, const Array& b, const Sizes& to, const PoolWindow& w) {
+mu_op_pool description(std::uint32_t kind, const PoolWindow& w) {
   mu_op_pool op{};
   op.h = {sizeof op, MU_OP_POOL};
   op.kind = kind, op.flags = w.counts_padding ? MU_POOL_COUNT_PADDING : 0;
   std::copy_n(w.window, 3, op.window), std::copy_n(w.stride, 3, op.stride), std::copy_n(w.dilation, 3, op.dilation);
   std::copy_n(w.padding, 3, op.before), std::copy_n(w.padding, 3, op.after);
+  return op;
+}
+
+// By the device's own op; null where it has none. `b` may be empty.
+Array native(const char* name, std::uint32_t kind, const Array& a, const Array& b, const Sizes& to, const PoolWindow& w) {
+  const mu_op_pool op = description(kind, w);
   const Array made = fresh_array(a.device(), a.type(), to, to.count(), name);
   mu_tensor view[3];
   unsigned n = 0;
@@ -27,6 +33,18 @@ Array native(const char* name, std::uint32_t kind, const Array& a, const Array& 
   if (b) view_of(view[n++], node_of(b));
   view_of(view[n], node_of(made));
   return try_request(name, a.device(), &op.h, n, {view, n + 1}) ? made : Array();
+}
+
+// The same where the device has laid one of them out.
+Array laid_out(const char* name, std::uint32_t kind, const Array& a, const Array& b, const Sizes& to, const PoolWindow& w) {
+  Device* d = common_device(name, node_of(a), b ? node_of(b) : nullptr);
+  if (!image_layouts_chosen(d) || a.sizes().count() == 0 || to.count() == 0) return {};
+  const Array values[] = {in_memory(a, d), b ? in_memory(b, d) : Array()};
+  const unsigned n = b ? 2 : 1;
+  if (!is_opaque(node_of(values[0])) && !(b && is_opaque(node_of(values[1])))) return {};
+  const mu_op_pool op = description(kind, w);
+  mu_tensor view[3];
+  return try_in_layout(name, d, &op.h, {values, n}, b ? 3 : 0, to, n, {view, n + 1});
 }
 
 void check_float(const char* name, const Array& a) {
@@ -60,6 +78,7 @@ Sizes pool_sizes(const char* name, const Sizes& x, const PoolWindow& w) {
 Array max_pool(const Array& a, const PoolWindow* window) {
   check_float("max_pool", a);
   const Sizes to = pool_sizes("max_pool", a.sizes(), *window);
+  if (Array made = laid_out("max_pool", MU_POOL_MAX, a, {}, to, *window)) return made;
   const Array x = buffer_of(a);
   if (is_empty(x)) return zeros("max_pool", x.device(), x.type(), to);
   if (Array made = native("max_pool", MU_POOL_MAX, x, {}, to, *window)) return made;
@@ -71,6 +90,7 @@ Array max_pool_backward(const Array& a, const Array& b, const PoolWindow* window
   check_float(name, a);
   check_result(name, a.sizes(), b.sizes(), *window);
   Device* device = common_device(name, node_of(a), node_of(b));
+  if (Array made = laid_out(name, MU_POOL_MAX_BACKWARD, a, b, a.sizes(), *window)) return made;
   const Array x = buffer_of(a, device), dy = buffer_of(b, device);
   if (is_empty(dy)) return zeros(name, device, x.type(), x.sizes());
   if (Array made = native(name, MU_POOL_MAX_BACKWARD, x, dy, x.sizes(), *window)) return made;
@@ -91,6 +111,7 @@ Array max_pool_take(const Array& a, const Array& b, const PoolWindow* window) {
 Array avg_pool(const Array& a, const PoolWindow* window) {
   check_float("avg_pool", a);
   const Sizes to = pool_sizes("avg_pool", a.sizes(), *window);
+  if (Array made = laid_out("avg_pool", MU_POOL_MEAN, a, {}, to, *window)) return made;
   const Array x = buffer_of(a);
   if (is_empty(x)) return zeros("avg_pool", x.device(), x.type(), to);
   if (Array made = native("avg_pool", MU_POOL_MEAN, x, {}, to, *window)) return made;
@@ -102,6 +123,7 @@ Array avg_pool_backward(const Array& b, const Sizes& x, const PoolWindow* window
   constexpr const char* name = "avg_pool_backward";
   check_float(name, b);
   check_result(name, x, b.sizes(), *window);
+  if (Array made = laid_out(name, MU_POOL_MEAN_BACKWARD, b, {}, x, *window)) return made;
   const Array dy = buffer_of(b);
   if (is_empty(dy)) return zeros(name, dy.device(), dy.type(), x);
   if (Array made = native(name, MU_POOL_MEAN_BACKWARD, dy, {}, x, *window)) return made;

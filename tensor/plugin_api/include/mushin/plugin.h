@@ -86,7 +86,7 @@ typedef uint32_t mu_dtype;
 /* Bytes of one element. */
 static inline uint32_t mu_dtype_bytes(mu_dtype t) { return (t >> 8 & 0xFFu) / 8u; }
 
-/* Every op takes strided views. The others are given to devices with MU_CAP_OPAQUE_LAYOUTS only.
+/* Every op takes strided views. The others are given to devices with MU_CAP_OPAQUE_LAYOUTS or MU_CAP_IMAGE_LAYOUTS only.
  * OPAQUE: in a layout that this device has answered with: `dim` as ever, every stride 0, `layout_id` and `bytes` from the answer. To plan_create
  *   an op may be refused for the layouts of its inputs: the host then reorders them and asks again.
  * ANY: in plan_create, "choose for me". The strides tell how an input lies, or how the result would if nothing else is chosen. */
@@ -160,8 +160,11 @@ typedef struct mu_plan_info {
  * address, the memory table may be NULL, and every op that the plugin refuses runs on the builtin backend in place, without copies. */
 #define MU_CAP_HOST_MEMORY 1u
 #define MU_CAP_OWN_THREADS 2u /* uses OpenMP, TBB … instead of mu_host.parallel_for */
-/* Answers MU_LAYOUT_ANY with layouts of its own, and has MU_OP_REORDER between each of them and strided views. Others are never asked. */
+/* Answers MU_LAYOUT_ANY with layouts of its own, and has MU_OP_REORDER between each of them and strided views. Others are never asked.
+ * OPAQUE_LAYOUTS: for products. IMAGE_LAYOUTS: for results of MU_OP_CONV, and where an operand is OPAQUE for what may lie between two of them:
+ * MU_OP_POOL, and MU_OP_NORMALIZE of channels. */
 #define MU_CAP_OPAQUE_LAYOUTS 4u
+#define MU_CAP_IMAGE_LAYOUTS 8u
 
 /* What a device is: `size` is set by the caller, the rest by the plugin. pw_max_…: the largest programs that it takes. */
 typedef struct mu_device_info {

@@ -264,7 +264,7 @@ typedef struct mu_op_softmax {
 #define MU_NORMALIZE_RMS_BACKWARD 5   /* in: x, gain, dy                    out: dx, dgain                                              */
 /* LAYER and RMS: along the last of two axes, which the parameters and their gradients have alone. BATCH: x has three axes (batch, channels,
  * rest), the statistics are over the first and the last, and all else has that of the channels alone. The variance divides by the number of
- * values. No sum of squares that could cancel. One float type; sums with any bracketing that does not depend on the number of threads. A
+ * values; where x or dy is in a layout of the device, x, dy and dx have all their axes. No sum of squares that could cancel. One float type; sums with any bracketing that does not depend on the number of threads. A
  * backend may refuse any kind. */
 typedef struct mu_op_normalize {
   mu_op h;
