@@ -4,6 +4,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "image_order.hpp"
+
 namespace onednn {
 namespace {
 
@@ -38,7 +40,11 @@ std::array<Tag, 3> preferred(const ConvGeometry& g) {
   const Tag last = channels_last[g.axes - 1], first = plain[g.axes - 1];
   const bool as_product = is_product(g) && !g.channels_last && !g.blocks && g.kind != MU_CONV_BACKWARD_WEIGHTS;
   if (as_product || (g.kind == MU_CONV_BACKWARD_DATA && g.in / g.groups <= few_channels)) return {first, last, Tag::any};
-  if (into_blocks(g)) return {Tag::any, last, first};
+  if (into_blocks(g)) {
+    // oneDNN 3 would choose channels last for some, and the next op then blocks.
+    const bool own = g.type == memory::data_type::f32 && g.in % block == 0 && block_channels() != 0;
+    return {own ? tag_of(Order::blocks, g.axes + 2) : Tag::any, last, first};
+  }
   return {last, Tag::any, first};
 }
 
