@@ -89,7 +89,9 @@ mu_op_pool pool_op(const Case& c, std::uint32_t kind) {
 class PoolTest : public testing::TestWithParam<std::tuple<Case, char, bool>> {};
 
 TEST_P(PoolTest, EqualsTheDoubleOracle) {
-  const auto& [c, order, backward] = GetParam();
+  const Case& c = std::get<0>(GetParam());
+  const char order = std::get<1>(GetParam());
+  const bool backward = std::get<2>(GetParam());
   Images x(c, c.x, order, 1), y(c, c.y, order, 2);
   std::vector<double> wanted(backward ? x.memory.size() : y.memory.size());
   each_window(c, [&](const Sizes& at, const std::vector<Sizes>& inside, double count) {
