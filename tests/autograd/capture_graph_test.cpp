@@ -137,4 +137,77 @@ TEST(CaptureGraph, AStepThatFailedMidwayIsNotGoneOnWith) {
   EXPECT_EQ(pure(mu::eye<4, 4>()).to_vector(), (mu::eye<4, 4>()).to_vector()) << "which changes nothing";
 }
 
+/// Of which the second run of three can fail on the device, when the call has returned.
+struct Cube {
+  mu::Variable<float, 4, 4> w{mu::reshape<4, 4>(mu::linspace<16>(-1.0f, 1.0f))};
+  auto captured() {
+    return mu::capture([this] { w.set(mu::matmul(mu::matmul(w.value(), w.value()), w.value())); });
+  }
+  bool failed() const {
+    return throws<mu::PluginError>([this] { w.value().to_vector(); }, "the run that was to fail");
+  }
+};
+bool told_by_synchronize() {
+  return throws<mu::PluginError>([] { mu::synchronize(mu::default_device()); }, "the run that was to fail");
+}
+constexpr char gone_on[] =
+    "[capture] a replay failed midway, so that values which the function changes may be half changed: set them, and "
+    "capture it anew (the run that was to fail)";
+
+TEST(CaptureGraph, AStepThatFailedLaterIsNotGoneOnWith) {
+  if (!on_fake()) GTEST_SKIP();
+  Cube cube;
+  auto step = cube.captured();
+  auto pure = mu::capture([](const auto& x) { return mu::matmul(mu::matmul(x, x), x); }, mu::eye<4, 4>());
+  step();
+  {
+    const Fault fault("FAIL_RUN", 2);
+    step();
+    EXPECT_TRUE(cube.failed());
+  }
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, gone_on));
+  EXPECT_TRUE(told_by_synchronize());
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, gone_on)) << "although the device is well again";
+  cube.w.set(mu::eye<4, 4>());
+  auto again = cube.captured();
+  again();
+  EXPECT_EQ(cube.w.value().to_vector(), (mu::eye<4, 4>()).to_vector());
+  {
+    const Fault fault("FAIL_RUN", 2);
+    pure(mu::eye<4, 4>());
+    EXPECT_TRUE(told_by_synchronize());
+  }
+  EXPECT_EQ(pure(mu::eye<4, 4>()).to_vector(), (mu::eye<4, 4>()).to_vector()) << "which changes nothing";
+}
+
+TEST(CaptureGraph, TheFirstRunMayFailLaterToo) {
+  if (!on_fake()) GTEST_SKIP();
+  Cube cube;
+  const auto failing = [&] {
+    const Fault fault("FAIL_RUN", 2);
+    return cube.captured();
+  };
+  auto step = failing();
+  EXPECT_TRUE(told_by_synchronize());
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, gone_on));
+}
+
+TEST(CaptureGraph, WhatFailsBesideAStepIsNotTheSteps) {
+  if (!on_fake()) GTEST_SKIP();
+  Cube a, b;
+  auto step = a.captured(), other = b.captured();
+  step();
+  a.w.value().to_vector();  // all of it has succeeded until here
+  {
+    const Fault fault("FAIL_RUN", 2);
+    other();
+    EXPECT_TRUE(b.failed());
+  }
+  EXPECT_TRUE(told_by_synchronize());
+  EXPECT_TRUE(throws<mu::GraphError>([&] { other(); }, gone_on));
+  const auto before = a.w.value();
+  step();
+  EXPECT_EQ(a.w.value().to_vector(), mu::matmul(mu::matmul(before, before), before).to_vector());
+}
+
 }  // namespace

@@ -1,4 +1,4 @@
-// The batched form of each op against a loop over the slices, values and gradients.
+// The batched form of each op against a loop over the slices: values, gradients, and derivatives along a direction; and that it is no loop.
 #include <gtest/gtest.h>
 
 #include "mushin/autograd.hpp"
@@ -34,9 +34,43 @@ void values_of_each(double relative, F f, const X&... x) {
   for (std::int64_t i = 0; i < n; ++i) EXPECT_TRUE(close(at<0>(z, i), ref(f(slice_of(x, i)...)), relative, relative)) << "slice " << i;
 }
 
+template <class A>
+auto first_two(const A& a) {
+  return slice<0, 0, 2>(a);
+}
+template <class A>
+const Unmapped<A>& first_two(const Unmapped<A>& a) {
+  return a;
+}
+template <class F, class X, class... Y>
+std::int64_t recorded(F f, const X& x, const Y&... y) {
+  const auto v = variable(x);
+  const auto before = core::graph_node_count();
+  const auto z = vmap(f)(v, y...);
+  return core::graph_node_count() - before;
+}
+
+/// The derivative along a direction of x, of all slices and of each.
+template <class F, class X, class... Y>
+void derivatives_of_each(F f, const X& x, const Y&... y) {
+  const X t = cos(x * 3.0);
+  const auto outside = jvp([&](const auto& a) { return vmap(f)(a, y...); })(x, t);
+  const auto inside = vmap(
+      [&](const auto& a, const auto& d, const auto&... b) { return jvp([&](const auto& p) { return f(p, b...); })(a, d); })(x, t, y...);
+  constexpr double h = 1e-5;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto moved = [&](double by) { return f(slice_of(x, i) + by * slice_of(t, i), slice_of(y, i)...); };
+    const auto want = ref((moved(h) - moved(-h)) / (2 * h));
+    EXPECT_TRUE(close(at<0>(outside, i), want, 1e-6, 1e-6)) << "jvp, slice " << i;
+    EXPECT_TRUE(close(at<0>(inside, i), want, 1e-6, 1e-6)) << "jvp inside, slice " << i;
+  }
+}
+
 /// And so is its gradient with respect to the mapped x.
 template <class F, class X, class... Y>
 void each(double relative, F f, const X& x, const Y&... y) {
+  EXPECT_EQ(recorded(f, first_two(x), first_two(y)...), recorded(f, x, y...)) << "an op is called once, however many slices there are";
+  derivatives_of_each(f, x, y...);
   values_of_each(relative, f, x, y...);
   const auto square = [](const auto& a) { return sum(a * a); };
   const auto v = variable(x);

@@ -16,7 +16,8 @@ std::int64_t bytes_in(const Array& a) { return a.sizes().count() * static_cast<s
 
 std::int64_t saved_bytes(const GraphNode& n) {
   std::int64_t bytes = n.extras && n.extras->function ? n.extras->function->saved_bytes() : 0;
-  for (const Array& a : n.kept)
+  if (!n.rule) return bytes;
+  for (const Array& a : static_cast<const OpNode&>(n).kept)
     if (a) bytes += bytes_in(a);
   return bytes;
 }
@@ -73,13 +74,13 @@ class Drawing {
 
   void edge(std::size_t i, const GraphNode& n, unsigned k) {
     const GraphNode* operand = n.inputs()[k];
-    const auto at = static_cast<std::size_t>(pass_.find(operand) - pass_.entries().data());
+    const auto at = static_cast<std::size_t>(pass_.find(operand) - pass_.entries().begin());
     if (!operand->rule)
       learn(at, static_cast<const LeafNode*>(operand)->handle.sizes());
     else if (is_function(n) && !n.extras->sizes.empty())
       learn(at, n.extras->sizes[k]);
-    else if (n.operands <= max_operands && n.sizes[k])
-      learn(at, *n.sizes[k]);
+    else if (const Sizes* s = n.operands <= max_operands ? static_cast<const OpNode&>(n).sizes[k] : nullptr)
+      learn(at, *s);
     else if (known_[i] && !is_function(n))
       learn(at, sizes_[i]);
     out_ += fmt::format("  n{} -> n{} [label=\"{}\"];\n", at, i, shape(at));

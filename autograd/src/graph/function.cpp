@@ -24,8 +24,7 @@ void pull_function(Pullback& p) {
     wanted[i] = p.wants(i);
     head[i] = n.inputs()[i];
   }
-  n.extras->function->pull(
-      {p.cotangent(), &p.node(), head.get(), n.extras->sizes.data(), wanted.get(), gradient.data(), p.linked()});
+  n.extras->function->pull({p.cotangent(), &p.node(), head.get(), n.extras->sizes.data(), wanted.get(), gradient.data(), p.linked()});
   for (unsigned i = 0; i < count; ++i) {
     if (!wanted[i] || !gradient[i]) continue;
     if (!n.extras->sizes.empty())
@@ -63,7 +62,7 @@ Traced record_extras(Array value, const std::vector<GraphNode*>& operands, std::
   const std::size_t count = operands.size();
   if (count > most_operands) fail_graph(extras->name, fmt::format("at most {} operands: {}", most_operands, count).c_str());
   if (count > max_operands) extras->operands.resize(count);
-  GraphNode* n = new_node(function_rule);
+  OpNode* n = new_node(function_rule);
   GraphNode** inputs = count > max_operands ? extras->operands.data() : n->operand;
   std::uint64_t newest = 0;
   for (std::size_t i = 0; i < count; ++i) {

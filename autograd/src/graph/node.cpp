@@ -18,10 +18,11 @@ void give_back(GraphNode* n) noexcept {
     thread_state.leaves.give(leaf);
     return;
   }
-  for (const Sizes* s : n->sizes)
+  auto* op = static_cast<OpNode*>(n);
+  for (const Sizes* s : op->sizes)
     if (s) thread_state.sizes.give(const_cast<Sizes*>(s));
-  n->~GraphNode();
-  thread_state.nodes.give(n);
+  op->~OpNode();
+  thread_state.nodes.give(op);
   --thread_state.alive;
 }
 
@@ -35,8 +36,8 @@ Extras& extras_of(GraphNode& n) {
   return *n.extras;
 }
 
-GraphNode* new_node(const Rule& rule) {
-  auto* n = new (thread_state.nodes.take()) GraphNode{};
+OpNode* new_node(const Rule& rule) {
+  auto* n = new (thread_state.nodes.take()) OpNode{};
   ++thread_state.alive;
   n->refs = 1;
   n->rule = &rule;
@@ -49,7 +50,7 @@ std::uint64_t next_sequence(std::uint64_t newest) noexcept {
   return thread_state.clock = (newest > thread_state.clock ? newest : thread_state.clock) + 1;
 }
 
-void release_kept(GraphNode& n) noexcept {
+void release_kept(OpNode& n) noexcept {
   for (Array& a : n.kept)
     if (a) a = Array();
   if (n.extras) n.extras->function.reset();
@@ -58,7 +59,7 @@ void release_kept(GraphNode& n) noexcept {
 Traced record_node(const Rule& rule, Array&& value, const Traced* const* operands, unsigned count, Parameters parameters) {
   if (thread_state.mode) [[unlikely]]
     return thread_state.silent() ? std::move(value) : record_watched(rule, std::move(value), operands, count, parameters);
-  GraphNode* n = new_node(rule);
+  OpNode* n = new_node(rule);
   Traced result(std::move(value), n);
   n->operands = static_cast<std::uint16_t>(count);
   n->type = result.type();

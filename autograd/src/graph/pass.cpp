@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <vector>
 
 #include "graph/anomaly.hpp"
 #include "graph/thread_state.hpp"
@@ -30,7 +31,8 @@ Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
     GraphNode* n = entries()[i].node;
     if (ends_at(*n)) continue;
     GraphNode* const* inputs = n->inputs();
-    for (unsigned k = 0; k < n->operands; ++k)
+    // The last operand first: of a tree that was made from the left to the right, all nodes are then found in order.
+    for (unsigned k = n->operands; k-- > 0;)
       if (inputs[k]) visit(inputs[k]);
   }
   sort();
@@ -66,7 +68,7 @@ void Pass::visit(GraphNode* n) {
     n->slot = at;
   else
     elsewhere_.emplace(n, at);
-  if (!n->rule) return lists_->leaves.push_back(n);
+  if (!n->rule) return lists_->leaves.push_back({n});
   entries().push_back({n, {}});
   sorted_ = sorted_ && n->sequence < last_;
   last_ = n->sequence;
@@ -74,7 +76,7 @@ void Pass::visit(GraphNode* n) {
 }
 
 void Pass::add_leaves() {
-  for (GraphNode* n : lists_->leaves) {
+  for (const auto& [n] : lists_->leaves) {
     *position(n) = static_cast<std::uint32_t>(entries().size());
     entries().push_back({n, {}});
   }
@@ -90,7 +92,7 @@ std::uint32_t* Pass::position(const GraphNode* n) {
 void Pass::sort() {
   if (sorted_) return;
   auto newer = [](const Entry& a, const Entry& b) { return a.node->sequence > b.node->sequence; };
-  std::vector<Entry>& all = entries();
+  LongList<Entry>& all = entries();
   if (all.size() < few)
     std::sort(all.begin(), all.end(), newer);
   else
@@ -127,12 +129,13 @@ Pass::Entry* Pass::find(const GraphNode* n) {
 
 void Pass::want_paths() {
   // Oldest first: operands are decided before what was made from them.
-  for (auto e = entries().rbegin(); e != entries().rend(); ++e) {
-    e->pulled = false;
-    GraphNode* const* inputs = e->node->inputs();
-    for (unsigned k = 0; k < e->node->operands && !e->pulled && !ends_at(*e->node); ++k)
-      if (inputs[k]) e->pulled = find(inputs[k])->wanted;
-    e->wanted = e->asked || e->pulled;
+  for (std::size_t i = entries().size(); i-- > 0;) {
+    Entry& e = entries()[i];
+    e.pulled = false;
+    GraphNode* const* inputs = e.node->inputs();
+    for (unsigned k = 0; k < e.node->operands && !e.pulled && !ends_at(*e.node); ++k)
+      if (inputs[k]) e.pulled = find(inputs[k])->wanted;
+    e.wanted = e.asked || e.pulled;
   }
 }
 

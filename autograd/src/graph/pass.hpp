@@ -3,8 +3,8 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
-#include <vector>
 
+#include "graph/long_list.hpp"
 #include "graph/node.hpp"
 
 namespace mushin::core {
@@ -15,6 +15,8 @@ namespace mushin::core {
 class Pass {
  public:
   struct Entry {
+    static constexpr bool moves_as_bytes = true;  // handles are pointers that nothing points back to
+
     GraphNode* node;
     Traced cotangent;
     bool asked = false;     // the caller reads this cotangent
@@ -23,9 +25,15 @@ class Pass {
     std::uint8_t sums = 0;  // additions to the cotangent, as far as they matter
   };
 
+  struct Leaf {
+    static constexpr bool moves_as_bytes = true;
+
+    GraphNode* node;
+  };
+
   struct Lists {
-    std::vector<Entry> entries;
-    std::vector<GraphNode*> leaves;  // until they are among the entries
+    LongList<Entry> entries;
+    LongList<Leaf> leaves;  // until they are among the entries
   };
 
   /// GraphError when `root` is a constant. A region's pass goes no farther than to the nodes its nodes were made from.
@@ -34,7 +42,7 @@ class Pass {
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  std::vector<Entry>& entries() { return lists_->entries; }
+  LongList<Entry>& entries() { return lists_->entries; }
   /// Those that are no variables, and those that are.
   std::span<Entry> ops() { return std::span(entries()).first(entries().size() - lists_->leaves.size()); }
   std::span<Entry> leaves() { return std::span(entries()).last(lists_->leaves.size()); }

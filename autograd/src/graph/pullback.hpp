@@ -13,7 +13,7 @@ enum class KeptValues {
 
 class Pullback {
  public:
-  Pullback(Pass& pass, GraphNode& node, const Traced& cotangent, KeptValues values)
+  Pullback(Pass& pass, OpNode& node, const Traced& cotangent, KeptValues values)
       : pass_(pass), node_(node), cotangent_(cotangent), values_(values) {}
 
   /// Has the result's shape.
@@ -29,7 +29,7 @@ class Pullback {
   bool is_square() const { return node_.operand[0] == node_.operand[1] && node_.kept[0].node() == node_.kept[1].node(); }
   std::int64_t parameter(unsigned i) const { return node_.parameter[i]; }
 
-  GraphNode& node() const { return node_; }
+  OpNode& node() const { return node_; }
   /// Whether what the rule computes is to be recorded.
   bool linked() const { return values_ == KeptValues::linked; }
 
@@ -42,7 +42,7 @@ class Pullback {
   Traced kept(unsigned slot, GraphNode* maker) const;
 
   Pass& pass_;
-  GraphNode& node_;
+  OpNode& node_;
   const Traced& cotangent_;
   KeptValues values_;
 };

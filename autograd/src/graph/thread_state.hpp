@@ -13,7 +13,7 @@ enum RecordMode : std::uint8_t {
 };
 
 struct ThreadState {
-  FreeList<sizeof(GraphNode)> nodes;
+  FreeList<sizeof(OpNode)> nodes;
   FreeList<sizeof(LeafNode)> leaves;
   FreeList<sizeof(Sizes)> sizes;
   Pass::Lists* lists;   // memory that the next pass takes over; a pass inside of a pass finds none

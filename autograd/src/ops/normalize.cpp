@@ -90,7 +90,7 @@ Traced batch_norm(const Traced& x, const Traced& gain, const Traced& bias, doubl
   static constexpr Rule rule{"batch_norm", {{1 | 2, 1 | 2}}, pull_batch};
   ChannelStatistics made;
   Traced y = record(rule, batch_norm(x.value(), gain.value(), bias.value(), eps, &made), x, gain, bias, with(eps));
-  if (auto* node = static_cast<GraphNode*>(y.node()))
+  if (auto* node = static_cast<OpNode*>(y.node()))
     if (node->kept[0]) node->kept[mean_slot] = made.mean, node->kept[variance_slot] = made.variance;
   if (statistics) *statistics = std::move(made);
   return y;

@@ -88,6 +88,13 @@ void record_view(Recording::Contents& s, const char* op, const Plan* plan, const
   s.views[index].byte_offset = 0;
 }
 
+void note_given(Recording::Contents& s, Device* d) {
+  if (d->host_memory) return;
+  auto last = std::find_if(s.last.begin(), s.last.end(), [d](const auto& g) { return g.device == d; });
+  if (last == s.last.end()) last = s.last.insert(last, {d, d->settled.load(std::memory_order_acquire), 0});
+  last->given = d->given.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 NotRecorded::NotRecorded() noexcept : before_(std::exchange(records, false)) {}
@@ -208,6 +215,7 @@ void ran(const char* op, const Plan* plan, std::uint32_t n_in, const mu_tensor* 
   Recording::Contents& s = *r.contents;
   s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out});
   hold_plan(plan);
+  note_given(s, plan->device);
   for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
   for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
   r.viewed.clear();

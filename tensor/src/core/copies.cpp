@@ -41,7 +41,7 @@ mu_code upload_between_runs(Device* d, const Extent& bytes, const void* from, mu
   if (d->streams)
     if (const mu_code code = d->streams->before_use(bytes, err); code != MU_OK) return code;
   const mu_code code = d->memory.upload(d->handle, nullptr, bytes.buffer, bytes.begin, from, bytes.end - bytes.begin, &err);
-  if (d->streams) d->streams->gave();
+  gave(d);
   return code;
 }
 
@@ -66,6 +66,7 @@ void wait_for(const char* op, Device* d, Streams::Event* end, std::uint64_t comp
   const mu_code code = d->stream.event_wait(end->handle, UINT64_MAX, &err);
   {
     const std::lock_guard lock(d->giving);
+    if (code == MU_OK) succeeded(d, computed);
     d->streams->put_back(end);
     d->streams->known({computed, 0});
   }

@@ -115,7 +115,7 @@ mu_code Graph::give(const Contents& s, mu_error& err) {
         code != MU_OK)
       return code;
   const mu_code code = device_->graph.launch(handle_, nullptr, &err);
-  if (streams) streams->gave();
+  gave(device_);
   return code;
 }
 

@@ -1,9 +1,11 @@
 #include "core/node.hpp"
 
-#include "core/capture.hpp"
-
+#include <cstddef>
 #include <mutex>
+#include <new>
 #include <utility>
+
+#include "core/capture.hpp"
 
 namespace mushin::core {
 namespace {
@@ -69,8 +71,12 @@ thread_local AtThreadEnd at_thread_end;
       return;
     }
   }
-  Node* nodes = new Node[batch]{};
-  for (unsigned i = 0; i + 1 < batch; ++i) next(nodes + i) = nodes + i + 1;
+  auto* memory = static_cast<std::byte*>(::operator new(batch * sizeof(Node)));
+  Node* nodes = nullptr;
+  for (unsigned i = batch; i-- > 0;) {
+    Node* n = new (memory + i * sizeof(Node)) Node;
+    next(n) = std::exchange(nodes, n);
+  }
   mine = {nodes, batch};
 }
 

@@ -1,6 +1,7 @@
 // What a recording is made of.
 #pragma once
 #include <deque>
+#include <string>
 #include <vector>
 
 #include "core/capture.hpp"
@@ -66,7 +67,15 @@ struct Recording::Contents {
     const Node* node = nullptr;  // that was given last
   };
 
+  // A device that runs were given to last when `settled` was the last failure that was over, and which had got `given` things with them.
+  struct Given {
+    Device* device;
+    const Failure* settled;
+    std::uint64_t given;
+  };
+
   std::vector<Run> runs;
+  std::vector<Given> last;  // of the devices with memory of their own
   std::vector<mu_tensor> views;
   std::deque<std::uint64_t> scalars;  // single values that the host's memory held; views point to them
   std::vector<Draw> draws;
@@ -75,7 +84,7 @@ struct Recording::Contents {
   std::vector<Input> inputs;
   std::vector<Result> results;
   Graph graph;
-  bool torn = false;  // a replay failed midway: values that the function changes may be half changed
+  std::string torn;  // what a replay failed with, midway or later: values that the function changes may be half changed
 
   Contents() = default;
   Contents(const Contents&) = delete;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/fail.hpp"
+#include "core/failure.hpp"
 #include "core/generator.hpp"
 #include "core/layouts.hpp"
 #include "core/plans.hpp"
@@ -171,11 +172,22 @@ void draw(Contents& s, std::size_t i) {
   upload_in_order("rand", p.block, p.offset, state, sizeof state);
 }
 
+bool changes_values(const Contents& s) {
+  return std::any_of(s.cells.begin(), s.cells.end(), [](const Cell& c) { return c.writes; });
+}
+
+// Work that was given by the last run, and failed after that had returned. A device that is lost says so by itself.
+void see_late_failures(Contents& s) {
+  if (!s.torn.empty() || !changes_values(s)) return;
+  for (const Contents::Given& g : s.last)
+    if (const Failure* f = failed_since(g.device, g.settled, g.given); f && f->code != MU_DEVICE_LOST) s.torn = f->text;
+}
+
 void run_one_by_one(Contents& s) {
   try {
     for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
-  } catch (...) {
-    s.torn = std::any_of(s.cells.begin(), s.cells.end(), [](const Cell& c) { return c.writes; });
+  } catch (const std::exception& error) {
+    if (changes_values(s)) s.torn = error.what();
     throw;
   }
 }
@@ -186,9 +198,12 @@ void Recording::replay(const Array* inputs, Array* results) {
   if (!contents_) fail<GraphError>("[capture] nothing was captured");
   capture::refuse("replay", "of a captured function cannot be captured itself");
   Contents& s = *contents_;
-  if (s.torn)
+  see_late_failures(s);
+  if (!s.torn.empty())
     fail<GraphError>(
-        "[capture] a replay failed midway, so that values which the function changes may be half changed: set them, and capture it anew");
+        "[capture] a replay failed midway, so that values which the function changes may be half changed: set them, and capture "
+        "it anew ({})",
+        s.torn);
   unsigned position = 0;
   for (const Contents::Input& in : s.inputs) take_input(s, in, position, inputs[position]), ++position;
   for (Cell& c : s.cells) {
@@ -202,7 +217,9 @@ void Recording::replay(const Array* inputs, Array* results) {
     make_room(s, results[i], r.node, r.piece, r.kind.device);
   }
   for (std::size_t i = 0; i < s.draws.size(); ++i) draw(s, i);
+  for (Contents::Given& g : s.last) g.settled = g.device->settled.load(std::memory_order_acquire);
   if (!s.graph.launch(s)) run_one_by_one(s);
+  for (Contents::Given& g : s.last) g.given = g.device->given.load(std::memory_order_relaxed);
   for (Cell& c : s.cells) {
     if (c.reads || (!c.empty && *c.place)) continue;
     *c.place = c.empty ? Array() : s.over(c.piece, c.kind, c.begin);

@@ -26,7 +26,7 @@ mu_error no_error() {
   if (s)
     if (const mu_code code = s->before_run({in, n_in}, {out, n_out}, at, err); code != MU_OK) return code;
   const mu_code code = p->run(p->plan, nullptr, n_in, in, n_out, out, at.buffer, at.begin, &err);
-  if (s) s->gave();
+  gave(p->device);
   return code;
 }
 

@@ -92,4 +92,12 @@ class Streams {
   Event* spare_ = nullptr;
 };
 
+/// Something was given to the stream that computes. Under Device::giving.
+inline void gave(Device* d) {
+  if (d->streams)
+    d->streams->gave();
+  else
+    d->given.fetch_add(1, std::memory_order_relaxed);
+}
+
 }  // namespace mushin::core

@@ -13,7 +13,8 @@ namespace mushin::core {
 struct Failure {
   mu_code code;
   char text[sizeof mu_error::message];
-  const Failure* older;  // told before
+  const Failure* older;  // told before, by the same device
+  std::uint64_t fine;    // how much of the work (Device::given) was known to have succeeded
 };
 
 class Streams;
@@ -38,8 +39,11 @@ struct Device {
   std::mutex giving;                             // one thread at a time gives work to the stream that computes
   std::mutex waiting;                            // one thread at a time waits: who comes next knows what the wait has told
   std::atomic<const Failure*> failure{nullptr};  // the first since synchronize() told one; MU_DEVICE_LOST stays
+  std::atomic<const Failure*> told{nullptr};     // the last one of all
+  std::atomic<const Failure*> settled{nullptr};  // the last one when synchronize() told what failed: later ones are others
   Streams* streams = nullptr;                    // for transfers; null: the one stream does all
-  std::atomic<std::uint64_t> given{0};           // where there are streams: how often the one that computes got something
+  std::atomic<std::uint64_t> given{0};           // how often the stream that computes got something
+  std::atomic<std::uint64_t> fine{0};            // how much of that is known to have succeeded, and all before
 };
 
 /// The backend that is linked in; never fails.
