@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mushin/autograd.hpp"
+#include "mushin/tensor/capture.hpp"
 #include "support/matchers.hpp"
 #include "support/splitmix.hpp"
 
@@ -209,6 +210,24 @@ TEST(NoGrad, TakesTheMemoryOfConstantsAndNoNode) {
   const double constants = most([&] { return layers(x, w.freeze()); });
   EXPECT_LE(constants, 4 + small / buffer);
   EXPECT_EQ(most([&] { return no_grad([&] { return layers(x, w); }); }), constants);
+}
+
+TEST(Replay, AsksTheHostForNothing) {
+  if (!default_device().host_memory()) GTEST_SKIP();  // a device may
+  auto w = variable(from<4, 4>(uniform<double>(13, 16, -0.1, 0.1)));
+  const auto train = [&w](const auto& a) {
+    w.zero_grad();
+    sum(layers(a, w)).backward();
+    w.set(w.value() - w.grad() * 0.01);
+  };
+  const auto x = from<4, 4>(uniform<double>(14, 16));
+  train(x);
+  auto step = capture(train, x);
+  step(x);
+  const std::int64_t before = allocations, nodes = core::graph_node_count();
+  for (int i = 0; i < 20; ++i) step(x);
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(core::graph_node_count(), nodes);
 }
 
 TEST(Frozen, PartsTakeNoNodesAndSaveNothing) {

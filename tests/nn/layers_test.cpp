@@ -270,6 +270,40 @@ TEST(Budgeted, CutsChainsOfDifferentLayers) {
   EXPECT_GT(stack.plan().plain, 0);
 }
 
+TEST(Budgeted, CutsAStackOfTransformerLayers) {
+  mu::manual_seed(8);
+  std::vector<nn::TransformerEncoderLayer<16, 2, 32>> blocks(6);
+  const auto x = mu::randn<2, 24, 16>();
+  const auto run = [&](auto&& apply) {
+    mu::manual_seed(9);  // of the dropout
+    const auto before = mu::memory_stats(mu::default_device()).in_use;
+    const auto y = apply();
+    mu::core::evaluate(y.raw().value());
+    mu::synchronize(mu::default_device());
+    const auto kept = mu::memory_stats(mu::default_device()).in_use - before;
+    std::vector<std::vector<float>> all{y.value().to_vector()};
+    y.backward();
+    for (const auto& b : blocks)
+      for (auto& p : nn::parameters(b)) {
+        const auto gradient = p.leaf.grad();
+        all.emplace_back(static_cast<std::size_t>(gradient.sizes().count()));
+        mu::core::read_all(gradient, all.back().data());
+        p.leaf.zero_grad();
+      }
+    return std::pair{kept, all};
+  };
+  const auto plain = run([&] {
+    mu::Traced y{x};
+    for (const auto& b : blocks) y = b(y);
+    return y;
+  });
+  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.first / 2)}};
+  const auto less = run([&] { return stack(blocks, x); });
+  EXPECT_EQ(less.second, plain.second);
+  EXPECT_LE(less.first, plain.first / 2) << "plain: " << plain.first;
+  EXPECT_GT(stack.plan().plain, 0) << "some of it is computed again";
+}
+
 TEST(Activations, AsFunctionsAndAsLayersAreTheSame) {
   const auto x = data<float, 3, 4>(7);
   const auto r = ref(x);

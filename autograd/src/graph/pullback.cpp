@@ -11,14 +11,17 @@ constexpr std::uint8_t few_sums = 3;
 }
 
 void Pullback::give(unsigned i, Traced g) {
-  if (!wants(i)) return;
+  const GraphNode* operand = node_.inputs()[i];
+  Pass::Entry* e = operand ? pass_.find(operand) : nullptr;
+  if (!e || !e->wanted) return;
   // The one place where a gradient gets its operand's shape.
   if (!(g.sizes() == sizes(i))) g = sum_to(g, sizes(i));
-  give_whole(i, std::move(g));
+  add_to(*e, std::move(g));
 }
 
-void Pullback::give_whole(unsigned i, Traced g) {
-  Pass::Entry& e = *pass_.find(node_.inputs()[i]);
+void Pullback::give_whole(unsigned i, Traced g) { add_to(*pass_.find(node_.inputs()[i]), std::move(g)); }
+
+void Pullback::add_to(Pass::Entry& e, Traced g) {
   Traced& to = e.cotangent;
   if (!to) {
     to = std::move(g);

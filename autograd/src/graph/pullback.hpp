@@ -40,6 +40,7 @@ class Pullback {
 
  private:
   Traced kept(unsigned slot, GraphNode* maker) const;
+  static void add_to(Pass::Entry&, Traced g);
 
   Pass& pass_;
   OpNode& node_;

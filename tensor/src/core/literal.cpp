@@ -270,11 +270,12 @@ Array literal(Number value, dtype type) {
 Array constant(Number value, dtype type) { return rank_0(bits_of(value, type), type, true); }
 
 Array literal_of(const Sizes& sizes, dtype type, std::uint64_t bits, Device* device) {
-  const std::int64_t count = checked_count("full", sizes);
   Array made = rank_0(bits, type, is_well_known(bits, type));
   Node* n = node_of(made);
-  n->sizes = sizes;
-  n->count = count;
+  if (sizes.rank > 0) {
+    n->count = checked_count("full", sizes);
+    n->sizes = sizes;
+  }
   if (device) n->device = device, n->floating = false;
   return made;
 }

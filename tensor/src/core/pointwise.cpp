@@ -38,11 +38,12 @@ bool is_identity(std::uint16_t op, const Node* a, const Node* b) {
 }
 
 Array folded(std::uint16_t op, dtype type, const char* name, Node* const* arg, unsigned n) {
-  bool floating = true;
-  Sizes s = arg[0]->sizes;
-  for (unsigned i = 0; i < n; ++i) {
-    floating = floating && arg[i]->floating;
-    if (i) s = broadcast_sizes(name, s, arg[i]->sizes);
+  bool floating = true, scalar = true;
+  for (unsigned i = 0; i < n; ++i) floating = floating && arg[i]->floating, scalar = scalar && arg[i]->sizes.rank == 0;
+  Sizes s;
+  if (!scalar) {
+    s = arg[0]->sizes;
+    for (unsigned i = 1; i < n; ++i) s = broadcast_sizes(name, s, arg[i]->sizes);
   }
   const Node* three[3] = {arg[0], n > 1 ? arg[1] : nullptr, n > 2 ? arg[2] : nullptr};
   return literal_of(s, type, fold(op, type, three), floating ? nullptr : common_device(name, three[0], three[1], three[2]));
