@@ -50,19 +50,17 @@ std::int64_t recorded(F f, const X& x, const Y&... y) {
   return core::graph_node_count() - before;
 }
 
-/// The derivative along a direction of x, of all slices and of each.
+/// The derivative along a direction of x is that of each.
 template <class F, class X, class... Y>
 void derivatives_of_each(F f, const X& x, const Y&... y) {
   const X t = cos(x * 3.0);
-  const auto outside = jvp([&](const auto& a) { return vmap(f)(a, y...); })(x, t);
-  const auto inside = vmap(
-      [&](const auto& a, const auto& d, const auto&... b) { return jvp([&](const auto& p) { return f(p, b...); })(a, d); })(x, t, y...);
+  const auto d = jvp([&](const auto& a) { return vmap(f)(a, y...); })(x, t);
   constexpr double h = 1e-5;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto moved = [&](double by) { return f(slice_of(x, i) + by * slice_of(t, i), slice_of(y, i)...); };
-    const auto want = ref((moved(h) - moved(-h)) / (2 * h));
-    EXPECT_TRUE(close(at<0>(outside, i), want, 1e-6, 1e-6)) << "jvp, slice " << i;
-    EXPECT_TRUE(close(at<0>(inside, i), want, 1e-6, 1e-6)) << "jvp inside, slice " << i;
+    const auto above = ref(moved(h)), below = ref(moved(-h));
+    const auto want = map(above, below, [](double u, double v) { return (u - v) / (2 * h); });
+    EXPECT_TRUE(close(at<0>(d, i), want, 1e-6, 1e-6)) << "jvp, slice " << i;
   }
 }
 
