@@ -310,5 +310,35 @@ TEST(Transforms, OfResultsAreResults) {
   EXPECT_TRUE(equal(second.grad, Ref{{2}, {12, 48}}));
 }
 
+TEST(Transforms, NestInAnyOrder) {
+  const auto x = tensor<double, 3>({0.5, 1, 1.5});
+  const auto t = tensor<double, 3>({1, 2, -1});
+  const auto rows = tensor<double, 2, 3>({1, 2, 3, 4, 5, 6});
+  const auto cubes = [](const auto& p) { return sum(p * p * p); };
+  const auto fourth = [](const auto& p) { return p * p * p * p; };
+  const auto slopes = [&](const auto& p) { return sum(vmap([&](const auto& q) { return value_and_grad(fourth)(q).grad; })(p)); };
+  EXPECT_TRUE(close(value_and_grad(slopes)(x).grad, Ref{{3}, {3, 12, 27}})) << "grad of vmap of grad";
+  const auto bends = [&](const auto& p) { return sum(value_and_grad(slopes)(p).grad); };
+  EXPECT_TRUE(close(value_and_grad(bends)(x).grad, Ref{{3}, {12, 24, 36}})) << "and of that, grad";
+  const auto along = jacobian([&](const auto& p) { return jvp([](const auto& q) { return q * q * q; })(p, t); })(x);
+  static_assert(std::same_as<decltype(along), const Tensor<double, 3, 3>>);
+  EXPECT_TRUE(close(along, Ref{{3, 3}, {3, 0, 0, 0, 12, 0, 0, 0, -9}})) << "jacobian of jvp";
+  const auto each = vmap([&](const auto& p) { return hessian(cubes)(p); })(rows);
+  static_assert(std::same_as<decltype(each), const Tensor<double, 2, 3, 3>>);
+  EXPECT_TRUE(close(each, Ref{{2, 3, 3}, {6, 0, 0, 0, 12, 0, 0, 0, 18, 24, 0, 0, 0, 30, 0, 0, 0, 36}})) << "vmap of hessian";
+  const auto bent = jvp([&](const auto& p) { return hessian(cubes)(p); })(x, t);
+  EXPECT_TRUE(close(bent, Ref{{3, 3}, {6, 0, 0, 0, 12, 0, 0, 0, -6}})) << "jvp of hessian";
+  const auto third = jvp([&](const auto& a) {
+    return jvp([&](const auto& b) { return jvp(fourth)(b, ones<double, 3>()); })(a, ones<double, 3>());
+  })(x, ones<double, 3>());
+  EXPECT_TRUE(close(third, Ref{{3}, {12, 24, 36}})) << "jvp of jvp of jvp";
+  const auto again = value_and_grad([](const auto& p) {
+    return sum(vmap([](const auto& q) {
+      return value_and_grad([](const auto& r) { return checkpoint([](const auto& s) { return s * s * s; }, r); })(q).grad;
+    })(p));
+  })(x);
+  EXPECT_TRUE(close(again.grad, Ref{{3}, {3, 6, 9}})) << "a checkpoint in all of it";
+}
+
 }  // namespace
 }  // namespace mushin::test
