@@ -272,8 +272,8 @@ TEST(Budgeted, CutsChainsOfDifferentLayers) {
 
 TEST(Budgeted, CutsAStackOfTransformerLayers) {
   mu::manual_seed(8);
-  std::vector<nn::TransformerEncoderLayer<16, 2, 32>> blocks(6);
-  const auto x = mu::randn<2, 24, 16>();
+  std::vector<nn::TransformerEncoderLayer<32, 2, 64>> blocks(6);
+  const auto x = mu::randn<8, 64, 32>();  // more than threads keep for themselves
   const auto run = [&](auto&& apply) {
     mu::manual_seed(9);  // of the dropout
     const auto before = mu::memory_stats(mu::default_device()).in_use;
