@@ -192,42 +192,52 @@ TEST(Budgeted, CutsAStackSoThatItsPeakFits) {
   EXPECT_TRUE(has(text_of_error<mu::Error>([] { nn::Budgeted none{{.budget = 0}}; }), {"[Budgeted]", "positive", ": 0"}));
 }
 
+struct Called {
+  std::size_t kept;  // bytes
+  std::vector<std::vector<float>> values;
+};
+/// What a call keeps for its backward pass, and its value and gradients; what is drawn at random is the same in each call.
+Called call(const nn::Parameters& parameters, const auto& apply) {
+  mu::manual_seed(9);
+  const auto device = mu::default_device();
+  mu::synchronize(device);
+  const auto before = mu::memory_stats(device).in_use;
+  const auto y = apply();
+  mu::core::evaluate(y.raw().value());
+  mu::synchronize(device);
+  Called c{mu::memory_stats(device).in_use - before, {y.value().to_vector()}};
+  y.backward();
+  for (const auto& p : parameters) {
+    const auto gradient = p.leaf.grad();
+    c.values.emplace_back(static_cast<std::size_t>(gradient.sizes().count()));
+    mu::core::read_all(gradient, c.values.back().data());
+    p.leaf.alias().zero_grad();
+  }
+  c.values.push_back(mu::randu<3>().to_vector());  // and the generator stands where it would
+  return c;
+}
+nn::Parameters parameters_of(const auto& blocks) {
+  nn::Parameters all;
+  for (const auto& b : blocks)
+    for (auto& p : nn::parameters(b)) all.push_back(std::move(p));
+  return all;
+}
+auto in_turn(const auto& blocks, const auto& x) {
+  mu::Traced y{x};
+  for (const auto& b : blocks) y = b(y);
+  return y;
+}
+
 TEST(Budgeted, KeepsLessAndGivesTheSameBits) {
   mu::manual_seed(8);
   const std::vector<Block> blocks(12);
   const auto x = mu::randn<256, 64>();
-  struct Seen {
-    std::size_t kept;
-    std::vector<std::vector<float>> gradients;
-  };
-  const auto run = [&](auto&& apply) {
-    mu::manual_seed(9);
-    const auto device = mu::default_device();
-    mu::synchronize(device);
-    const auto before = mu::memory_stats(device).in_use;
-    const auto y = apply();
-    mu::core::evaluate(y.raw().value());
-    mu::synchronize(device);
-    Seen s{mu::memory_stats(device).in_use - before, {}};
-    y.backward();
-    for (const auto& b : blocks) {
-      s.gradients.push_back(b.fc1.weight.grad().to_vector());
-      s.gradients.push_back(b.fc2.bias.grad().to_vector());
-      for (const auto* w : {&b.fc1.weight, &b.fc2.weight}) const_cast<mu::Variable<float, 64, 64>*>(w)->zero_grad();
-      for (const auto* w : {&b.fc1.bias, &b.fc2.bias}) const_cast<mu::Variable<float, 64>*>(w)->zero_grad();
-    }
-    s.gradients.push_back(mu::randu<3>().to_vector());  // and the generator stands where it would
-    return s;
-  };
-  const Seen plain = run([&] {
-    mu::Traced y{x};
-    for (const Block& b : blocks) y = b(y);
-    return y;
-  });
+  const auto parameters = parameters_of(blocks);
+  const Called plain = call(parameters, [&] { return in_turn(blocks, x); });
   nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.kept / 3)}};
   for (int i = 0; i < 2; ++i) {
-    const Seen less = run([&] { return stack(blocks, x); });
-    EXPECT_EQ(less.gradients, plain.gradients) << i;
+    const Called less = call(parameters, [&] { return stack(blocks, x); });
+    EXPECT_EQ(less.values, plain.values) << i;
     EXPECT_LE(less.kept, plain.kept / 3) << "plain: " << plain.kept;
   }
   EXPECT_GT(stack.plan().plain, 0);
@@ -241,66 +251,29 @@ TEST(Budgeted, CutsChainsOfDifferentLayers) {
   using T = nn::Tanh;
   nn::Sequential<In, T, Out, T, In, nn::Dropout, T, Out, T, In, T, Out, T, In, T, Out, nn::Sigmoid, nn::Linear<64, 8>> net;
   const auto x = mu::randn<512, 64>();
-  const auto run = [&](auto&& apply) {
-    mu::manual_seed(9);
-    const auto before = mu::memory_stats(mu::default_device()).in_use;
-    const auto y = apply();
-    static_assert(std::same_as<std::remove_cvref_t<decltype(y)>, mu::Traced<float, 512, 8>>);
-    mu::core::evaluate(y.raw().value());
-    mu::synchronize(mu::default_device());
-    const auto kept = mu::memory_stats(mu::default_device()).in_use - before;
-    std::vector<std::vector<float>> all{y.value().to_vector()};
-    y.backward();
-    for (auto& p : nn::parameters(net)) {
-      const auto gradient = p.leaf.grad();
-      all.emplace_back(static_cast<std::size_t>(gradient.sizes().count()));
-      mu::core::read_all(gradient, all.back().data());
-      p.leaf.zero_grad();
-    }
-    return std::pair{kept, all};
-  };
-  const auto plain = run([&] { return net(x); });
-  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.first * 2 / 3)}};
+  const auto parameters = nn::parameters(net);
+  const Called plain = call(parameters, [&] { return net(x); });
+  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.kept * 2 / 3)}};
+  static_assert(std::same_as<decltype(stack(net, x)), mu::Traced<float, 512, 8>>);
   for (int i = 0; i < 2; ++i) {
-    const auto less = run([&] { return stack(net, x); });
-    EXPECT_EQ(less.second, plain.second);
-    EXPECT_LE(less.first, static_cast<std::size_t>(stack.plan().peak) + 4 * 512 * 8) << "but for the result; plain: " << plain.first;
+    const Called less = call(parameters, [&] { return stack(net, x); });
+    EXPECT_EQ(less.values, plain.values);
+    EXPECT_LE(less.kept, static_cast<std::size_t>(stack.plan().peak) + 4 * 512 * 8) << "but for the result; plain: " << plain.kept;
   }
-  EXPECT_LE(stack.plan().peak, static_cast<std::int64_t>(plain.first * 2 / 3));
+  EXPECT_LE(stack.plan().peak, static_cast<std::int64_t>(plain.kept * 2 / 3));
   EXPECT_GT(stack.plan().plain, 0);
 }
 
 TEST(Budgeted, CutsAStackOfTransformerLayers) {
   mu::manual_seed(8);
-  std::vector<nn::TransformerEncoderLayer<32, 2, 64>> blocks(6);
+  const std::vector<nn::TransformerEncoderLayer<32, 2, 64>> blocks(6);
   const auto x = mu::randn<8, 64, 32>();  // more than threads keep for themselves
-  const auto run = [&](auto&& apply) {
-    mu::manual_seed(9);  // of the dropout
-    const auto before = mu::memory_stats(mu::default_device()).in_use;
-    const auto y = apply();
-    mu::core::evaluate(y.raw().value());
-    mu::synchronize(mu::default_device());
-    const auto kept = mu::memory_stats(mu::default_device()).in_use - before;
-    std::vector<std::vector<float>> all{y.value().to_vector()};
-    y.backward();
-    for (const auto& b : blocks)
-      for (auto& p : nn::parameters(b)) {
-        const auto gradient = p.leaf.grad();
-        all.emplace_back(static_cast<std::size_t>(gradient.sizes().count()));
-        mu::core::read_all(gradient, all.back().data());
-        p.leaf.zero_grad();
-      }
-    return std::pair{kept, all};
-  };
-  const auto plain = run([&] {
-    mu::Traced y{x};
-    for (const auto& b : blocks) y = b(y);
-    return y;
-  });
-  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.first / 2)}};
-  const auto less = run([&] { return stack(blocks, x); });
-  EXPECT_EQ(less.second, plain.second);
-  EXPECT_LE(less.first, plain.first / 2) << "plain: " << plain.first;
+  const auto parameters = parameters_of(blocks);
+  const Called plain = call(parameters, [&] { return in_turn(blocks, x); });
+  nn::Budgeted stack{{.budget = static_cast<std::int64_t>(plain.kept / 2)}};
+  const Called less = call(parameters, [&] { return stack(blocks, x); });
+  EXPECT_EQ(less.values, plain.values);
+  EXPECT_LE(less.kept, plain.kept / 2) << "plain: " << plain.kept;
   EXPECT_GT(stack.plan().plain, 0) << "some of it is computed again";
 }
 
