@@ -1,56 +1,138 @@
-"""bench_table.py FILE…: prints the table of docs/benchmarks.md from what `mushin-bench --json FILE` wrote.
+"""bench_table.py [--only REGEX] FILE…: prints a table of docs/benchmarks.md from what `mushin-bench --json FILE` wrote.
+bench_table.py --page PAGE [--check]: writes the tables of a page anew; with --check it only says whether they differ, and ends with 1 if so.
 
-The least time of each workload on each backend and the peak memory on the last of them. Files of other programs have results by
-`workload|program|variant|threads`; of each program the best variant is taken, and the last column says how many times faster mushin is than the
-best of them.
+The least time of each workload on each backend, of all files. Files of other programs have results by `workload|program|variant|threads`; of each
+program the best variant is taken, and there is a column for how many times faster mushin is than the best of them. The last one is the peak memory on
+the last backend that has the workload, and that of the others. Above the table stands whose figures they are.
+
+A page has such a table between `<!-- bench_table [--only REGEX] FILE… -->`, with files that lie beside the page, and `<!-- end of table -->`.
 """
+import argparse
+import difflib
 import json
+import os
+import re
+import shlex
 import sys
+from pathlib import Path
 
 NAMES = {"torch": "PyTorch", "jax": "JAX", "mlx": "MLX", "numpy": "NumPy"}
+PLACE = re.compile(r"(?P<head>^<!-- bench_table (?P<arguments>[^\n]*) -->\n)(?P<table>.*?)(?P<end>^<!-- end of table -->$)", re.M | re.S)
 
 
 def time_text(seconds):
     """Three digits and a unit: 2.19 ms."""
-    unit, size = next(((u, s) for u, s in (("s", 1), ("ms", 1e-3), ("us", 1e-6)) if seconds >= s), ("ns", 1e-9))
-    number = seconds / size
-    return f"{number:.{2 if number < 10 else 1 if number < 100 else 0}f} {unit}"
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
+        for digits, below in ((2, 9.995), (1, 99.95), (0, 999.5)):
+            if seconds >= 0.9995 * size and seconds / size < below:
+                return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1e9:.2f} ns"
 
 
-def read(files):
-    """Of each workload the results by backend and by other program; both lists of names in their order."""
-    rows, backends, others = {}, [], []
-    for name in files:
-        results = json.load(open(name))["results"]
+class Measured:
+    """What some files have: `rows` has of each workload the results by who computed it; `backends` and `others` are those, in their order."""
+
+    def __init__(self, files, only=""):
+        self.rows, self.order, self.backends, self.others, self.machines = {}, {}, [], [], {}
+        for name in files:
+            self._read(json.loads(Path(name).read_text()), re.compile(only))
+        # In mushin-bench's order; what only others have is no row.
+        self.rows = {w: self.rows[w] for w in self.order}
+        self.others.sort(key=lambda o: [*NAMES, o].index(o))
+        if not self.rows:
+            raise ValueError(f"no workload that mushin-bench measured is in {', '.join(map(str, files))}" + (f" and fits {only}" if only else ""))
+
+    def _read(self, told, only):
+        results = told["results"]
         ours = isinstance(results, list)
+        versions = set()
         for key, r in ((None, r) for r in results) if ours else results.items():
             workload, who = (r["workload"], r["backend"]) if ours else key.split("|")[:2]
-            if "min_s" not in r:
+            if "min_s" not in r or not only.search(workload):
                 continue
-            names = backends if ours else others
+            names = self.backends if ours else self.others
             names += [who] if who not in names else []
-            best = rows.setdefault(workload, {}).get(who)
+            if not ours:
+                versions.add(f"{NAMES.get(who, who)} {r['version']}" if "version" in r else NAMES.get(who, who))
+            if ours:
+                self.order[workload] = True
+            best = self.rows.setdefault(workload, {}).get(who)
             if best is None or r["min_s"] < best["min_s"]:
-                rows[workload][who] = r
-    return {w: r for w, r in rows.items() if any(b in r for b in backends)}, backends, others
+                self.rows[workload][who] = r
+        machine = told.get("machine", {})
+        if ours:
+            versions = [f"mushin {machine['mushin']} ({machine['compiler']})"] if "mushin" in machine else ["mushin"]
+            if machine.get("MUSHIN_THREADS", "not set") != "not set":
+                versions.append(f"{machine['MUSHIN_THREADS']} threads")
+        host = ", ".join(str(machine[k]) if k != "cores" else f"{machine[k]} cores" for k in ("cpu", "cores", "system") if k in machine)
+        known = self.machines.setdefault(host, [])
+        new = [v for v in versions if v not in known]
+        known[:] = new + known if ours else known + sorted(new)
+
+    def caption(self):
+        return ". ".join(f"{host or 'A machine that the file does not name'}: {', '.join(versions)}" for host, versions in self.machines.items()) + "."
+
+    def table(self):
+        head = ["workload", *self.backends, *(NAMES.get(o, o) for o in self.others), *(["to the best peer"] if self.others else []), "peak memory"]
+        lines = [head, ["---"] * len(head)]
+        for workload, r in self.rows.items():
+            ours, theirs = [r[b] for b in self.backends if b in r], [r[o] for o in self.others if o in r]
+            line = [f"`{workload}`", *(time_text(r[who]["min_s"]) if who in r else "" for who in self.backends + self.others)]
+            if self.others:
+                line.append(f"{min(t['min_s'] for t in theirs) / min(o['min_s'] for o in ours):.2f}" if theirs else "")
+            memory = [f"{NAMES.get(o, o)} {r[o]['peak_rss_mib']:.0f}" for o in self.others if "peak_rss_mib" in r.get(o, {})]
+            line.append(f"{ours[-1]['peak_rss_mib']:.0f} MiB" + (f" ({', '.join(memory)})" if memory else ""))
+            lines.append(line)
+        return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|" for line in lines)
+
+    def text(self):
+        return f"{self.caption()}\n\n{self.table()}\n"
 
 
-def table(files):
-    rows, backends, others = read(files)
-    head = ["workload", *backends, *(NAMES.get(o, o) for o in others), *(["to the best peer"] if others else []), "peak memory"]
-    lines = [head, ["---"] * len(head)]
-    for workload, r in rows.items():
-        least = {who: r[who]["min_s"] for who in r}
-        ours, theirs = [least[b] for b in backends if b in r], [least[o] for o in others if o in r]
-        line = [f"`{workload}`", *(time_text(least[who]) if who in r else "" for who in backends + others)]
-        if others:
-            line.append(f"{min(theirs) / min(ours):.2f}" if theirs else "")
-        line.append(f"{[r[b]['peak_rss_mib'] for b in backends if b in r][-1]:.0f} MiB")
-        lines.append(line)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |").replace("|  |", "| |")
+def page_with_tables(page):
+    """The page's text as its tables' files would have it."""
+
+    def anew(place):
+        wanted = arguments_of(shlex.split(place["arguments"]))
+        return place["head"] + Measured([page.parent / f for f in wanted.files], wanted.only).text() + place["end"]
+
+    text = page.read_text()
+    if text.count("<!-- bench_table ") != len(PLACE.findall(text)):
+        raise ValueError(f"{page} has a table without an end")
+    return PLACE.sub(anew, text)
+
+
+def arguments_of(words):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--only", default="", metavar="REGEX", help="workloads whose name has this in it")
+    parser.add_argument("--page", type=Path, help="the page whose tables are made anew")
+    parser.add_argument("--check", action="store_true", help="only say whether the page's tables are what their files have")
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    arguments = parser.parse_args(words)
+    if bool(arguments.page) == bool(arguments.files) or (arguments.check and not arguments.page):
+        parser.error("either files or a page")
+    return arguments
+
+
+def main():
+    arguments = arguments_of(sys.argv[1:])
+    if not arguments.page:
+        print(Measured(arguments.files, arguments.only).text(), end="")
+        return 0
+    old, new = arguments.page.read_text(), page_with_tables(arguments.page)
+    if old == new:
+        return 0
+    if arguments.check:
+        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(arguments.page), "what its files have"))
+        return 1
+    part = arguments.page.with_suffix(".part")
+    part.write_text(new)
+    os.replace(part, arguments.page)
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__.split("\n", maxsplit=1)[0])
-    print(table(sys.argv[1:]))
+    try:
+        sys.exit(main())
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"bench_table: {error if not isinstance(error, KeyError) else f'a result has no {error}'}")
