@@ -1,7 +1,7 @@
 """check_documented.py XML: public names without words, one a line; ends with 1 where there are any.
 
 XML: what Doxygen made of the public headers. A name has words by a doc comment of its own (one overload's is enough), by that of what it
-overrides, by standing in the comment of its type, or, for members that many types have, by a row of docs/members.md. Constructors,
+overrides, by standing in the comment of its type or enumeration, or, for members that many types have, by a row of docs/members.md. Constructors,
 destructors, assignments, comparisons and specialisations are no names of their own; the comment of their type says what they are.
 The other way round, whatever a page calls mu::, nn:: or data:: must be a public name.
 """
@@ -54,7 +54,11 @@ def entities(folder):
                 if name == re.sub(r".*::", "", scope) or NO_NAME.search(name) or HELPERS.search(name):
                     continue
                 said = words(member) or ("as what it overrides" if member.find("reimplements") is not None else "")
-                yield place(member), f"{scope}::{name}" if kind != "file" else name, name, said, of_type
+                full = f"{scope}::{name}" if kind != "file" else name
+                yield place(member), full, name, said, of_type
+                for value in member.findall("enumvalue"):
+                    one = value.findtext("name")
+                    yield f"{place(member)} ({one})", f"{full}::{one}", one, words(value), words(member)
 
 
 def unknown_names(known):
@@ -79,10 +83,11 @@ def main():
     # `double beta1, beta2;  ///< …` and `struct Keep {}` with its `keep` are documented together.
     lines = {where for where, _, _, said, _ in every if said}
     types = {full.replace("_", "").lower() for _, full, name, said, _ in every if said and name[:1].isupper()}
+    scopes = {full for _, full, _, _, _ in every}  # types; the names of namespaces are none of their own
     spoken, silent = set(), {}
     for where, full, name, said, of_type in every:
         by_type = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", of_type) or full.replace("_", "") in types
-        if said or by_type or where in lines or ("::" in full and name in said_once):
+        if said or by_type or where in lines or (full.rpartition("::")[0] in scopes and name in said_once):
             spoken.add(full)
         else:
             silent.setdefault(full, where)

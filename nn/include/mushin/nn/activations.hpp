@@ -10,7 +10,7 @@ using mushin::sigmoid;
 using mushin::softmax;
 using mushin::tanh;
 
-/// How gelu weighs its input: by the normal distribution's function, or by its approximation with tanh.
+/// How gelu weighs its input: by the normal distribution's function (`exact`), or by its approximation with `tanh`.
 enum class GeluForm : unsigned char { exact, tanh };
 
 // What a compile error shows below its sentence.

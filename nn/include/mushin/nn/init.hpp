@@ -6,7 +6,7 @@
 // no sense.
 namespace mushin::nn::init {
 
-/// Whether variance is kept on the way forward, or of the gradients.
+/// Whether variance is kept on the way forward (by the number of values that come `in`), or that of the gradients (`out`).
 enum class Fan : unsigned char { in, out };
 
 namespace detail {

@@ -14,13 +14,13 @@ inline constexpr bool state_fits = false;
 template <text X, text Lengths>
 inline constexpr bool one_length_for_each_sequence = false;
 
-/// Both: a second layer with parameters of its own goes from the last step to the first, and each step's state is both, one behind the
-/// other.
+/// `forward`: from the first step to the last. `both`: also a second layer with parameters of its own, from the last step to the first;
+/// each step's state is both, one behind the other.
 enum class direction : std::uint8_t { forward, both };
 /// Says that a recurrent layer goes through the steps in both directions.
 inline constexpr direction bidirectional = direction::both;
 
-/// What an RNN makes of a step's sum.
+/// What an RNN makes of a step's sum: its `tanh` or its `relu`.
 enum class nonlinearity : std::uint8_t { tanh, relu };
 
 namespace detail {

@@ -12,7 +12,7 @@ namespace core {
 struct Device;
 }
 
-/// The values are those of the plugin header's MU_KIND_*.
+/// Whose interface a device has; `vendor`: its own. The values are the plugin header's MU_KIND_*: cpu, cuda, hip, level_zero, vulkan.
 enum class device_kind : std::uint32_t { cpu = 1, cuda = 2, hip = 3, level_zero = 4, vulkan = 5, vendor = 31 };
 
 /// What computes: "builtin", "cuda:0". A small value; copies are the same device, which lives as long as the process.
@@ -113,7 +113,7 @@ struct PluginMessage {
 /// What backends told their host, the latest last.
 MUSHIN_API std::vector<PluginMessage> plugin_messages();
 
-/// Who computes one op on a device.
+/// Who computes one op on a device: native, inherited, decomposed, copied or absent, in the order of what `OpSupport::by` says.
 enum class op_support { native, inherited, decomposed, copied, absent };
 /// One op of the boundary, and how a device does it.
 struct OpSupport {

@@ -9,15 +9,15 @@ namespace mushin {
 
 /// An element type at run time. The values are those of `mu_dtype` in the plugin header (DLPack's code | bits << 8 | lanes << 16).
 enum class dtype : std::uint32_t {
-  f32 = 2u | 32u << 8 | 1u << 16,
-  f64 = 2u | 64u << 8 | 1u << 16,
-  f16 = 2u | 16u << 8 | 1u << 16,
-  bf16 = 4u | 16u << 8 | 1u << 16,
-  i8 = 0u | 8u << 8 | 1u << 16,
-  u8 = 1u | 8u << 8 | 1u << 16,
-  i32 = 0u | 32u << 8 | 1u << 16,
-  i64 = 0u | 64u << 8 | 1u << 16,
-  b8 = 6u | 8u << 8 | 1u << 16,
+  f32 = 2u | 32u << 8 | 1u << 16,   ///< float
+  f64 = 2u | 64u << 8 | 1u << 16,   ///< double
+  f16 = 2u | 16u << 8 | 1u << 16,   ///< 16-bit float of IEEE 754
+  bf16 = 4u | 16u << 8 | 1u << 16,  ///< the upper half of a float
+  i8 = 0u | 8u << 8 | 1u << 16,     ///< signed char
+  u8 = 1u | 8u << 8 | 1u << 16,     ///< unsigned char
+  i32 = 0u | 32u << 8 | 1u << 16,   ///< 32-bit integer
+  i64 = 0u | 64u << 8 | 1u << 16,   ///< 64-bit integer
+  b8 = 6u | 8u << 8 | 1u << 16,     ///< bool
 };
 
 /// Every element type.

@@ -13,9 +13,9 @@ struct CsvField;
 
 /// What is done about a missing field.
 enum class Missing {
-  refuse,   // FileError where one is asked for
-  nan,      // NaN in columns of floats; FileError in others
-  drop_row  // rows with one are left out
+  refuse,   ///< FileError where one is asked for
+  nan,      ///< NaN in columns of floats; FileError in others
+  drop_row  ///< rows with one are left out
 };
 
 /// How a table is read.

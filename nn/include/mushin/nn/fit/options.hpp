@@ -23,7 +23,7 @@ struct EpochRecord {
   std::int64_t skipped = 0;                 ///< steps that the scaler left out, since a gradient was infinite or NaN
 };
 
-/// Why nn::fit came to its end.
+/// Why nn::fit came to its end: all epochs are `finished`, it `stopped_early` by EarlyStop, or was `interrupted` by a signal.
 enum class FitEnd : unsigned char { finished, stopped_early, interrupted };
 
 /// What a training came to, epoch by epoch.
@@ -40,7 +40,7 @@ struct EarlyStop {
   double min_delta = 0;
 };
 
-/// When the schedule goes on.
+/// When the schedule goes on: after each `epoch` or each `step`.
 enum class Each : unsigned char { epoch, step };
 
 /// A named number of a batch of predictions and targets, of which the mean over all samples is taken. `of(prediction, target)` gives a

@@ -4,7 +4,7 @@
 // What losses share. Included by them.
 namespace mushin::nn {
 
-/// What becomes of the losses of single elements: `nn::mse<nn::Reduction::none>(p, y)`. The mean of no elements is a ShapeError.
+/// What elements' losses become: their `mean` (ShapeError for none), `sum`, or `none` is taken: `nn::mse<nn::Reduction::none>(p, y)`.
 enum class Reduction : unsigned char { mean, sum, none };
 
 // What a compile error shows below its sentence.

@@ -8,7 +8,7 @@
 
 namespace mushin {
 
-/// How the tensors lie in an archive: as numpy.savez or as numpy.savez_compressed write them.
+/// How the tensors lie in an archive: `stored` as numpy.savez writes them, or `deflated` as numpy.savez_compressed does.
 enum class packing { stored, deflated };
 
 /// Writes named tensors as a ZIP archive of npy files, which appears when it is complete. Equal tensors make equal files. Names: UTF-8, not
@@ -21,8 +21,8 @@ class MUSHIN_API Npz {
  public:
   /// What the archive says of one tensor.
   struct Entry {
-    const char* name;   // without `.npy`; lives as long as the file is open
-    const char* dtype;  // as spelt in the file: "<f4"
+    const char* name;   ///< without `.npy`; lives as long as the file is open
+    const char* dtype;  ///< as spelt in the file: "<f4"
     core::Sizes sizes;
   };
 

@@ -29,8 +29,8 @@ class MUSHIN_API Safetensors {
  public:
   /// What the header says of one tensor.
   struct Entry {
-    const char* name;   // lives as long as the file is open
-    const char* dtype;  // as spelt in the file: "F32", "BF16", …
+    const char* name;   ///< lives as long as the file is open
+    const char* dtype;  ///< as spelt in the file: "F32", "BF16", …
     core::Sizes sizes;
   };
 
