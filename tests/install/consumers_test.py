@@ -2,6 +2,7 @@
 boundary; and the source tree as a subproject."""
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -149,6 +150,14 @@ class Packages(unittest.TestCase):
 
     def test_debian(self):
         self.assertTrue((Path(SOURCE) / "debian/changelog").read_text().startswith(f"mushin ({self.version}"))
+
+    def test_one_address(self):
+        """Whom the packages name; a release names somebody whom mail reaches."""
+        files = {"debian/control": r"^Maintainer: (.*)$", "debian/changelog": r"^ -- (.*>)  ", "packaging/mushin.spec": r"^\* \w+ \w+ \d+ \d+ (.*>) - "}
+        named = {re.search(rule, (Path(SOURCE) / name).read_text(), re.M)[1] for name, rule in files.items()}
+        self.assertEqual(len(named), 1, named)
+        if start("git", "-C", SOURCE, "describe", "--tags", "--exact-match", "--match", "v[0-9]*").returncode == 0:
+            self.assertNotIn(".invalid>", named.pop(), "a release needs an address in debian/control, debian/changelog and packaging/mushin.spec")
 
     def test_spec(self):
         if not shutil.which("rpmspec"):

@@ -3,7 +3,7 @@
 XML: what Doxygen made of the public headers. A name has words by a doc comment of its own (one overload's is enough), by that of what it
 overrides, by standing in the comment of its type or enumeration, or, for members that many types have, by a row of docs/members.md. Constructors,
 destructors, assignments, comparisons and specialisations are no names of their own; the comment of their type says what they are.
-The other way round, whatever a page calls mu::, nn:: or data:: must be a public name.
+An op that the autograd layer records must speak of its gradient. The other way round, whatever a page calls mu::, nn:: or data:: must be a public name.
 """
 import re
 import sys
@@ -77,6 +77,21 @@ def unknown_names(known):
                     yield f"{page.relative_to(ROOT)}:{number}: there is no {scope}::{name}"
 
 
+def without_gradient(every):
+    """Ops that the autograd layer records, of which no comment says what the gradient is."""
+    headers = (ROOT / "autograd/include/mushin/autograd/ops").glob("*.hpp")
+    recorded = {name for p in headers for name in re.findall(r"^MUSHIN_API Traced (\w+)\(", p.read_text(), re.M)}
+    ops = {}
+    for where, full, name, said, _ in every:
+        if name in recorded and full == f"mushin::{name}" and "/tensor/ops/" in where:
+            ops.setdefault(full, [where, ""])[1] += said
+    if len(ops) < 50:
+        yield f"only {len(ops)} recorded ops were found among the documented ones"
+    for full, (where, said) in sorted(ops.items()):
+        if "radient" not in said:
+            yield f"{where}: {full} is recorded, and nothing is said of its gradient"
+
+
 def main():
     said_once = members_said_once()
     every = list(entities(Path(sys.argv[1])))
@@ -97,9 +112,9 @@ def main():
         return 1
     for full, where in sorted(silent.items(), key=lambda item: item[1]):
         print(f"{where}: {full} is not documented")
-    unknown = list(unknown_names(spoken | set(silent)))
-    print("".join(line + "\n" for line in unknown) + f"{len(spoken)} public names are documented, {len(silent)} are not")
-    return 1 if silent or unknown else 0
+    wrong = [*unknown_names(spoken | set(silent)), *without_gradient(every)]
+    print("".join(line + "\n" for line in wrong) + f"{len(spoken)} public names are documented, {len(silent)} are not")
+    return 1 if silent or wrong else 0
 
 
 if __name__ == "__main__":
