@@ -68,7 +68,8 @@ Transfer::Transfer(const dnnl::engine& engine, const memory::desc& from, const m
 Transfer Transfer::into(const dnnl::engine& engine, const memory::dims& strides, const memory::desc& wanted) {
   if (lies_as(strides, wanted)) return {};
   if (!overlaps(version::sizes_of(wanted), strides)) return {engine, strided(wanted, strides, version::type_of(wanted)), wanted};
-  require(!version::strides_of(wanted).empty(), "[onednn] an operand that repeats isn't moved into blocks");
+  const auto places = version::strides_of(wanted);
+  require(!places.empty(), "[onednn] an operand that repeats isn't moved into blocks");
   Transfer made;
   made.nothing_ = false, made.to_ = wanted, made.repeated_ = strides;
   return made;
