@@ -166,6 +166,10 @@ class Packages(unittest.TestCase):
         for layer in ("tensor", "autograd", "nn"):
             self.assertIn(f"libmushin-{layer} {self.version}", said)
         self.assertIn(f"mushin-plugin-onednn {self.version}", said)
+        header = (Path(SOURCE) / "tensor/plugin_api/include/mushin/plugin.h").read_text()
+        major, minor = (re.search(rf"#define MU_ABI_{n} (\d+)u", header)[1] for n in ("MAJOR", "MINOR"))
+        for asked in ("--provides", "--requires"):
+            self.assertIn(f"mushin-plugin-abi-{major} = {minor}\n", run("rpmspec", "-q", asked, f"{SOURCE}/packaging/mushin.spec"))
         run("rpmspec", "-P", "--without", "tests", "--without", "onednn", f"{SOURCE}/packaging/mushin.spec")
 
 
