@@ -151,12 +151,35 @@ class Packages(unittest.TestCase):
     def test_debian(self):
         self.assertTrue((Path(SOURCE) / "debian/changelog").read_text().startswith(f"mushin ({self.version}"))
 
+    def configured(self, *packages, **environment):
+        """The features that debian/rules asks Meson for when these packages are built."""
+        if not shutil.which("make"):
+            self.skipTest("no make")
+        tools = folder(self, "rules")
+        (tools / "dh_listpackages").write_text("#!/bin/sh\nprintf '%s\\n' " + " ".join(packages) + "\n")
+        (tools / "dh_listpackages").chmod(0o755)
+        none = {"DEB_BUILD_OPTIONS": "", "DEB_BUILD_PROFILES": "", "MAKEFLAGS": "", "PATH": f"{tools}:{os.environ['PATH']}"}
+        said = run("make", "-n", "-C", SOURCE, "-f", "debian/rules", "override_dh_auto_configure", **{**none, **environment})
+        return dict(re.findall(r"-D(\w+)=(\w+)", said))
+
+    def test_rules(self):
+        """What nocheck, nodoc, the profile for CUDA, and builds of documents alone leave out."""
+        libraries = ("libmushin-tensor0", "mushin-plugin-onednn")
+        usual = self.configured(*libraries, "mushin-doc")
+        self.assertEqual({f for f, state in usual.items() if state == "disabled"}, {"cuda"})
+        for how in ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES"):
+            self.assertEqual(self.configured(*libraries, "mushin-doc", **{how: "nocheck"}), {**usual, "tests": "disabled", "examples": "disabled"})
+            self.assertEqual(self.configured(*libraries, "mushin-doc", **{how: "nodoc"}), {**usual, "docs": "disabled"})
+        self.assertEqual(self.configured(*libraries), {**usual, "docs": "disabled"})
+        self.assertEqual(self.configured("mushin-doc"), {**usual, "onednn": "disabled", "tests": "disabled", "examples": "disabled"})
+        self.assertEqual(self.configured(*libraries, "mushin-plugin-cuda", "mushin-doc"), {**usual, "cuda": "enabled"})
+
     def test_one_address(self):
         """Whom the packages name; a release names somebody whom mail reaches."""
         files = {"debian/control": r"^Maintainer: (.*)$", "debian/changelog": r"^ -- (.*>)  ", "packaging/mushin.spec": r"^\* \w+ \w+ \d+ \d+ (.*>) - "}
         named = {re.search(rule, (Path(SOURCE) / name).read_text(), re.M)[1] for name, rule in files.items()}
         self.assertEqual(len(named), 1, named)
-        if start("git", "-C", SOURCE, "describe", "--tags", "--exact-match", "--match", "v[0-9]*").returncode == 0:
+        if shutil.which("git") and start("git", "-C", SOURCE, "describe", "--tags", "--exact-match", "--match", "v[0-9]*").returncode == 0:
             self.assertNotIn(".invalid>", named.pop(), "a release needs an address in debian/control, debian/changelog and packaging/mushin.spec")
 
     def test_spec(self):
