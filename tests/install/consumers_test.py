@@ -160,13 +160,14 @@ class Packages(unittest.TestCase):
         (tools / "dh_listpackages").chmod(0o755)
         none = {"DEB_BUILD_OPTIONS": "", "DEB_BUILD_PROFILES": "", "MAKEFLAGS": "", "PATH": f"{tools}:{os.environ['PATH']}"}
         said = run("make", "-n", "-C", SOURCE, "-f", "debian/rules", "override_dh_auto_configure", **{**none, **environment})
-        return dict(re.findall(r"-D(\w+)=(\w+)", said))
+        return dict(re.findall(r"-D(\w+)=([\w-]+)", said))
 
     def test_rules(self):
         """What nocheck, nodoc, the profile for CUDA, and builds of documents alone leave out."""
         libraries = ("libmushin-tensor0", "mushin-plugin-onednn")
         usual = self.configured(*libraries, "mushin-doc")
         self.assertEqual({f for f, state in usual.items() if state == "disabled"}, {"cuda"})
+        self.assertEqual(usual["nvcc_arch"], "all-major")
         for how in ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES"):
             self.assertEqual(self.configured(*libraries, "mushin-doc", **{how: "nocheck"}), {**usual, "tests": "disabled", "examples": "disabled"})
             self.assertEqual(self.configured(*libraries, "mushin-doc", **{how: "nodoc"}), {**usual, "docs": "disabled"})
