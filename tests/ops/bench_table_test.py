@@ -18,7 +18,8 @@ def run(*command):
 with tempfile.TemporaryDirectory() as folder:
     ours, theirs = Path(folder) / "ours.json", Path(folder) / "theirs.json"
     run(BENCH, "--filter", "^small_op_overhead$", "--backend", "builtin", "--min-time", "0.01", "--repeats", "1", "--json", str(ours))
-    head, _, row = run(sys.executable, "-B", SCRIPT, str(ours)).splitlines()
+    caption, _, head, _, row = run(sys.executable, "-B", SCRIPT, str(ours)).splitlines()
+    assert re.search(r"\d+ cores, .*: mushin [\d.]+ \(\w+ [\d.]+\)", caption), caption
     assert head == "| workload | builtin | peak memory |", head
     assert re.fullmatch(r"\| `small_op_overhead` \| [\d.]+ [num]?s \| \d+ MiB \|", row), row
 
@@ -29,6 +30,6 @@ with tempfile.TemporaryDirectory() as folder:
     times = {"small_op_overhead|torch|plain": 0.0123, "small_op_overhead|torch|fused": 5e-3, "small_op_overhead|torch|cl": 6e-3,
              "small_op_overhead|jax|plain": 0.5, "startup|jax|plain": 1}
     theirs.write_text(json.dumps({"results": {key + "|2": {"min_s": s, "peak_rss_mib": 700} for key, s in times.items()}}))
-    head, _, *rows = run(sys.executable, "-B", SCRIPT, str(ours), str(theirs)).splitlines()
+    caption, _, head, _, *rows = run(sys.executable, "-B", SCRIPT, str(ours), str(theirs)).splitlines()
     assert head == "| workload | builtin | onednn | PyTorch | JAX | to the best peer | peak memory |", head
-    assert rows == ["| `small_op_overhead` | 2.00 ms | 2.50 ms | 5.00 ms | 500 ms | 2.50 | 10 MiB |"], rows
+    assert rows == ["| `small_op_overhead` | 2.00 ms | 2.50 ms | 5.00 ms | 500 ms | 2.50 | 10 MiB (PyTorch 700, JAX 700) |"], rows
