@@ -24,7 +24,8 @@ class InstallPackages(InFolder):
     def setUp(self):
         super().setUp()
         (self.folder / "dev").mkdir()
-        (self.folder / "packages").write_text("# group, package, what for\nbuild  there    one\nbuild  absent   two\ndata   pictures three\ncheck  other    four\n")
+        (self.folder / "packages").write_text("# group, package, what for\nbuild  there    one\nbuild  absent   two\n"
+                                              "data   pictures three\ncheck  other    four\n")
         (self.folder / "dev/install-packages").write_bytes((SOURCE / "tools/dev/install-packages").read_bytes())
         self.program("dpkg-query", 'for p; do :; done; [ "$p" = there ] || [ -e "$FOLDER/$p.installed" ] && echo "ii "')
         self.program("id", 'case "$1" in -u) echo "${FAKE_UID:-0}" ;; *) echo me ;; esac')
@@ -44,8 +45,10 @@ class InstallPackages(InFolder):
         return done.stderr.splitlines()
 
     def test_without_network_each_missing_package_has_a_sentence(self):
-        self.program("apt-get", 'case "$1" in update) echo "W: Failed to fetch http://archive/InRelease" ;; *) echo "E: Unable to locate package absent"; exit 100 ;; esac')
-        self.assertEqual(self.says("build", "data"), [f"install-packages: {p} could not be installed: the package archive could not be reached" for p in ("absent", "pictures")])
+        self.program("apt-get", 'case "$1" in update) echo "W: Failed to fetch http://archive/InRelease" ;;\n'
+                                '*) echo "E: Unable to locate package absent"; exit 100 ;; esac')
+        why = "could not be installed: the package archive could not be reached"
+        self.assertEqual(self.says("build", "data"), [f"install-packages: {p} {why}" for p in ("absent", "pictures")])
 
     def test_a_package_that_the_archive_does_not_have(self):
         self.program("apt-get", 'case "$1" in update) ;; *) touch "$FOLDER/pictures.installed"; echo "E: Unable to locate package absent"; exit 100 ;; esac')
@@ -100,7 +103,8 @@ class BenchTable(InFolder):
                              "<!-- bench_table --only ^a ours.json -->\nold\n<!-- end of table -->\n")
 
     def table(self, *arguments, code=0):
-        done = subprocess.run([sys.executable, "-B", str(SOURCE / "tools/dev/bench_table.py"), *map(str, arguments)], text=True, capture_output=True, cwd=self.folder)
+        command = [sys.executable, "-B", str(SOURCE / "tools/dev/bench_table.py"), *map(str, arguments)]
+        done = subprocess.run(command, text=True, capture_output=True, cwd=self.folder)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
