@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mushin/autograd.hpp"
+#include "mushin/tensor/core/random_state.hpp"
 #include "support/matchers.hpp"
 
 namespace mu = mushin;
@@ -347,6 +348,12 @@ TEST(Capture, ReadsInputsOfAnyLayoutAndOfOneSize) {
   EXPECT_EQ(sums(turned).to_vector(), (std::vector<float>{9, 18}));
   EXPECT_TRUE(throws<mu::ShapeError>([&] { sums(mu::zeros<n, 3>(n = 4)); },
                                      "[capture] input 0 had other sizes when the function was captured: (2, 3) and (4, 3)"));
+  const mu::Device here = mu::default_device(), there = mu::device("builtin");
+  if (std::string(here.name()) != there.name()) {
+    EXPECT_TRUE(throws<mu::DeviceError>(
+        [&] { sums(mu::zeros<n, 3>(n = 2).to(there)); },
+        ("[capture] input 0 was float on " + std::string(here.name()) + " when the function was captured: float on builtin").c_str()));
+  }
 }
 
 TEST(Capture, RefusesWhatAReplayCannotDo) {
@@ -356,7 +363,11 @@ TEST(Capture, RefusesWhatAReplayCannotDo) {
   EXPECT_TRUE(refused([&] { return x + mu::tensor<2>({1, 2}); }, "[capture] from_values takes values from the host"));
   EXPECT_TRUE(refused([&] { return mu::inv(x); }, "[capture] inv is computed on the host at once"));
   EXPECT_TRUE(refused([] { return mu::permutation<4>(); }, "reads a value"));
-  EXPECT_TRUE(refused([] { mu::manual_seed(1); }, "[capture] manual_seed sets what replays go on from"));
+  EXPECT_TRUE(refused([] { mu::manual_seed(1); }, "[capture] manual_seed sets what replays go on from: seed before"));
+  EXPECT_TRUE(refused([] { mu::core::set_random_state(mu::core::random_state()); },
+                      "[capture] set_random_state sets what replays go on from: set it before"));
+  if (!mu::default_device().host_memory())
+    EXPECT_TRUE(refused([&] { return x.to(mu::device("builtin")); }, "[capture] to goes through the host, which a replay could not"));
   std::optional<mu::Tensor<float, 2, 2>> outside;
   EXPECT_TRUE(refused([&] { outside = x * 3.0f; }, "[capture] values of the function are held outside of it"));
   EXPECT_EQ(outside->to_vector(), (std::vector<float>{6, 3, 3, 9}));
@@ -387,6 +398,31 @@ TEST(Capture, WantsVariablesAsTheyWere) {
         });
       },
       "[capture] the function zeroes a gradient that it found"));
+}
+
+// The value that a function reads and replaces, as an optimiser's state is.
+TEST(Capture, WantsItsPlacesAsTheyWere) {
+  mu::core::Array state = mu::zeros<2>().raw();
+  const auto replace = [&state](const mu::core::Array& next) {
+    mu::core::capture_read(&state);
+    const mu::core::Array sum = mu::core::add(state, next);
+    mu::core::capture_replace(&state, sum);
+    state = sum;
+  };
+  const auto one = mu::ones<2>(), column = mu::ones<2, 1>();
+  auto step = mu::capture([&] { replace(one.raw()); });
+  step();
+  state = mu::zeros<3>().raw();
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, "[capture] a value is not what it was when the function was captured: (2) and (3)"));
+  state = mu::core::Array();
+  EXPECT_TRUE(throws<mu::GraphError>([&] { step(); }, "[capture] a value is gone that was there when the function was captured: (2)"));
+  state = mu::ones<2>().raw();
+  step();
+  EXPECT_EQ((mu::Tensor<float, 2>{state}.to_vector()), (std::vector<float>{2, 2}));
+  EXPECT_TRUE(throws<mu::GraphError>([&] { mu::capture([&] {
+                                             replace(mu::core::reshape(column.raw(), {2, 1}));
+                                           }); },
+                                     "[capture] a value is not what it was when the function began: (2) and (2, 2)"));
 }
 
 TEST(Capture, AnExceptionEndsIt) {
@@ -420,6 +456,8 @@ TEST(Capture, Moves) {
   auto a = mu::capture([n = 2.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
   auto b = std::move(a);
   EXPECT_EQ(b(mu::tensor<1>({4})).to_vector(), (std::vector<float>{8}));
+  mu::core::Recording none;
+  EXPECT_TRUE(throws<mu::GraphError>([&] { none.replay(nullptr, nullptr); }, "[capture] nothing was captured"));
   auto c = mu::capture([n = 3.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
   (void)c;
 }

@@ -189,7 +189,8 @@ TEST(Budgeted, CutsAStackSoThatItsPeakFits) {
   EXPECT_EQ(uneven.plain, 2) << "the dear one is recomputed";
   EXPECT_LE(uneven.peak, 320);
   EXPECT_EQ(nn::plan_checkpoints({}, 1).peak, 0);
-  EXPECT_TRUE(has(text_of_error<mu::Error>([] { nn::Budgeted none{{.budget = 0}}; }), {"[Budgeted]", "positive", ": 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([] { nn::Budgeted none{{.budget = 0}}; }),
+                  {"[Budgeted] the budget must be a positive number of bytes: 0"}));
 }
 
 struct Called {
@@ -489,6 +490,7 @@ TEST(Init, DistributionsHaveTheirWidths) {
   nn::init::uniform(v, -2, 2), uniform_within(2);
   nn::init::constant(v, 1.5);
   EXPECT_TRUE(equal(v, full({50, 10, 4}, 1.5)));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::init::uniform(v, 2, 1); }), {"[uniform] low must not be more than high: 2"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::init::normal(v, 0, -1); }), {"[normal] the deviation must not be negative: -1"}));
 }
 

@@ -215,9 +215,12 @@ TEST(Loader, EveryOrderIsPossible) {
 
 TEST(Loader, OptionsThatMakeNoSense) {
   const Numbers set{3};
-  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.batch = 0}); }), {"[Loader]", ".batch = 0"}));
-  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.prefetch = -1}); }), {"[Loader]", ".prefetch = -1"}));
-  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.workers = 0}); }), {"[Loader]", ".workers = 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.batch = 0}); }),
+                  {"[Loader] a batch has at least one sample: .batch = 0"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.prefetch = -1}); }),
+                  {"[Loader] prefetch is not negative: .prefetch = -1"}));
+  EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { data::Loader(set, {.workers = 0}); }),
+                  {"[Loader] there is at least one worker: .workers = 0"}));
 }
 
 TEST(Loader, AStateBelongsToALoaderLikeItsOwn) {
@@ -243,7 +246,7 @@ TEST(Loader, AStateBelongsToALoaderLikeItsOwn) {
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([] {
                     data::LoaderState(mu::tensor<std::int64_t, 7>({0, 0, 0, 5, 1, 2, 0}));
                   }),
-                  {"[LoaderState]", "shuffle 2"}));
+                  {"[LoaderState] the numbers must be those of a loader", "shuffle 2"}));
 }
 
 /// Throws where several samples are asked for at once, or gives rows of another number than was asked for.
@@ -306,6 +309,9 @@ TEST(Loader, ADatasetKnowsItsSamples) {
                     }),
                     {"[Tensors]", std::to_string(wrong) + ", there are 3"}));
   }
+  EXPECT_TRUE(has(
+      text_of_error<mu::ShapeError>([&] { data::Tensors(mu::zeros<mu::batch, 2>(mu::batch = 3), mu::zeros<mu::batch>(mu::batch = 4)); }),
+      {"[Tensors] all tensors must have as many rows: the first has 3, another 4"}));
 }
 
 TEST(Loader, ManyLoadersAtOnce) {

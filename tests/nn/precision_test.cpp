@@ -383,7 +383,8 @@ TEST(GradScaler, GoesOnFromASavedState) {
   step(other);
   EXPECT_EQ(other.scale(), 16);
   state.pop_back();
-  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { other.load_state_dict(state); }), {"[load_state_dict]", "missing growth_tracker"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { other.load_state_dict(state); }),
+                  {"[load_state_dict] the state must be that of a GradScaler: missing growth_tracker"}));
   state.push_back({"extra", state[0].value});
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { other.load_state_dict(state); }), {"[load_state_dict]", "extra is no such number"}));
   EXPECT_EQ(other.scale(), 16);
@@ -413,5 +414,6 @@ TEST(LBFGS, NeedsItsFunctionAndSoundOptions) {
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { opt.step([&] { return net.w * 1.0f; }); }), {"[LBFGS] the loss must be a scalar"}));
   auto state = opt.state_dict();
   state.push_back({"state.0.d", net.w.value().raw()});
-  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.load_state_dict(state); }), {"[load_state_dict]", "of d and prev_flat_grad"}));
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.load_state_dict(state); }),
+                  {"[load_state_dict] the state must be that of such an optimiser", "of d and prev_flat_grad"}));
 }

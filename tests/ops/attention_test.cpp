@@ -197,5 +197,22 @@ TEST(Attention, OfTypedTensors) {
                                  "[attention] the mask does not broadcast to (2, 3, 3): (3, 2)"));
 }
 
+TEST(Attention, RefusesWhatDoesNotFit) {
+  const Array q = array(random({2, 3, 4}, 60), dtype::f32), v = array(random({2, 3, 1}, 61), dtype::f32);
+  const auto refused = [](auto kind, auto f, const char* text) { return throws<decltype(kind)>(f, text); };
+  const ShapeError shape("");
+  EXPECT_TRUE(refused(
+      shape, [&] { core::attention(core::reshape(q, {24}), q, v, {}, {}); }, "[attention] needs two axes: (24)"));
+  EXPECT_TRUE(refused(
+      Error(""), [&] { core::attention(q, core::cast(q, dtype::f64), v, {}, {}); },
+      "[attention] element types differ: float, double, float"));
+  const Array three = core::broadcast_to(core::slice(q, 0, 0, 1), {3, 3, 4});
+  EXPECT_TRUE(refused(
+      shape, [&] { core::attention(q, three, v, {}, {}); }, "[attention] batch axes do not broadcast: (2, 3, 4) and (3, 3, 4)"));
+  const core::Attended y = core::attention_kept(q, q, v, {}, {});
+  EXPECT_TRUE(refused(
+      shape, [&] { core::attention_backward(q, q, v, {}, y, q, {}); }, "[attention] the cotangent does not fit: (2, 3, 4), not (2, 3, 1)"));
+}
+
 }  // namespace
 }  // namespace mushin::test

@@ -143,6 +143,8 @@ TEST(LayerNorm, SizesThatOnlyTheRunKnows) {
                                  "[layer_norm] the gain does not have the last sizes of x: (4) and (2, 3)"));
   EXPECT_TRUE(throws<ShapeError>([&] { mu::layer_norm(x, bias, gain); },
                                  "[layer_norm] the bias does not have the last sizes of x: (4) and (2, 3)"));
+  EXPECT_TRUE(throws<ShapeError>([&] { core::layer_norm(x.raw(), bias.raw(), x.raw(), 1e-3); },
+                                 "[layer_norm] gain and bias have different sizes: (3) and (2, 3)"));
   const auto y = mu::layer_norm(x, bias, bias);
   static_assert(std::is_same_v<decltype(y), const mu::Tensor<float, 2, width>>);
   EXPECT_EQ(y.to_vector(), std::vector<float>(6, 1.0f));

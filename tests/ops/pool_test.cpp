@@ -235,6 +235,12 @@ TEST(Pool, RefusesWhatDoesNotFit) {
                                  "[max_pool_backward] the windows over (1, 1, 4, 4) make (1, 1, 2, 2), not (1, 1, 4, 4)"));
   EXPECT_TRUE(
       throws<ShapeError>([&] { core::max_pool_take(x, small, &window); }, "[max_pool_take] sizes differ: (1, 1, 4, 4) and (1, 1, 2, 4)"));
+  static constexpr std::int64_t one[] = {1, 1};
+  EXPECT_TRUE(throws<ShapeError>(
+      [&] {
+        core::adaptive_avg_pool(core::reshape(x, {4, 4}), one, 2);
+      },
+      "[adaptive_avg_pool] needs more than 2 axes: (4, 4)"));
   EXPECT_TRUE(throws<Error>([&] { core::max_pool(core::cast(x, dtype::i64), &window); }, "[max_pool] needs a float type: int64"));
 }
 

@@ -43,6 +43,14 @@ TEST(Index, AnIndexOutsideIsAnError) {
               gather(a, 1, array({3, 1}, {0, 0, 0}, dtype::i64));
             }),
             "[gather] the indices' sizes differ elsewhere than in axis 1: (2, 3) and (3, 1)");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              scatter_add(a, 1, array({2, 1}, {0, 0}, dtype::i64), array({2, 2}, {1, 2, 3, 4}), true);
+            }),
+            "[scatter_add] updates and indices differ: (2, 2) and (2, 1)");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              one_hot(array({1, 1, 1, 1, 1, 1, 1, 1}, {0}, dtype::i64), 3, dtype::f32);
+            }),
+            "[one_hot] more than 8 axes: (1, 1, 1, 1, 1, 1, 1, 1)");
 }
 
 Values softmax_of(const Values& x, std::size_t rows, std::size_t n, bool log) {

@@ -1,4 +1,5 @@
 #include "mushin/tensor/core/makers.hpp"
+#include "ops/windows.hpp"
 #include "support.hpp"
 
 namespace mushin::core::test {
@@ -135,6 +136,19 @@ TEST(Shape, ErrorsSayTheSizes) {
             }),
             "[permute] not an order of 2 axes: axis 1");
   EXPECT_EQ(error_of<ShapeError>([&] { slice(a, 1, 1, 4); }), "[slice] [1, 4) is outside axis 1 of (2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { slice(a, 2, 0, 1); }), "[slice] axis 2 is outside (2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { place(a, 2, 0, 5); }), "[place] axis 2 is outside (2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { place(a, 1, 2, 4); }), "[place] [2, 5) is outside an axis of 4");
+  EXPECT_EQ(error_of<ShapeError>([&] { place(a, 1, -1, 4); }), "[place] [-1, 2) is outside an axis of 4");
+  EXPECT_EQ(error_of<ShapeError>([&] { transpose(array({3}, counted(3))); }), "[transpose] needs two axes: (3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { eye({3}, dtype::f32, 1); }), "[eye] needs two axes: (3)");
+  const Windows wide{1, {2}, {2}, {2}, {1}}, deep{3, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
+  EXPECT_EQ(error_of<ShapeError>([&] { windows(a, wide); }), "[windows] no such windows over the last 1 axes of (2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { windows(a, deep); }), "[windows] no such windows over the last 3 axes of (2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              windows(reshape(a, {1, 1, 1, 1, 2, 3}), deep);
+            }),
+            "[windows] no such windows over the last 3 axes of (1, 1, 1, 1, 2, 3)");
   EXPECT_EQ(error_of<ShapeError>([&] { broadcast_to(a, {3}); }), "[broadcast_to] (2, 3) does not broadcast to (3)");
   EXPECT_EQ(error_of<ShapeError>([&] { full({-1}, dtype::f32, 0); }), "[full] a size is negative: (-1)");
   EXPECT_EQ(error_of<ShapeError>([&] {
@@ -142,6 +156,7 @@ TEST(Shape, ErrorsSayTheSizes) {
             }),
             "[full] too many elements: (1099511627776, 1099511627776)");
   EXPECT_EQ(error_of<Error>([&] { add(a, cast(a, dtype::i64)); }), "[add] element types differ: float and int64");
+  EXPECT_EQ(error_of<Error>([&] { where(a, a, a); }), "[where] the condition must be bool: float");
   EXPECT_EQ(error_of<ShapeError>([&] { check_sizes("fit", {2, 3}, {-1, 4}); }), "[fit] sizes differ from the type's: (2, 3) is not (_, 4)");
 }
 

@@ -67,6 +67,11 @@ TEST(Csv, CategoriesBecomeClasses) {
   EXPECT_EQ(table.classes(2, {"x", "versi \"color\"", "setosa"}).to_vector(), (Numbers{2, 1, 2}));
   EXPECT_TRUE(has(refused(flowers, [](const auto& t) { t.template classes<3>(2); }),
                   {"as many categories as the program says: 3 asked for", "has 2: \"setosa\", \"versi"}));
+  EXPECT_TRUE(has(refused(flowers,
+                          [](const auto& t) {
+                            t.classes(2, {"x", "setosa", "x"});
+                          }),
+                  {"each category must be named once: \"x\", \"setosa\", \"x\""}));
   EXPECT_TRUE(has(refused(flowers, [](const auto& t) { t.classes(2, {"setosa"}); }),
                   {"one of those given", "line 4, column 2 (\"kind, of it\") has \"versi \"color\"\"", "given were \"setosa\""}));
 }
@@ -145,9 +150,10 @@ TEST(Csv, BrokenFiles) {
 TEST(Csv, ColumnsThatAreNotThere) {
   const std::string text = "a,b,a\n1,2,3\n";
   EXPECT_TRUE(has(refused(text, [](const auto& t) { t.numbers("b", "c"); }), {"a column of that name: \"c\"", "has \"a\", \"b\", \"a\""}));
-  EXPECT_TRUE(has(refused(text, [](const auto& t) { t.numbers("a"); }), {"has \"a\" twice"}));
+  EXPECT_TRUE(has(refused(text, [](const auto& t) { t.numbers("a"); }), {"a name must be that of one column", "has \"a\" twice"}));
   for (const int n : {-1, 3})
-    EXPECT_TRUE(has(refused(text, [&](const auto& t) { t.numbers(n); }), {std::to_string(n) + ", ", "has 3 columns"}));
+    EXPECT_TRUE(has(refused(text, [&](const auto& t) { t.numbers(n); }),
+                    {"there must be a column of that number, from 0: " + std::to_string(n), "has 3 columns"}));
   EXPECT_TRUE(has(refused(text, [](const auto& t) { t.template block<3>(1); }), {"3 from column 1 on", "has 3"}));
   EXPECT_TRUE(has(refused(text, [](const auto& t) { t.numbers("a"); }, {.header = false}), {"without a header has no names"}));
   const Folder folder;
