@@ -366,8 +366,9 @@ TEST(Capture, RefusesWhatAReplayCannotDo) {
   EXPECT_TRUE(refused([] { mu::manual_seed(1); }, "[capture] manual_seed sets what replays go on from: seed before"));
   EXPECT_TRUE(refused([] { mu::core::set_random_state(mu::core::random_state()); },
                       "[capture] set_random_state sets what replays go on from: set it before"));
-  if (!mu::default_device().host_memory())
+  if (!mu::default_device().host_memory()) {
     EXPECT_TRUE(refused([&] { return x.to(mu::device("builtin")); }, "[capture] to goes through the host, which a replay could not"));
+  }
   std::optional<mu::Tensor<float, 2, 2>> outside;
   EXPECT_TRUE(refused([&] { outside = x * 3.0f; }, "[capture] values of the function are held outside of it"));
   EXPECT_EQ(outside->to_vector(), (std::vector<float>{6, 3, 3, 9}));
@@ -409,7 +410,8 @@ TEST(Capture, WantsItsPlacesAsTheyWere) {
     mu::core::capture_replace(&state, sum);
     state = sum;
   };
-  const auto one = mu::ones<2>(), column = mu::ones<2, 1>();
+  const auto one = mu::ones<2>();
+  const auto column = mu::ones<2, 1>();
   auto step = mu::capture([&] { replace(one.raw()); });
   step();
   state = mu::zeros<3>().raw();

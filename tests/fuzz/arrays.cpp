@@ -44,12 +44,18 @@ core::Array Incoming::done() { return std::move(array_); }
 
 // Every other value is looked at in the mapped file, as on a device with host memory.
 bool can_borrow(const void* data, dtype type) { return reinterpret_cast<std::uintptr_t>(data) % bytes_of(type) == 0; }
-core::Array borrow(const void* data, std::size_t bytes, const core::Sizes& sizes, const std::int64_t*, dtype type, void (*let_go)(void*),
-                   void* owner) {
-  if (bytes != static_cast<std::size_t>(sizes.count()) * bytes_of(type)) __builtin_trap();
-  core::Array seen = core::from_values(sizes, type, data);
+core::Array borrow(const void* data, std::size_t bytes, const core::Sizes& sizes, const std::int64_t* strides, dtype type,
+                   void (*let_go)(void*), void* owner) {
+  std::int64_t last = 0, row_major = 1;
+  for (unsigned i = sizes.rank; i-- > 0; row_major *= sizes[i]) {
+    const std::int64_t stride = strides ? strides[i] : row_major;
+    if (stride < 0) __builtin_trap();
+    last += (sizes[i] - 1) * stride;
+  }
+  if (bytes != static_cast<std::size_t>(row_major ? last + 1 : 0) * bytes_of(type)) __builtin_trap();
+  if (bytes != 0) (void)static_cast<const volatile std::byte*>(data)[bytes - 1];
   let_go(owner);
-  return seen;
+  return core::made(sizes, type);
 }
 
 }  // namespace mushin::io

@@ -1,5 +1,5 @@
-"""run.py FOLDER: builds a fuzzer for each reader of files with Clang and lets each look for bad input, with the address and
-undefined-behaviour sanitizers. Prints TAP. Ends with 77 where Clang or its fuzzing library is missing.
+"""run.py FOLDER: builds a fuzzer for each reader of files, and of DLPack tensors, with Clang and lets each look for bad input, with the
+address and undefined-behaviour sanitizers. Prints TAP. Ends with 77 where Clang or its fuzzing library is missing.
 
 Each begins with the files of seeds.py, the inputs that once were wrong (found/<reader>) and what earlier runs left in FOLDER. An input that
 breaks a reader is left in FOLDER and named: mend the reader, and put the input into found/<reader>.
@@ -32,6 +32,7 @@ READERS = {
     "idx": [*IO, *(DATA / f"{n}.cpp" for n in ("idx", "stream"))],
     "csv": [*IO, *(DATA / f"{n}.cpp" for n in ("csv", "csv_scan", "stream"))],
     "image": [*IO, *(DATA / f"{n}.cpp" for n in ("image", "picture", "png", "jpeg", "stream"))],
+    "dlpack": [*IO, SOURCE / "io/dlpack.cpp"],
     "note": [SOURCE / "loader/note_probe.cpp"],
 }
 LIBRARIES = ["-lfmt", "-lminizip", "-lz", "-lpng", "-ljpeg"]

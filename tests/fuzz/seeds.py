@@ -118,8 +118,31 @@ def note_files():
     yield whole[: len(whole) // 2]
 
 
+def dlpack_tensors():
+    """The numbers that tests/fuzz/dlpack.cpp makes a tensor of: how, type, rank, 16 sizes, 16 strides, offset, and how it is taken."""
+    def tensor(how, type_number, sizes, strides=(), offset=0, behind=b"\1\1\1\1"):
+        def number(n):
+            return bytes([n]) if 0 <= n < 9 else bytes([200 + (n + 4 - 200 % 9) % 9]) if -4 <= n < 0 else b"\xff" + struct.pack("<q", n)
+
+        rows = [list(v) + [1] * (16 - len(v)) for v in (sizes, strides)]
+        return bytes([how, type_number]) + number(len(sizes)) + b"".join(number(n) for row in rows for n in row) + number(offset) + behind
+
+    yield tensor(4, 0, [2, 3])
+    yield tensor(4 + 16, 1, [3, 2], [1, 3])
+    yield tensor(4 + 16 + 32, 0, [2, 3], [-3, -1], 8)
+    yield tensor(4 + 16, 8, [4], [0])
+    yield tensor(4 + 16, 8, [2**40], [0])
+    yield tensor(4, 0, [0, 2**40, 2**20])
+    yield tensor(4, 0, [2**40, 2**40])
+    yield tensor(4 + 16, 0, [3], [2**63 - 1])
+    yield tensor(4 + 16, 0, [3], [-(2**63)])
+    yield tensor(4, 0, [2], offset=2**63 - 1)
+    yield tensor(4, 0, [1] * 9)
+    yield tensor(3, 0, [2, 3])
+
+
 FORMATS = {"npy": npy_files, "npz": npz_files, "safetensors": safetensors_files, "idx": idx_files, "csv": csv_files, "image": image_files,
-           "note": note_files}
+           "note": note_files, "dlpack": dlpack_tensors}
 
 
 def write(name, folder):

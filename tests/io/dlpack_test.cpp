@@ -104,6 +104,19 @@ TEST(FromDlpack, EmptyAndScalarTensors) {
   EXPECT_EQ(scalar.let_go + empty.let_go, 2);
 }
 
+TEST(FromDlpack, StridesThatSayNothingMayBeAnything) {
+  float values[] = {1, 2};
+  Foreign one(values, f32, {1, 2, 1}, {INT64_MIN, 1, INT64_MAX});
+  const auto x = mu::from_dlpack<1, 2, 1>(one.get());
+  EXPECT_EQ((x + mu::transpose(mu::transpose(x))).to_vector(), (std::vector<float>{2, 4}));
+  Foreign empty(values, f32, {0, 2}, {INT64_MAX, INT64_MAX});
+  empty.managed.dl_tensor.byte_offset = UINT64_MAX;
+  EXPECT_EQ((mu::from_dlpack<batch, 2>(empty.get()).size(batch)), 0);
+  char truth = 1;
+  Foreign repeated(&truth, b8, {1LL << 50}, {0});
+  EXPECT_EQ((mu::from_dlpack<bool, mu::dyn>(repeated.get()).shape()[0]), 1LL << 50);
+}
+
 TEST(FromDlpack, TypedTakingNamesBothSides) {
   float values[6] = {};
   Foreign from(values, f32, {2, 3});
@@ -129,6 +142,12 @@ TEST(FromDlpack, WhatCannotBeATensor) {
   EXPECT_TRUE(has(refused<mu::ShapeError>(shapeless), {"there must be a shape"}));
   gpu.managed.dl_tensor.device = {kDLCUDA, 0};
   EXPECT_TRUE(has(refused<mu::DeviceError>(gpu), {"must be the host's", "device type 2"}));
+  Foreign far(&value, f32, {3}, {INT64_MAX}), behind(&value, f32, {2}, {INT64_MIN}), beyond(&value, f32, {1});
+  Foreign wide(&value, f32, {2, 2}, {INT64_MAX / 8, -(INT64_MAX / 8)}), ahead(&value, f32, {2}, {-(INT64_MAX / 8)});
+  beyond.managed.dl_tensor.byte_offset = UINT64_MAX - 2;
+  EXPECT_TRUE(
+      has(refused<mu::ShapeError>(far), {"strides and byte_offset must stay within memory: (3) with strides (9223372036854775807)"}));
+  for (Foreign* f : {&behind, &beyond, &wide, &ahead}) EXPECT_TRUE(has(refused<mu::ShapeError>(*f), {"must stay within memory"}));
   *reinterpret_cast<char*>(&value) = 2;
   EXPECT_TRUE(has(refused<mu::ShapeError>(bools), {"0 or 1", "one is 2"}));
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([] { (void)mu::from_dlpack<1>(static_cast<DLManagedTensor*>(nullptr)); }), {"got null"}));

@@ -144,7 +144,10 @@ TEST(Safetensors, AFailedSaveKeepsTheOldFile) {
   mu::save_safetensors(folder / "t", {{"x", mu::zeros<2>()}});
   const auto x = mu::zeros<2>();
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"a", x}, {"a", x}}); }), {"distinct", "'a'"}));
-  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"\xff", x}}); }), {"UTF-8"}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] {
+                    mu::save_safetensors(folder / "t", {{"\xff", x}});
+                  }),
+                  {"names and metadata must be UTF-8"}));
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_safetensors(folder / "t", {{"", x}}); }), {"not empty"}));
   EXPECT_EQ(folder.files(), 1u);
   EXPECT_TRUE(mu::load_safetensors(folder / "t").contains("x"));
@@ -212,7 +215,9 @@ TEST(Safetensors, LyingHeaders) {
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", four), {"at most 8 axes"}));
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", ""), {"fit the memory"}));
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[0,9223372036854775808],"data_offsets":[0,0]}})", ""), {"fit the memory"}));
-  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four), {"needs 8, has [0, 4)"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":3,"data_offsets":[0,4]}})", four), {"a shape must be a list", "'x' has 3"}));
+  EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four),
+                  {"the bytes must be as many as shape and element type need", "needs 8, has [0, 4)"}));
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", four), {"has [4, 0)"}));
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", four), {"two numbers"}));
   EXPECT_TRUE(has(refused(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", eight), {"begins at 4, expected 0"}));

@@ -133,6 +133,24 @@ TEST(FitResumed, AScalerThatIsMissingOrTooManyIsTold) {
   EXPECT_EQ(with.scaler->scale(), scale);
 }
 
+TEST(FitResumed, ACheckpointCountsWhatEachEpochLeftOut) {
+  const Folder folder;
+  Training t;
+  scale(t);
+  t.fit(folder / "run", 1);
+  {
+    const mu::Safetensors file(folder / "run/last.safetensors");
+    std::vector<mu::NamedTensor> tensors;
+    for (std::size_t i = 0; i < file.size(); ++i) tensors.emplace_back(file[i].name, file.read(file[i].name));
+    for (auto& tensor : tensors)
+      if (std::string(tensor.name) == "fit.skipped") tensor.value = mu::zeros<std::int64_t, 5>().raw();
+    mu::save_safetensors(folder / "run/other.safetensors", tensors, {{"mushin.fit", "1"}});
+  }
+  std::filesystem::rename(folder / "run/other.safetensors", folder / "run/last.safetensors");
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { t.fit(folder / "run", 2); }),
+                  {"[fit] a checkpoint must count the steps left out of each epoch: 5 counts for 1 epochs"}));
+}
+
 TEST(FitResumed, GoesOnFromTheLastCheckpointAfterAnError) {
   const Folder folder;
   Training whole;

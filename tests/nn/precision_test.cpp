@@ -18,6 +18,11 @@ struct Weights {
   mu::Variable<float, 3> w{mu::tensor<3>({1.0f, -2.0f, 0.5f})};
   MUSHIN_MODULE(Weights, w)
 };
+struct TwoTypes {
+  mu::Variable<float, 1> a{mu::zeros<1>()};
+  mu::Variable<double, 1> b{mu::zeros<double, 1>()};
+  MUSHIN_MODULE(TwoTypes, a, b)
+};
 struct Regressor {
   nn::Linear<4, 16> fc1;
   nn::Linear<16, 1> fc2;
@@ -412,6 +417,9 @@ TEST(LBFGS, NeedsItsFunctionAndSoundOptions) {
   EXPECT_TRUE(has(error({.history_size = 0}), {"[LBFGS] history_size must be positive: 0"}));
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::LBFGS{nn::Parameters{}}; }), {"[LBFGS] there must be a parameter"}));
   EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { opt.step([&] { return net.w * 1.0f; }); }), {"[LBFGS] the loss must be a scalar"}));
+  const TwoTypes two;
+  EXPECT_TRUE(has(text_of_error<mu::Error>([&] { nn::LBFGS{nn::parameters(two)}; }),
+                  {"[LBFGS] all parameters must have the element type of the first: b"}));
   auto state = opt.state_dict();
   state.push_back({"state.0.d", net.w.value().raw()});
   EXPECT_TRUE(has(text_of_error<mu::Error>([&] { opt.load_state_dict(state); }),

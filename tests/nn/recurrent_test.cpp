@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "mushin/nn.hpp"
+#include "mushin/tensor/ops/rnn.hpp"
 #include "support/files.hpp"
 #include "support/gradcheck.hpp"
 #include "support/matchers.hpp"
@@ -243,6 +244,15 @@ TEST(Recurrent, FrozenItRecordsNothingAndACopyIsOfItsOwn) {
   EXPECT_TRUE(equal(nn::parameters(gru)[5].leaf.traced().value(), full({12, 4}, 0)));
   EXPECT_TRUE(equal(std::get<0>(copy(x)), ref(y)));
   EXPECT_FALSE(equal(std::get<0>(gru(x)), ref(y)));
+}
+
+TEST(Recurrent, ASequenceHasAStep) {
+  const auto steps = mu::core::full({0, 2, 3}, mu::dtype::f32, 0), square = mu::core::full({3, 3}, mu::dtype::f32, 0);
+  EXPECT_TRUE(throws<mu::ShapeError>(
+      [&] {
+        mu::core::rnn({mu::core::Cell::tanh}, steps, square, mu::core::full({2, 3}, mu::dtype::f32, 0), {});
+      },
+      "[rnn] a sequence must have one step at least: (0, 2, 3)"));
 }
 
 TEST(Recurrent, ACapturedPassIsReplayed) {

@@ -63,7 +63,8 @@ TEST_F(NoMemory, OfKernels) {
   fails(MU_OP_SOFTMAX, mu_op_softmax{}, {f32({3, 2000}, {1, 3})}, {f32({3, 2000}, {1, 3})}, "[softmax] no memory for a line");
   mu_op_matmul matmul{};
   matmul.acc = MU_F32;
-  fails(MU_OP_MATMUL, matmul, {f32({200, 200}), f32({200, 200})}, {f32({200, 200})}, "[matmul] no memory for a packed operand");
+  const mu_tensor half = view(memory.data(), MU_F16, {40, 40}, {40, 1});
+  fails(MU_OP_MATMUL, matmul, {half, half}, {half}, "[matmul] no memory for a packed operand");
   mu_op_conv conv{};
   conv.acc = MU_F32, conv.groups = 1, conv.stride[0] = conv.stride[1] = conv.dilation[0] = conv.dilation[1] = 1;
   fails(MU_OP_CONV, conv, {f32({1, 16, 20, 20}), f32({32, 16, 3, 3})}, {f32({1, 32, 18, 18})}, "[conv] no memory for a packed operand");

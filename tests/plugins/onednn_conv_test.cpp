@@ -376,33 +376,72 @@ TEST(Conv, RefusesWithAReason) {
   const auto as_it_is = [](auto&, auto&, auto&) {};
   Case c = good;
   c.images = 1, c.in = 4, c.out = 4;
-  refused(c, MU_CONV_FORWARD, "this small", MU_UNSUPPORTED, as_it_is);
+  refused(c, MU_CONV_FORWARD, "[onednn conv] the builtin kernel is faster for convolutions this small", MU_UNSUPPORTED, as_it_is);
   c = good, c.in = c.out = 8, c.images = 5;
-  refused(c, MU_CONV_FORWARD, "channels this few", MU_UNSUPPORTED, as_it_is);
+  refused(c, MU_CONV_FORWARD, "[onednn conv] the builtin kernel is faster with channels this few", MU_UNSUPPORTED, as_it_is);
   c.in = 4, c.out = 16;
-  refused(c, MU_CONV_BACKWARD_DATA, "channels this few", MU_UNSUPPORTED, as_it_is);
+  refused(c, MU_CONV_BACKWARD_DATA, "[onednn conv] the builtin kernel is faster with channels this few", MU_UNSUPPORTED, as_it_is);
   c = good, c.stride = {1, 1}, c.before = {3, 3};
-  refused(c, MU_CONV_FORWARD, "in the padding", MU_UNSUPPORTED, as_it_is);
-  refused(good, MU_CONV_FORWARD, "leaves out", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.dim[2] -= 2; });
-  refused(good, MU_CONV_FORWARD, "operands are f32", MU_UNSUPPORTED,
+  refused(c, MU_CONV_FORWARD, "[onednn conv] whole windows lie in the padding", MU_UNSUPPORTED, as_it_is);
+  refused(good, MU_CONV_FORWARD, "[onednn conv] the result leaves out whole windows", MU_UNSUPPORTED,
+          [](auto&, auto&, auto& out) { out.dim[2] -= 2; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] operands are f32, or bf16 where the CPU multiplies that", MU_UNSUPPORTED,
           [](auto&, auto& in, auto& out) { in[0].dtype = in[1].dtype = out.dtype = MU_F64; });
-  refused(good, MU_CONV_FORWARD, "differ in type", MU_UNSUPPORTED, [](auto&, auto& in, auto&) { in[1].dtype = MU_BF16; });
-  refused(good, MU_CONV_FORWARD, "operands are strided, images perhaps in blocks", MU_UNSUPPORTED,
+  refused(good, MU_CONV_FORWARD, "[onednn conv] operands differ in type", MU_UNSUPPORTED,
+          [](auto&, auto& in, auto&) { in[1].dtype = MU_BF16; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] operands are strided, images perhaps in blocks", MU_UNSUPPORTED,
           [](auto&, auto& in, auto&) { in[0].layout = MU_LAYOUT_OPAQUE; });
-  refused(good, MU_CONV_FORWARD, "sums are in f32", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.acc = MU_F64; });
-  refused(good, MU_CONV_FORWARD, "kind", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.kind = 3; });
-  refused(good, MU_CONV_FORWARD, "share memory", MU_UNSUPPORTED, [](auto&, auto&, auto& out) { out.stride[0] = 0; });
-  refused(good, MU_CONV_FORWARD, "rank", MU_INVALID, [](auto&, auto& in, auto&) { in[0].rank = 3; });
-  refused(good, MU_CONV_FORWARD, "fit together", MU_INVALID, [](auto&, auto& in, auto&) { in[1].dim[1] -= 1; });
-  refused(good, MU_CONV_FORWARD, "groups", MU_INVALID, [](auto& op, auto&, auto&) { op.groups = 5; });
-  refused(good, MU_CONV_FORWARD, "positive", MU_INVALID, [](auto& op, auto&, auto&) { op.stride[1] = 0; });
-  refused(good, MU_CONV_FORWARD, "need an epilogue", MU_INVALID, [](auto&, auto& in, auto& out) { in.push_back(out); });
-  refused(good, MU_CONV_FORWARD, "empty", MU_UNSUPPORTED, [](auto&, auto& in, auto& out) { in[0].dim[0] = out.dim[0] = 0; });
-  refused(good, MU_CONV_FORWARD, "descriptor", MU_INVALID, [](auto& op, auto&, auto&) { op.h.size = sizeof(mu_op); });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] sums are in f32", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.acc = MU_F64; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] the kind is unknown", MU_UNSUPPORTED, [](auto& op, auto&, auto&) { op.kind = 3; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] elements of the result share memory", MU_UNSUPPORTED,
+          [](auto&, auto&, auto& out) { out.stride[0] = 0; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] operands differ in rank", MU_INVALID, [](auto&, auto& in, auto&) { in[0].rank = 3; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] operands need a rank from 3 to 5", MU_INVALID,
+          [](auto&, auto&, auto& out) { out.rank = 2; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] wrong number of operands", MU_INVALID, [](auto&, auto& in, auto&) { in.pop_back(); });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] extents don't fit together", MU_INVALID, [](auto&, auto& in, auto&) { in[1].dim[1] -= 1; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] channels aren't a multiple of the groups", MU_INVALID,
+          [](auto& op, auto&, auto&) { op.groups = 5; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] strides and dilations are positive", MU_INVALID,
+          [](auto& op, auto&, auto&) { op.stride[1] = 0; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] further inputs need an epilogue", MU_INVALID,
+          [](auto&, auto& in, auto& out) { in.push_back(out); });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] an operand is empty", MU_UNSUPPORTED,
+          [](auto&, auto& in, auto& out) { in[0].dim[0] = out.dim[0] = 0; });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] the descriptor isn't one of this version", MU_INVALID,
+          [](auto& op, auto&, auto&) { op.h.size = sizeof(mu_op); });
   const Program unknown(1, {}, {inst(MU_PW_ERF, 0)}), relu(1, {}, {inst(MU_PW_RELU, 0)});
   const auto text = unknown.text(), known = relu.text();
-  refused(good, MU_CONV_FORWARD, "chain", MU_UNSUPPORTED, [&](auto& op, auto&, auto&) { op.epilogue = &text; });
-  refused(good, MU_CONV_BACKWARD_WEIGHTS, "no epilogue", MU_UNSUPPORTED, [&](auto& op, auto&, auto&) { op.epilogue = &known; });
+  refused(good, MU_CONV_FORWARD, "[onednn] the epilogue is no chain of known opcodes", MU_UNSUPPORTED,
+          [&](auto& op, auto&, auto&) { op.epilogue = &text; });
+  refused(good, MU_CONV_BACKWARD_WEIGHTS, "[onednn conv] gradients of weights take no epilogue", MU_UNSUPPORTED,
+          [&](auto& op, auto&, auto&) { op.epilogue = &known; });
+  std::vector<mu_dtype> many_types(17, MU_F32);
+  mu_pw_program many = known;
+  many.n_in = 17, many.in_type = many_types.data();
+  refused(good, MU_CONV_FORWARD, "[onednn] the epilogue has too many inputs", MU_UNSUPPORTED, [&](auto& op, auto& in, auto& out) {
+    op.epilogue = &many;
+    for (int i = 1; i < 17; ++i) in.push_back(out);
+  });
+  refused(good, MU_CONV_FORWARD, "[onednn conv] an epilogue input isn't viewed as the result", MU_INVALID,
+          [&](auto& op, auto& in, auto& out) {
+            op.epilogue = &known;
+            in.push_back(out);
+            in.back().dim[0] = 1;
+          });
+  Case repeated = good;
+  repeated.order = "rer";
+  refused(repeated, MU_CONV_FORWARD, "[onednn] an operand that repeats isn't moved into blocks", MU_UNSUPPORTED, as_it_is);
+  refused(good, MU_CONV_FORWARD, "[onednn] no axis of the result is contiguous", MU_UNSUPPORTED, [&](auto& op, auto&, auto& out) {
+    op.epilogue = &known;
+    for (unsigned i = 0; i < 4; ++i) out.stride[i] *= 2;
+  });
+  if (__builtin_cpu_supports("avx512bf16")) {
+    refused(good, MU_CONV_FORWARD, "[onednn conv] epilogues are of f32", MU_UNSUPPORTED, [&](auto& op, auto& in, auto& out) {
+      op.epilogue = &known;
+      in[0].dtype = in[1].dtype = out.dtype = MU_BF16;
+    });
+  }
 }
 
 }  // namespace

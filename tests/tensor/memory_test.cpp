@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/fail.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::core {
@@ -398,6 +399,31 @@ TEST(ParseBytes, TakesPowersOf1024) {
                 "[memory] MUSHIN_MEMORY_LIMIT is a number of bytes, as 512, 64M or 1.5G: \"" + std::string(wrong) + "\"");
     }
   }
+}
+
+// What a backend's code stands for, and that its own [op] gives way to the core's.
+TEST(FailWithCode, SaysDeviceAndReason) {
+  const auto said = [](mu_code code, const char* text) -> std::string {
+    mu_error e{};
+    e.size = sizeof e;
+    mu_fail(&e, code, 0, text);
+    try {
+      fail_with_code("matmul", &host_device(), code, e);
+    } catch (const ShapeError& error) {
+      return std::string("shape ") + error.what();
+    } catch (const OutOfMemory& error) {
+      return std::string("memory ") + error.what();
+    } catch (const DeviceError& error) {
+      return std::string("device ") + error.what();
+    } catch (const PluginError& error) {
+      return std::string("plugin ") + error.what();
+    }
+  };
+  EXPECT_EQ(said(MU_INVALID, "[kernel] no such thing"), "shape [matmul] no such thing");
+  EXPECT_EQ(said(MU_OUT_OF_MEMORY, "none"), "memory [matmul] no memory left on host: none");
+  EXPECT_EQ(said(MU_DEVICE_LOST, "gone"), "device [matmul] device host is lost: gone");
+  EXPECT_EQ(said(MU_UNSUPPORTED, "no"), "device [matmul] device host cannot do this: no");
+  EXPECT_EQ(said(MU_INTERNAL, "odd"), "plugin [matmul] host reported error " + std::to_string(MU_INTERNAL) + ": odd");
 }
 
 TEST(Allocate, AnImpossibleSizeIsRefused) {

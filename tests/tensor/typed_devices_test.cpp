@@ -5,6 +5,12 @@
 namespace mu = mushin;
 using namespace mu::test;
 
+TEST(Devices, OneThatIsNotThereIsNamed) {
+  EXPECT_TRUE(throws<mu::DeviceError>([] { (void)mu::device("nothing"); },
+                                      "[device] \"nothing\" isn't available; no plugin mushin-nothing.so was found; there are: builtin"));
+  EXPECT_TRUE(throws<mu::DeviceError>([] { (void)mu::device("builtin:1"); }, "[device] \"builtin:1\" isn't available"));
+}
+
 TEST(Devices, ValuesMoveToEachAndBack) {
   const auto a = mu::arange<6>(), pending = a * 2 + 1;
   const auto view = mu::transpose(mu::reshape<2, 3>(a));

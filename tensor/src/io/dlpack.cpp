@@ -94,6 +94,22 @@ dtype type_of(const DLDataType& t) {
   fail<ShapeError>("[{}] mushin has no such element type: code {}, {} bits, {} lanes", take_op, t.code, t.bits, t.lanes);
 }
 
+/// Whether all elements lie at addresses that there are. What another library holds is its own to know.
+bool is_in_memory(const Taken& t, std::uint64_t offset) {
+  std::int64_t low = 0, high = 0, span;  // from the first element, in elements; then all, in bytes
+  for (unsigned i = 0; i < t.sizes.rank; ++i) {
+    std::int64_t way, &side = t.strides[i] < 0 ? low : high;
+    if (__builtin_mul_overflow(t.sizes[i] - 1, t.strides[i], &way) || __builtin_add_overflow(side, way, &side)) return false;
+  }
+  const auto bytes = static_cast<std::int64_t>(bytes_of(t.type));
+  if (__builtin_sub_overflow(high, low, &span) || __builtin_add_overflow(span, 1, &span) || __builtin_mul_overflow(span, bytes, &span))
+    return false;
+  std::uintptr_t first, end;
+  if (__builtin_add_overflow(reinterpret_cast<std::uintptr_t>(t.data), offset, &first)) return false;
+  return first >= static_cast<std::uintptr_t>(-low * bytes) &&
+         !__builtin_add_overflow(first, static_cast<std::uintptr_t>((high + 1) * bytes), &end);
+}
+
 Taken look_at(const DLTensor& t) {
   if (t.device.device_type != kDLCPU && t.device.device_type != kDLCUDAHost && t.device.device_type != kDLROCMHost)
     fail<DeviceError>("[{}] the memory must be the host's: DLPack device type {}", take_op, static_cast<int>(t.device.device_type));
@@ -104,14 +120,27 @@ Taken look_at(const DLTensor& t) {
   for (std::int32_t i = 0; i < t.ndim; ++i) out.sizes.push(t.shape[i]);
   out.count = checked_count(take_op, out.sizes);
   if (out.count > 0 && !t.data) fail<ShapeError>("[{}] there must be memory: {} elements at null", take_op, out.count);
-  if (out.data) out.data += t.byte_offset;
+  // The stride of an axis without a second element says nothing, and may be anything.
   std::int64_t row_major = 1;
-  for (unsigned i = out.sizes.rank; i-- > 0; row_major *= out.sizes[i]) out.strides[i] = t.strides ? t.strides[i] : row_major;
+  for (unsigned i = out.sizes.rank; i-- > 0; row_major *= out.sizes[i])
+    out.strides[i] = t.strides && out.count > 0 && out.sizes[i] > 1 ? t.strides[i] : row_major;
+  if (out.count == 0) return out;
+  if (!is_in_memory(out, t.byte_offset)) {
+    Sizes strides;
+    for (unsigned i = 0; i < out.sizes.rank; ++i) strides.push(out.strides[i]);
+    fail<ShapeError>("[{}] strides and byte_offset must stay within memory: {} with strides {} from byte {} on", take_op,
+                     text_of(out.sizes), text_of(strides), t.byte_offset);
+  }
+  out.data += t.byte_offset;
   return out;
 }
 
 void check_bools(const Taken& t) {
-  t.each([](const std::byte* at) {
+  if (t.count == 0) return;
+  Taken once = t;
+  for (unsigned i = 0; i < t.sizes.rank; ++i)
+    if (t.strides[i] == 0) once.count /= once.sizes[i], once.sizes.at[i] = 1;  // a repeated one is looked at once
+  once.each([](const std::byte* at) {
     if (*at > std::byte{1}) fail<ShapeError>("[{}] a bool must be 0 or 1: one is {}", take_op, static_cast<int>(*at));
   });
 }

@@ -52,7 +52,6 @@ struct Operands {
       fail<ShapeError>("[attention] queries, keys and values do not fit: {}, {}, {}", text_of(q.sizes()), text_of(k.sizes()),
                        text_of(v.sizes()));
     batch = batch_sizes({&q, &k, &v, &bias});
-    if (batch.rank > max_rank - 2) fail<ShapeError>("[attention] at most 8 axes: {}", text_of(q.sizes()));
     const auto fits = [&](unsigned i, std::int64_t n) { return bias.rank() < i || size(bias, i) == 1 || size(bias, i) == n; };
     if (bias && !(fits(1, keys) && fits(2, queries)))
       fail<ShapeError>("[attention] the mask does not broadcast to {}: {}", text_of(with(batch, queries, keys)), text_of(bias.sizes()));
