@@ -160,6 +160,27 @@ struct Forward {
   }
 };
 
+/// a^2, whose derivative along a tangent has none itself.
+struct FlatTangent {
+  static auto forward(auto& ctx, const auto& a) { return ctx.save(a * a, a); }
+  static auto backward(const auto& ctx, const Constant auto& gy) {
+    const auto [a] = ctx.saved();
+    return 2 * a * gy;
+  }
+  static auto jvp(const auto& ctx, const Constant auto& ta) {
+    const auto [a] = ctx.saved();
+    return 2 * a * ta;
+  }
+};
+
+TEST(CustomFunction, SaysThatItsTangentHasNoDerivative) {
+  const auto f = [](const auto& a) { return apply<FlatTangent>(a); };
+  const auto a = tensor<double, 2>({1, 2}), t = tensor<double, 2>({1, -1});
+  EXPECT_TRUE(equal(mushin::jvp(f)(a, t), Ref{{2}, {2, -4}}));
+  EXPECT_TRUE(throws<GraphError>([&] { mushin::jvp([&](const auto& p) { return mushin::jvp(f)(p, t); })(a, t); },
+                                 "[FlatTangent] its jvp takes constants alone, so that it has no derivative"));
+}
+
 TEST(CustomFunction, HasItsOwnForwardMode) {
   int asked = 0;
   const auto f = [&](const auto& a, const auto& b) { return 3 * mushin::apply(Forward{&asked}, 2 * a, b); };  // 12 a^2 b

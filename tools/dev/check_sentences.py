@@ -23,8 +23,29 @@ NAMING = {"checked_type", "require_equal_dims", "check_view", "check_epilogue", 
 # What throws at compile time has tests in tests/compile_fail.
 COMPILED = re.compile(r"static_assert\s*\(|\bMUSHIN_RULE|\bSentence|\bconsteval\b")
 
+ONEDNN_FAILS = "oneDNN itself fails, which its arguments, checked before, don't bring about"
+NO_MEMORY = "the plugin allocates a few bytes, in a process whose other memory a test needs"
+REFERENCE = "which kernels oneDNN has is up to its version and the CPU"
 # What nobody can bring about from outside, and why.
 UNREACHABLE = {
+    ("nn/src/data/picture.cpp", "[read_image] an image must have pixels … says"): "libpng and libjpeg refuse such a file before",
+    ("tensor/src/core/capture.cpp", "[capture] reads memory that a recording cannot keep"): "each op's memory is a block of the core's or one value",
+    ("tensor/src/core/literal.cpp", "[literal] opcode … does not fold"): "called for opcodes of its own table alone",
+    ("tensor/src/devices/builtin_device.cpp", "[builtin] the linked-in backend must open"): "it is part of the library",
+    ("tensor/src/ops/reduce.cpp", "[reduce] takes no program of one input"): "devices/open.cpp gives every device room for 12 inputs",
+    ("plugins/builtin/compile.cpp", "[program] too many values"): "128 instructions, which verify.cpp allows, leave fewer",
+    ("plugins/builtin/compile.cpp", "[program] too many live values"): "128 instructions, which verify.cpp allows, leave fewer",
+    ("plugins/builtin/verify.cpp", "[program] is not supported for"): "every opcode has a kernel for each type that its form allows",
+    ("plugins/onednn/conv.cpp", "[onednn conv] oneDNN failed on … images (dnnl status"): ONEDNN_FAILS,
+    ("plugins/onednn/matmul.cpp", "[onednn matmul] dnnl_sgemm refused … dnnl status"): ONEDNN_FAILS,
+    ("plugins/onednn/softmax.cpp", "[onednn softmax] oneDNN failed on rows of … dnnl status"): ONEDNN_FAILS,
+    ("plugins/onednn/entry.cpp", "[onednn] dnnl status"): ONEDNN_FAILS,
+    ("plugins/onednn/entry.cpp", "[onednn] no memory for a plan"): NO_MEMORY,
+    ("plugins/onednn/entry.cpp", "[onednn] plan_create failed"): "for an exception of another kind, which neither oneDNN nor the plugin throws",
+    ("plugins/onednn/entry.cpp", "[onednn] no memory for a device"): NO_MEMORY,
+    ("plugins/onednn/conv_primitive.cpp", "[onednn conv] oneDNN has only its reference code for this"): REFERENCE,
+    ("plugins/onednn/softmax.cpp", "[onednn softmax] ref … oneDNN has only its reference code for this"): REFERENCE,
+    ("plugins/onednn/transfer.cpp", "[onednn] elements of a result share memory"): "conv_geometry.cpp refuses such a result before",
 }
 
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\((?P<raw>.*?)\)\1"|"(?P<text>(?:[^"\\\n]|\\.)*)"|(?<![0-9a-fA-F])\'(?:[^\'\\\n]|\\.)+\'', re.S)
