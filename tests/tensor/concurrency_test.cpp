@@ -109,6 +109,28 @@ TEST(Concurrency, PlansThatOthersEvict) {
   EXPECT_LE(evicted_plan_count(), 8u + 2 * threads);
 }
 
+// One thread is in long runs; what is evicted meanwhile, its plan for one, waits for it.
+TEST(Concurrency, EvictedPlansWaitForThoseWhoRun) {
+  if (!mushin::default_device().host_memory()) GTEST_SKIP() << "a run only queues there";
+  const PlanLimit limit(8);
+  std::atomic<bool> done{false};
+  std::thread runner([&] {
+    const Array m = add(full({512, 512}, dtype::f32, 0.5), array({1}, {1}));
+    while (!done) evaluate(matmul(m, m));
+  });
+  const Array x = array({3}, {0.25, 0.5, 0.75});
+  std::size_t most = 0;
+  for (unsigned i = 0; i < 50'000 && most <= 32; ++i) {
+    evaluate(distinct_program(x, i % 1000));
+    most = std::max(most, evicted_plan_count());
+  }
+  done = true;
+  runner.join();
+  EXPECT_GT(most, 32u) << "they were destroyed beside a run that began before";
+  for (unsigned i = 0; i < 4; ++i) evaluate(distinct_program(x, 1001 + i));
+  EXPECT_LE(evicted_plan_count(), 4u);
+}
+
 TEST(Concurrency, ArraysMadeHereAndDestroyedThere) {
   std::vector<std::vector<Array>> made(threads);
   for (int round = 0; round < 20; ++round) {
