@@ -1,5 +1,6 @@
 #include "backend.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -94,8 +95,10 @@ mu_code Backend::pointwise(const ProgramText& text, const std::vector<mu_tensor>
 
 namespace {
 int host_threads = 1;
+std::atomic<std::uint64_t> chunks{0};
 
 void parallel_for(void*, std::uint64_t n, std::uint64_t grain, mu_range_fn f, void* arg) noexcept {
+  chunks += (n + grain - 1) / grain;
   const auto every = [&](std::uint64_t first, std::uint64_t step) {
     for (std::uint64_t b = first * grain; b < n; b += step * grain) f(arg, b, b + grain < n ? b + grain : n);
   };
@@ -116,6 +119,7 @@ const mu_host* test_host() {
   return &host;
 }
 void set_host_threads(int threads) { host_threads = threads; }
+std::uint64_t chunks_asked_for() { return chunks.exchange(0); }
 
 template <class T>
 double ulps(T got, long double exact) {

@@ -85,6 +85,8 @@ class Backend {
 /// A host whose parallel_for takes its chunks on `threads` threads, or in the caller. `isa`: answer to the key ISA, or NULL.
 const mu_host* test_host();
 void set_host_threads(int threads);
+/// Into how many chunks the host was asked to cut since this was called last; 0: never.
+std::uint64_t chunks_asked_for();
 
 /// Distance of a result from the exact value, in units of the last place of T at the exact value.
 template <class T>

@@ -70,6 +70,36 @@ TEST_F(Builtin, DescriptorsAreChecked) {
   EXPECT_EQ(backend.run(mu_op_copy{}, MU_OP_COPY, {v, v}, {v}), MU_INVALID);
 }
 
+// Below a grain size an op is the caller's alone; above it there is work for everybody.
+TEST_F(Builtin, SmallOpsAskForNoThreads) {
+  std::vector<float> x(1 << 20), y(1 << 20);
+  ProgramText text;
+  const auto in = text.input(MU_F32);
+  text.out = {text.add(MU_PW_TANH, MU_F32, in)};
+  const mu_pw_program program = text.descriptor();
+  mu_op_map_reduce sum{};
+  sum.program = &program, sum.kind = MU_REDUCE_SUM, sum.acc = MU_F32;
+  mu_op_matmul product{};
+  product.acc = MU_F32;
+  mu_op_softmax softmax{};
+  softmax.axis = 1;
+  const auto chunks_of = [&](std::int64_t n, int which) {
+    const mu_tensor from = view(x, {n, n}), to = view(y, {n, n});
+    chunks_asked_for();
+    mu_code code = MU_OK;
+    if (which == 0) code = backend.pointwise(text, {from}, {to});
+    if (which == 1) code = backend.run(sum, MU_OP_MAP_REDUCE, {from}, {view(y, {n, n}, {0, 0})});
+    if (which == 2) code = backend.run(product, MU_OP_MATMUL, {from, from}, {to});
+    if (which == 3) code = backend.run(softmax, MU_OP_SOFTMAX, {from}, {to});
+    EXPECT_EQ(code, MU_OK) << backend.message();
+    return chunks_asked_for();
+  };
+  for (const int which : {0, 1, 2, 3}) {
+    EXPECT_EQ(chunks_of(8, which), 0u) << which;
+    EXPECT_GE(chunks_of(1024, which), 8u) << which;
+  }
+}
+
 TEST_F(Builtin, AQueryMakesNoPlan) {
   std::vector<float> x(4);
   const mu_tensor v = view(x, {4});

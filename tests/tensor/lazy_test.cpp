@@ -95,6 +95,33 @@ TEST(Lazy, WideExpressionsAreSplit) {
   EXPECT_EQ(values(leaves[0]), Values(4, 199 * 100));
 }
 
+TEST(Lazy, ExpressionsAreBounded) {
+  Array chain = array({4}, {1, 2, 3, 4}), tree = chain;
+  for (int i = 0; i < 1000; ++i) {
+    chain = tanh(chain), tree = add(tree, mul(tree, array({4}, Values(4, i))));
+    ASSERT_LE(node_of(chain)->cost, 64u) << "what every plugin takes in one program";
+    ASSERT_LE(node_of(tree)->cost, 64u);
+  }
+}
+
+// What is computed again is bounded, too: a dear value that somebody holds is an output of the pass in which it is met first.
+TEST(Lazy, DearValuesThatOthersHoldAreWrittenOut) {
+  const Array x = array({4}, {0.25, 0.5, 0.75, 1});
+  const Array cheap = neg(x), product = mul(cheap, x);
+  evaluate(product);
+  EXPECT_FALSE(is_buffer(node_of(cheap))) << "one instruction costs less than its memory";
+  Array dear = x;
+  for (int i = 0; i < 8; ++i) dear = tanh(add(dear, x));
+  const Array first = add(dear, x), second = mul(dear, x);
+  const std::size_t plans = plan_count();
+  evaluate(first);
+  EXPECT_EQ(plan_count(), plans + 1) << "in one pass";
+  EXPECT_TRUE(is_buffer(node_of(dear)));
+  EXPECT_EQ(node_of(second)->cost, 17u);
+  evaluate(second);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(values(second)[i], static_cast<float>(values(dear)[i] * values(x)[i]));
+}
+
 TEST(Lazy, ManyRootsInOneCall) {
   std::vector<Array> all;
   const Array a = array({6}, random_values(6, -1, 1)), b = array({2, 3}, random_values(6, -1, 1));

@@ -74,6 +74,33 @@ TEST(ParallelFor, CallersInSeveralThreadsAllFinish) {
   EXPECT_EQ(total.load(), 4u * 2000 * 64);
 }
 
+// Callers in several threads, each with calls within its calls: all share the workers that there are.
+TEST(ParallelFor, NestedCallersShareOneSetOfWorkers) {
+  constexpr unsigned callers = 6;
+  std::mutex lock;
+  std::set<std::thread::id> seen;
+  std::atomic<unsigned> running{0}, most{0};
+  const auto chunk = [&](std::uint64_t, std::uint64_t) {
+    const unsigned now = ++running;
+    for (unsigned known = most; known < now && !most.compare_exchange_weak(known, now);) {
+    }
+    {
+      const std::lock_guard locked(lock);
+      seen.insert(std::this_thread::get_id());
+    }
+    --running;
+  };
+  std::vector<std::thread> all;
+  for (unsigned t = 0; t < callers; ++t)
+    all.emplace_back([&] {
+      for (int round = 0; round < 100; ++round) over(16, 1, [&](std::uint64_t, std::uint64_t) { over(8, 1, chunk); });
+    });
+  for (auto& c : all) c.join();
+  EXPECT_GE(seen.size(), callers);
+  EXPECT_LE(seen.size(), callers + thread_count() - 1);
+  EXPECT_LE(most.load(), callers + thread_count() - 1);
+}
+
 TEST(ThreadCount, IsAtLeastTheCaller) { EXPECT_GE(thread_count(), 1u); }
 
 }  // namespace
