@@ -32,8 +32,8 @@ DLManagedTensorVersioned* to_dlpack_versioned(const A& a) {
 
 /// A tensor of another library, on the default device. Takes `from` over: calls its `deleter` once nobody needs the memory, in whatever
 /// thread. Shares the memory where the default device computes in the program's own, elements are aligned and no stride is negative, and
-/// then nobody may write to it any more; else copies. ShapeError when element type or shape are others than asked for or beyond mushin,
-/// DeviceError when the memory isn't the host's; then `from` stays the caller's.
+/// then nobody may write to it any more; else copies. ShapeError when element type or shape are others than asked for or beyond mushin, or
+/// strides lead out of memory; DeviceError when the memory isn't the host's; then `from` stays the caller's.
 template <class T, extent... E, class Managed>
 Tensor<T, E...> from_dlpack(Managed* from) {
   return Tensor<T, E...>{core::from_dlpack(from, detail::wanted<T, E...>())};
