@@ -1,4 +1,5 @@
 // Tensors of another library, whose every number may lie. What is refused stays its own; what is taken is let go of once.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -51,7 +52,8 @@ Reach reach_of(const DLTensor& t, std::size_t bytes) {
   for (int i = 0; i < t.ndim; ++i)
     if (t.shape[i] <= 0) return {0, 0, 0};
   for (int i = t.ndim; i-- > 0;) {
-    const Wide n = t.shape[i], way = (n - 1) * (t.strides ? t.strides[i] : r.count);
+    const Wide n = t.shape[i], far = Wide{1} << 100;  // beyond all memory, and many of it can be added
+    const Wide way = std::clamp((n - 1) * (t.strides ? t.strides[i] : r.count), -far, far);
     if (n > 1) (way < 0 ? r.low : r.high) += way;
     r.count = r.count * n > UINT64_MAX ? Wide{UINT64_MAX} : r.count * n;
   }
@@ -113,7 +115,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       memory = std::make_unique<std::byte[]>(front + static_cast<std::size_t>(r.high));
       t.data = memory.get() + front - t.byte_offset;
     } else if (r.count > 0) {
-      impossible = span > INT64_MAX || t.byte_offset > INT64_MAX;
+      const Wide first = static_cast<Wide>(reinterpret_cast<std::uintptr_t>(shape)) + static_cast<Wide>(t.byte_offset);
+      impossible = span > INT64_MAX || first + r.low < 0 || first + r.high > Wide{UINT64_MAX};
       if (!impossible) return 0;  // larger than what there is here, and not to be told from what is there
       t.data = shape;
     }
