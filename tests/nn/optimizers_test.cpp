@@ -254,28 +254,6 @@ TEST(Optimizers, OptionsThatMakeNoSense) {
   check([&] { nn::clip_grad_value(nn::parameters(net), -2); }, "[clip_grad_value] the limit must be positive: -2");
 }
 
-TEST(Schedules, OptionsThatMakeNoSense) {
-  const Pair net;
-  nn::SGD opt{nn::parameters(net)};
-  const auto check = [](auto make, const char* sentence) { EXPECT_EQ(text_of_error<mu::Error>(make), sentence); };
-  check([&] { nn::StepLR s(opt, {.step_size = 0}); }, "[StepLR] step_size must be positive: 0");
-  check([&] { nn::StepLR s(opt, {.gamma = INFINITY}); }, "[StepLR] gamma must be positive: inf");
-  check([&] { nn::ExponentialLR s(opt, {.gamma = 0}); }, "[ExponentialLR] gamma must be positive: 0");
-  check([&] { nn::CosineLR s(opt, {.period = -1}); }, "[CosineLR] period must be positive: -1");
-  check([&] { nn::CosineLR s(opt, {.min_lr = -1}); }, "[CosineLR] min_lr must not be negative: -1");
-  check([&] { nn::WarmupLR s(opt, {.steps = 0}); }, "[WarmupLR] steps must be positive: 0");
-  check([&] { nn::WarmupLR s(opt, {.start_factor = 1.5}); }, "[WarmupLR] start_factor must be in (0, 1]: 1.5");
-  const auto cycle = [&](nn::OneCycleLROptions o, const char* s) { check([&] { nn::OneCycleLR schedule(opt, o); }, s); };
-  cycle({.max_lr = 0}, "[OneCycleLR] max_lr must be positive: 0");
-  cycle({.total_steps = 0}, "[OneCycleLR] total_steps must be positive: 0");
-  cycle({.rise = 1.5}, "[OneCycleLR] rise must be in [0, 1]: 1.5");
-  cycle({.div_factor = -1}, "[OneCycleLR] div_factor must be positive: -1");
-  cycle({.final_div_factor = 0}, "[OneCycleLR] final_div_factor must be positive: 0");
-  check([&] { nn::ReduceOnPlateau s(opt, {.factor = 1}); }, "[ReduceOnPlateau] factor must be in (0, 1): 1");
-  check([&] { nn::ReduceOnPlateau s(opt, {.min_lr = -1}); }, "[ReduceOnPlateau] min_lr must not be negative: -1");
-  check([&] { nn::ReduceOnPlateau s(opt, {.patience = -1}); }, "[ReduceOnPlateau] patience must not be negative: -1");
-}
-
 TEST(Optimizers, FloatParametersFollowTheDoubleOnes) {
   nn::Linear<3, 1> fc;
   nn::Adam opt{nn::parameters(fc), {.lr = 0.01}};
