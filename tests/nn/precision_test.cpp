@@ -423,6 +423,8 @@ TEST(Schedules, OptionsThatMakeNoSense) {
   check([&] { nn::ReduceOnPlateau s(opt, {.factor = 1}); }, "[ReduceOnPlateau] factor must be in (0, 1): 1");
   check([&] { nn::ReduceOnPlateau s(opt, {.min_lr = -1}); }, "[ReduceOnPlateau] min_lr must not be negative: -1");
   check([&] { nn::ReduceOnPlateau s(opt, {.patience = -1}); }, "[ReduceOnPlateau] patience must not be negative: -1");
+  check([&] { nn::ReduceOnPlateau s(opt, {.threshold = -1}); }, "[ReduceOnPlateau] threshold must not be negative: -1");
+  check([&] { nn::ReduceOnPlateau s(opt, {.cooldown = -1}); }, "[ReduceOnPlateau] cooldown must not be negative: -1");
 }
 
 TEST(LBFGS, NeedsItsFunctionAndSoundOptions) {
