@@ -21,7 +21,7 @@ bool lies_in(const mu_tensor&, Order);
 /// Plain where it lies in several.
 Order order_of(const mu_tensor&);
 
-/// Throws Refusal for `other`.
+/// Of any order but `other`.
 dnnl::memory::format_tag tag_of(Order, unsigned rank);
 
 /// Elements from one image to the next, and from one channel, or block of channels, to the next by its number of channels.
