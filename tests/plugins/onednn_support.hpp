@@ -14,6 +14,14 @@ inline const driver::Module& module() {
   return m;
 }
 
+/// There is no plan, for this reason.
+inline void expect_refused(const mu_op& op, mu_code code, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out,
+                           const char* sentence) {
+  std::string error;
+  EXPECT_EQ(driver::plan(module(), op, in, out, &error), code) << sentence;
+  EXPECT_EQ(error, sentence);
+}
+
 template <class Case>
 std::string case_name(const testing::TestParamInfo<Case>& test) {
   return test.param.name;

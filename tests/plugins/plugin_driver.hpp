@@ -88,6 +88,25 @@ class Workspace {
   std::vector<char> memory_;
 };
 
+/// plan_create of views without memory; its plan is dropped. `error` gets the text, `info` the answers.
+inline mu_code plan(const Module& m, const mu_op& op, std::vector<mu_tensor> in, std::vector<mu_tensor> out, std::string* error = nullptr,
+                    mu_plan_info* info = nullptr) {
+  mu_error e{};
+  e.size = sizeof e;
+  mu_plan_info answers{};
+  answers.size = sizeof answers;
+  for (auto* views : {&in, &out})
+    for (auto& t : *views) t.buffer = nullptr;
+  mu_plan* made = nullptr;
+  const mu_code code = m.plugin->compute->plan_create(m.device, &op, 0, static_cast<std::uint32_t>(in.size()), in.data(),
+                                                      static_cast<std::uint32_t>(out.size()), out.data(), &made, &answers, &e);
+  EXPECT_EQ(made != nullptr, code == MU_OK);
+  if (made) m.plugin->compute->plan_destroy(made);
+  if (error) *error = e.message;
+  if (info) *info = answers;
+  return code;
+}
+
 /// plan_create, plan_run and plan_destroy; the first code that isn't MU_OK. `error` gets the text, `flags` are plan_create's.
 inline mu_code run(const Module& m, const mu_op& op, std::vector<mu_tensor> in, mu_tensor out, std::string* error = nullptr,
                    std::uint32_t flags = 0) {
