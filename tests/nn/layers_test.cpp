@@ -439,20 +439,6 @@ TEST(Normalization, ChainsAcceptTheirShapes) {
   EXPECT_NEAR(squares / 24, 1, 1e-3);
 }
 
-TEST(MultiheadAttention, SequencesOfAnyLength) {
-  const nn::MultiheadAttention<6, 3> attention;
-  const auto x = data<float, batch, steps, 6>(33, batch = 2, steps = 4);
-  static_assert(std::same_as<decltype(attention(x, x, x)), mu::Traced<float, batch, steps, 6>>);
-  const auto all = ref(attention(x, x, x)), causal = ref(attention(x, x, x, nn::causal));
-  const auto first = mu::slice<1>(x, 0, 1);  // the first position sees itself alone, the last one all
-  const auto alone = ref(attention(first, first, first));
-  for (std::int64_t k = 0; k < 6; ++k) {
-    EXPECT_NEAR(causal.at({1, 0, k}), alone.at({1, 0, k}), 1e-5);
-    EXPECT_NEAR(causal.at({1, 3, k}), all.at({1, 3, k}), 1e-5);
-  }
-  EXPECT_EQ(nn::parameters(attention)[2].name, "out_proj.weight");
-}
-
 namespace {
 struct Moments {
   double mean, deviation, least, greatest;

@@ -1,5 +1,5 @@
-// Sequence layers and their cells: one against the other, gradients against differences, lengths that the run knows. (Values are compared
-// with PyTorch's in tests/parity.)
+// Layers of sequences: recurrent ones and their cells, one against the other, gradients against differences, lengths that the run knows;
+// attention. (Values are compared with PyTorch's in tests/parity.)
 #include "mushin/nn/recurrent.hpp"
 
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@
 #include "support/files.hpp"
 #include "support/gradcheck.hpp"
 #include "support/matchers.hpp"
+#include "support/splitmix.hpp"
 
 namespace mu = mushin;
 namespace nn = mu::nn;
@@ -247,10 +248,10 @@ TEST(Recurrent, FrozenItRecordsNothingAndACopyIsOfItsOwn) {
 }
 
 TEST(Recurrent, ASequenceHasAStep) {
-  const auto steps = mu::core::full({0, 2, 3}, mu::dtype::f32, 0), square = mu::core::full({3, 3}, mu::dtype::f32, 0);
+  const auto x = mu::core::full({0, 2, 3}, mu::dtype::f32, 0), square = mu::core::full({3, 3}, mu::dtype::f32, 0);
   EXPECT_TRUE(throws<mu::ShapeError>(
       [&] {
-        mu::core::rnn({mu::core::Cell::tanh}, steps, square, mu::core::full({2, 3}, mu::dtype::f32, 0), {});
+        mu::core::rnn({mu::core::Cell::tanh}, x, square, mu::core::full({2, 3}, mu::dtype::f32, 0), {});
       },
       "[rnn] a sequence must have one step at least: (0, 2, 3)"));
 }
@@ -265,4 +266,18 @@ TEST(Recurrent, ACapturedPassIsReplayed) {
   const auto some = mu::from<3>(std::vector<std::int64_t>{5, 2, 1}), others = mu::from<3>(std::vector<std::int64_t>{1, 5, 3});
   auto with_lengths = mu::capture(g, a, some);
   EXPECT_TRUE(close(with_lengths(b, others), ref(g(b, others)), 1e-6));
+}
+
+TEST(MultiheadAttention, SequencesOfAnyLength) {
+  const nn::MultiheadAttention<6, 3> attention;
+  const auto x = mu::from<batch, steps, 6>(uniform<float>(33, 48), batch = 2, steps = 4);
+  static_assert(std::same_as<decltype(attention(x, x, x)), mu::Traced<float, batch, steps, 6>>);
+  const auto all = ref(attention(x, x, x)), causal = ref(attention(x, x, x, nn::causal));
+  const auto first = mu::slice<1>(x, 0, 1);  // the first position sees itself alone, the last one all
+  const auto alone = ref(attention(first, first, first));
+  for (std::int64_t k = 0; k < 6; ++k) {
+    EXPECT_NEAR(causal.at({1, 0, k}), alone.at({1, 0, k}), 1e-5);
+    EXPECT_NEAR(causal.at({1, 3, k}), all.at({1, 3, k}), 1e-5);
+  }
+  EXPECT_EQ(nn::parameters(attention)[2].name, "out_proj.weight");
 }
