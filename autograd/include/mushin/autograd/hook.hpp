@@ -66,9 +66,6 @@ class TypedHook final : public core::GradientFunction {
   template <class G>
   core::Traced given(const G& g) {
     using Given = hook_result<F, G>;
-    static_assert(is_hook_result<Given, Value>,
-                  "[on_gradient] under create_graph, too, the hook must give nothing, or a gradient of the "
-                  "value's element type and extents");
     if constexpr (std::is_void_v<Given>) {
       f_(g);
       return {};
@@ -93,7 +90,14 @@ GradientHook GradientHook::add(const core::Traced& value, F f) {
     constexpr bool fits = detail::is_hook_result<Given, Tensor<T, E...>>;
     static_assert(constant || !fits, "[on_gradient] of a constant gradient the hook must give a constant: pass its value, x.value()");
     static_assert(fits, "[on_gradient] the hook must give nothing, or a gradient of the value's element type and extents");
-    if constexpr (constant && fits) return GradientHook{core::add_hook(value, new detail::TypedHook<F, T, E...>(std::move(f)))};
+    constexpr bool linked = [] {
+      if constexpr (std::invocable<F&, const Traced<T, E...>&>)
+        return detail::is_hook_result<detail::hook_result<F, Traced<T, E...>>, Tensor<T, E...>>;
+      return true;
+    }();
+    static_assert(
+        linked, "[on_gradient] under create_graph, too, the hook must give nothing, or a gradient of the value's element type and extents");
+    if constexpr (constant && fits && linked) return GradientHook{core::add_hook(value, new detail::TypedHook<F, T, E...>(std::move(f)))};
   }
   return GradientHook{};
 }

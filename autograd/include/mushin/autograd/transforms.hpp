@@ -48,12 +48,6 @@ struct Again {
 template <class F>
 requires(!std::copy_constructible<F>) struct Again<F> {
   explicit Again(const F&) {}
-
-  template <bool Linked, class C, class... X>
-  auto gradients(const C&, const X&...) const {
-    static_assert(std::copy_constructible<F>,
-                  "[vjp] under vmap f is run again for the cotangents: it must be copyable, as a lambda that refers to it is");
-  }
 };
 
 template <class A>
@@ -79,9 +73,13 @@ auto vjp(F&& f, const X&... x) {
     static_assert(Constant<C>, "[vjp] the cotangent must be a constant: pass its value, g.value()");
     static_assert(detail::same_kind<C, Z>, "[vjp] the cotangent must have the shape and element type of f's value");
     core::check_cotangent("vjp", z.shape(), cotangent.shape());
-    if constexpr (detail::sees_each<detail::raw_of<Z>, detail::raw_of<C>>)
+    constexpr bool again_possible = std::copy_constructible<std::decay_t<F>>,
+                   once = detail::sees_each<detail::raw_of<Z>, detail::raw_of<C>>;
+    static_assert(once || again_possible,
+                  "[vjp] under vmap f is run again for the cotangents: it must be copyable, as a lambda that refers to it is");
+    if constexpr (once)
       return std::apply([&](const auto&... w) { return detail::gradients<linked>(sum(z * cotangent), w...); }, with);
-    else
+    else if constexpr (again_possible)
       return std::apply([&](const auto&... w) { return again.template gradients<linked>(cotangent, detail::values<linked>(w)...); }, with);
   };
   return Vjp<decltype(value), decltype(pull)>{std::move(value), std::move(pull)};
