@@ -4,23 +4,28 @@
 
 namespace onednn {
 
-/// The channels of a block, at any place. A template's argument, where a type would lose its attributes.
+/// The channels of a block. A template's argument, where a type would lose its attributes: so does an alignment, in Clang, and what lies at
+/// any place is a packed structure of one.
 struct Of8 {
-  using Row = float __attribute__((vector_size(32), aligned(4), may_alias));
+  using Row = float __attribute__((vector_size(32)));
   static constexpr std::int64_t width = 8;
 };
 struct Of16 {
-  using Row = float __attribute__((vector_size(64), aligned(4), may_alias));
+  using Row = float __attribute__((vector_size(64)));
   static constexpr std::int64_t width = 16;
 };
 
 template <class R>
-[[gnu::always_inline]] inline typename R::Row& row(float* p) {
-  return *reinterpret_cast<typename R::Row*>(p);
+struct [[gnu::packed, gnu::may_alias]] Placed {
+  typename R::Row v;
+};
+template <class R>
+[[gnu::always_inline]] inline Placed<R>& row(float* p) {
+  return *reinterpret_cast<Placed<R>*>(p);
 }
 template <class R>
-[[gnu::always_inline]] inline const typename R::Row& row(const float* p) {
-  return *reinterpret_cast<const typename R::Row*>(p);
+[[gnu::always_inline]] inline const Placed<R>& row(const float* p) {
+  return *reinterpret_cast<const Placed<R>*>(p);
 }
 
 #if defined(__x86_64__)

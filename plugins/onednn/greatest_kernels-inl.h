@@ -4,14 +4,14 @@ namespace onednn::MUSHIN_CPU {
 template <class R>
 MUSHIN_TARGET void greatest_of_window(const GreatestWindows& g, const Window& w, const float* x, float* y) {
   using V = typename R::Row;
-  V most = row<R>(x + w.place(g, 0, 0, 0) * R::width);
+  V most = row<R>(x + w.place(g, 0, 0, 0) * R::width).v;
   for (std::int64_t i = 0; i < w.axis[0].count; ++i)
     for (std::int64_t j = 0; j < w.axis[1].count; ++j)
       for (std::int64_t k = 0; k < w.axis[2].count; ++k) {
-        const V v = row<R>(x + w.place(g, i, j, k) * R::width);
+        const V v = row<R>(x + w.place(g, i, j, k) * R::width).v;
         most = ((v > most) | (v != v)) ? v : most;
       }
-  row<R>(y) = most;
+  row<R>(y).v = most;
 }
 
 template <class R>
@@ -25,23 +25,23 @@ template <class R>
 MUSHIN_TARGET void give_to_greatest(const GreatestWindows& g, const Window& w, const float* x, const float* dy, float* dx) {
   using V = typename R::Row;
   using Index = decltype(V{} > V{});
-  V most = row<R>(x + w.place(g, 0, 0, 0) * R::width);
+  V most = row<R>(x + w.place(g, 0, 0, 0) * R::width).v;
   Index where = {};
   int tap = 0;
   for (std::int64_t i = 0; i < w.axis[0].count; ++i)
     for (std::int64_t j = 0; j < w.axis[1].count; ++j)
       for (std::int64_t k = 0; k < w.axis[2].count; ++k, ++tap) {
-        const V v = row<R>(x + w.place(g, i, j, k) * R::width);
+        const V v = row<R>(x + w.place(g, i, j, k) * R::width).v;
         const Index more = (v > most) | ((v != v) & (most == most));
         most = more ? v : most;
         where = more ? Index{} + tap : where;
       }
-  const V given = row<R>(dy);
+  const V given = row<R>(dy).v;
   tap = 0;
   for (std::int64_t i = 0; i < w.axis[0].count; ++i)
     for (std::int64_t j = 0; j < w.axis[1].count; ++j)
       for (std::int64_t k = 0; k < w.axis[2].count; ++k, ++tap)
-        row<R>(dx + w.place(g, i, j, k) * R::width) += where == Index{} + tap ? given : V{};
+        row<R>(dx + w.place(g, i, j, k) * R::width).v += where == Index{} + tap ? given : V{};
 }
 
 template <class R>

@@ -27,7 +27,7 @@ std::string line_of(const char* file, const std::string& key, char separator) {
 
 std::string compiler() {
 #if defined(__clang__)
-  return "Clang " __clang_version__;
+  return fmt::format("Clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
 #elif defined(__GNUC__)
   return "GCC " __VERSION__;
 #else
