@@ -245,6 +245,18 @@ TEST(Budgeted, KeepsLessAndGivesTheSameBits) {
   EXPECT_LE(stack.plan().peak, static_cast<std::int64_t>(plain.kept / 3));
 }
 
+TEST(Budgeted, MeasuresWhatIsSmallAsWell) {
+  mu::manual_seed(8);
+  const std::vector<Times> blocks(12);
+  const auto x = mu::randn<4, 8>();
+  const Called plain = call(parameters_of(blocks), [&] { return in_turn(blocks, x); });
+  nn::Budgeted stack{{.budget = 1 << 20}};
+  stack(blocks, x);
+  EXPECT_EQ(stack.plan().plain, 0);
+  EXPECT_EQ(stack.plan().peak, 12 * 4 * 8 * 4) << "the operand of each product";
+  EXPECT_EQ(static_cast<std::int64_t>(plain.kept), stack.plan().peak);
+}
+
 TEST(Budgeted, CutsChainsOfDifferentLayers) {
   mu::manual_seed(8);
   using In = nn::Linear<64, 48>;

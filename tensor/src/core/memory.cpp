@@ -238,7 +238,10 @@ void release(Block* b) noexcept {
   cache_of(b->device).put(b);
 }
 
-MemoryStats memory_stats(const Device* device) { return cache_of(device).stats(); }
+MemoryStats memory_stats(const Device* device) {
+  if (device->host_memory) hand_over_own();
+  return cache_of(device).stats();
+}
 
 void drain_cache(Device* device) {
   BlockCache& cache = cache_of(device);

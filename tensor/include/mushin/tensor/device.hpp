@@ -59,7 +59,7 @@ MUSHIN_API void synchronize(Device);
 
 /// Bytes of a device's memory. Backends in host memory share one account.
 struct MemoryStats {
-  std::size_t in_use;  ///< by tensors; what a thread keeps for its own next small ones (at most 1 MiB) counts as well
+  std::size_t in_use;  ///< by tensors; what other threads keep for their own next small ones (at most 1 MiB each) counts as well
   std::size_t cached;  ///< free, kept for tensors to come
   std::size_t peak;    ///< the most that was ever in use
   /// Of `cached`: beside tensors in the same piece of memory, so it serves smaller ones but cannot be given back until they are gone.
