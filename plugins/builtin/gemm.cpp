@@ -116,19 +116,21 @@ class Multiplication {
       }
   }
 
-  // c's columns [j, j + n) take up the steps [l, l + d) of the inner axis. b: packed.
+  // c's columns [j, j + n) take up the steps [l, l + d) of the inner axis. b: packed. Blocks of rows are alike, and an even number of them,
+  // so that threads have equal shares.
   void block(const char* b, std::int64_t j, std::int64_t n, std::int64_t l, std::int64_t d) const {
-    const std::int64_t width = table_.panel_columns, row_blocks = (m_ + block_rows - 1) / block_rows;
+    const std::int64_t width = table_.panel_columns, height = table_.panel_rows, panels = (m_ + height - 1) / height;
+    const std::int64_t row_blocks = m_ > block_rows ? round_up((panels * height + block_rows - 1) / block_rows, 2) : 1;
     const std::int64_t wanted = most(1, 8 / row_blocks), columns = least(n, most(4 * width, round_up((n + wanted - 1) / wanted, width)));
     const std::int64_t column_blocks = (n + columns - 1) / columns;
-    const std::int64_t work = least(m_, block_rows) * columns * d;
+    const std::int64_t work = m_ / row_blocks * columns * d;
     std::atomic<bool> no_memory{false};
     parallel(row_blocks * column_blocks, most(1, chunk_products / most(1, work)), [&](std::int64_t t, std::int64_t e) {
       try {
         char* a = static_cast<char*>(scratch(scratch_a, static_cast<std::size_t>(block_rows * d * bytes_)));
         for (; t < e; ++t) {
-          const std::int64_t i = t / column_blocks * block_rows, from = t % column_blocks * columns;
-          const std::int64_t rows = least(block_rows, m_ - i), count = least(columns, n - from);
+          const std::int64_t r = t / column_blocks, i = panels * r / row_blocks * height, from = t % column_blocks * columns;
+          const std::int64_t rows = least(m_, panels * (r + 1) / row_blocks * height) - i, count = least(columns, n - from);
           table_.pack_a(a, at(a_, i, l), rows, d, a_.row, a_.column);
           table_.multiply({at(c_, i, j + from), a, b + from * d * bytes_, rows, count, d, c_.row, l > 0});
           if (l + d == k_) done(i, rows, j + from, count);
