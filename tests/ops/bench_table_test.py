@@ -1,5 +1,6 @@
 """bench_table_test.py BENCH SCRIPT: the table of docs/benchmarks.md from files of mushin-bench and of another program."""
 import json
+import math
 import re
 import subprocess
 import sys
@@ -22,6 +23,17 @@ with tempfile.TemporaryDirectory() as folder:
     assert re.search(r"\d+ cores, .*: mushin [\d.]+ \(\w+ [\d.]+\)", caption), caption
     assert head == "| workload | builtin | peak memory |", head
     assert re.fullmatch(r"\| `small_op_overhead` \| [\d.]+ [num]?s \| \d+ MiB \|", row), row
+
+    # What a sum of 64 MiB is measured by: memory of the same size.
+    run(BENCH, "--filter", "^reduce_sum_rows_4096$", "--backend", "builtin", "--min-time", "0.01", "--repeats", "1", "--json", str(ours))
+    told = json.loads(ours.read_text())
+    limit, (result,) = next(m for m in told["limits"]["memory"] if m["mib"] == 64), told["results"]
+    least = 4096 * 4096 * 4e-9 / limit["read_gb_per_s"] + 4096 * 4e-9 / limit["write_gb_per_s"]
+    assert math.isclose(result["share_of_limit"], least / result["min_s"], rel_tol=1e-9), told
+    *_, head, _, row = run(sys.executable, "-B", SCRIPT, "--rates", str(ours)).splitlines()
+    assert head == "| workload | builtin | rate | of the limit | peak memory |", head
+    rate = f"{result['gb_per_s']:.1f} GB/s | {100 * result['share_of_limit']:.0f} %"
+    assert re.fullmatch(r"\| `reduce_sum_rows_4096` \| [\d.]+ [um]s \| " + re.escape(rate) + r" \| \d+ MiB \|", row), row
 
     # Figures that are known: the best of two variants, the least of two runs, a workload that only the other program has.
     entry = json.loads(ours.read_text())["results"][0]

@@ -1,11 +1,12 @@
-"""bench_table.py [--only REGEX] FILE…: prints a table of docs/benchmarks.md from what `mushin-bench --json FILE` wrote.
+"""bench_table.py [--only REGEX] [--rates] FILE…: prints a table of docs/benchmarks.md from what `mushin-bench --json FILE` wrote.
 bench_table.py --page PAGE [--check]: writes the tables of a page anew; with --check it only says whether they differ, and ends with 1 if so.
 
 The least time of each workload on each backend, of all files. Files of other programs have results by `workload|program|variant|threads`; of each
 program the best variant is taken, and there is a column for how many times faster mushin is than the best of them. The last one is the peak memory on
-the last backend that has the workload, and that of the others. Above the table stands whose figures they are.
+the last backend that has the workload, and that of the others. Above the table stands whose figures they are. With --rates there is what the quickest
+backend did in a second, and the part of the machine's limit that this is.
 
-A page has such a table between `<!-- bench_table [--only REGEX] FILE… -->`, with files that lie beside the page, and `<!-- end of table -->`.
+A page has such a table between `<!-- bench_table [--only REGEX] [--rates] FILE… -->`, with files that lie beside the page, and `<!-- end of table -->`.
 """
 import argparse
 import difflib
@@ -29,10 +30,17 @@ def time_text(seconds):
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1e9:.2f} ns"
 
 
+def rate_of(result):
+    """The rate, and its part of the limit; empty where mushin-bench knew neither."""
+    rate = f"{result['gflop_per_s']:.0f} GFLOP/s" if "gflop_per_s" in result else f"{result['gb_per_s']:.1f} GB/s" if "gb_per_s" in result else ""
+    return [rate, f"{100 * result['share_of_limit']:.0f} %" if "share_of_limit" in result else ""]
+
+
 class Measured:
     """What some files have: `rows` has of each workload the results by who computed it; `backends` and `others` are those, in their order."""
 
-    def __init__(self, files, only=""):
+    def __init__(self, files, only="", rates=False):
+        self.rates = rates
         self.rows, self.order, self.backends, self.others, self.machines = {}, {}, [], [], {}
         for name in files:
             self._read(json.loads(Path(name).read_text()), re.compile(only))
@@ -73,11 +81,14 @@ class Measured:
         return ". ".join(f"{host or 'A machine that the file does not name'}: {', '.join(versions)}" for host, versions in self.machines.items()) + "."
 
     def table(self):
-        head = ["workload", *self.backends, *(NAMES.get(o, o) for o in self.others), *(["to the best peer"] if self.others else []), "peak memory"]
+        head = ["workload", *self.backends, *(NAMES.get(o, o) for o in self.others), *(["rate", "of the limit"] if self.rates else []),
+                *(["to the best peer"] if self.others else []), "peak memory"]
         lines = [head, ["---"] * len(head)]
         for workload, r in self.rows.items():
             ours, theirs = [r[b] for b in self.backends if b in r], [r[o] for o in self.others if o in r]
             line = [f"`{workload}`", *(time_text(r[who]["min_s"]) if who in r else "" for who in self.backends + self.others)]
+            if self.rates:
+                line += rate_of(min(ours, key=lambda o: o["min_s"]))
             if self.others:
                 line.append(f"{min(t['min_s'] for t in theirs) / min(o['min_s'] for o in ours):.2f}" if theirs else "")
             memory = [f"{NAMES.get(o, o)} {r[o]['peak_rss_mib']:.0f}" for o in self.others if "peak_rss_mib" in r.get(o, {})]
@@ -94,7 +105,7 @@ def page_with_tables(page):
 
     def anew(place):
         wanted = arguments_of(shlex.split(place["arguments"]))
-        return place["head"] + Measured([page.parent / f for f in wanted.files], wanted.only).text() + place["end"]
+        return place["head"] + Measured([page.parent / f for f in wanted.files], wanted.only, wanted.rates).text() + place["end"]
 
     text = page.read_text()
     if text.count("<!-- bench_table ") != len(PLACE.findall(text)):
@@ -105,6 +116,7 @@ def page_with_tables(page):
 def arguments_of(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", default="", metavar="REGEX", help="workloads whose name has this in it")
+    parser.add_argument("--rates", action="store_true", help="with what the quickest backend did in a second")
     parser.add_argument("--page", type=Path, help="the page whose tables are made anew")
     parser.add_argument("--check", action="store_true", help="only say whether the page's tables are what their files have")
     parser.add_argument("files", nargs="*", metavar="FILE")
@@ -117,7 +129,7 @@ def arguments_of(words):
 def main():
     arguments = arguments_of(sys.argv[1:])
     if not arguments.page:
-        print(Measured(arguments.files, arguments.only).text(), end="")
+        print(Measured(arguments.files, arguments.only, arguments.rates).text(), end="")
         return 0
     old, new = arguments.page.read_text(), page_with_tables(arguments.page)
     if old == new:

@@ -21,7 +21,8 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{128} << 20, huge_page = std::size_t{2} << 20;
+constexpr std::size_t smallest = std::size_t{8} << 20, largest = std::size_t{512} << 20,
+                      huge_page = std::size_t{2} << 20;  // of all threads
 constexpr int rounds = 12;
 constexpr long multiply_adds = 20'000'000;  // a round's, each of one vector
 
@@ -33,17 +34,17 @@ struct Free {
 using Block = std::unique_ptr<double[], Free>;
 
 /// In huge pages, as mushin's own large blocks are.
-Block make_block() {
-  Block block(static_cast<double*>(std::aligned_alloc(huge_page, block_bytes)));
+Block make_block(std::size_t bytes) {
+  Block block(static_cast<double*>(std::aligned_alloc(huge_page, bytes)));
   if (!block) throw std::bad_alloc();
-  madvise(block.get(), block_bytes, MADV_HUGEPAGE);
-  std::memset(block.get(), 0, block_bytes);
+  madvise(block.get(), bytes, MADV_HUGEPAGE);
+  std::memset(block.get(), 0, bytes);
   return block;
 }
 
-double read_block(const double* block) {
+double read_block(const double* block, std::size_t bytes) {
   double sum[16] = {};
-  for (std::size_t i = 0; i + 16 <= block_bytes / sizeof(double); i += 16)
+  for (std::size_t i = 0; i + 16 <= bytes / sizeof(double); i += 16)
     for (std::size_t k = 0; k < 16; ++k) sum[k] += block[i + k];
   double all = 0;
   for (double s : sum) all += s;
@@ -112,12 +113,21 @@ double least_of_rounds(unsigned threads, const std::function<void(unsigned)>& pa
 
 Limits measure_limits() {
   const unsigned threads = thread_count();
+  const auto share_of = [threads](std::size_t bytes) { return (bytes / threads + huge_page - 1) / huge_page * huge_page; };
   std::vector<Block> blocks;
-  for (unsigned t = 0; t < threads; ++t) blocks.push_back(make_block());
-  const double all_bytes = static_cast<double>(threads) * static_cast<double>(block_bytes);
+  for (unsigned t = 0; t < threads; ++t) blocks.push_back(make_block(share_of(largest)));
   Limits limits;
-  limits.read = all_bytes / least_of_rounds(threads, [&](unsigned t) { nobody_reads = read_block(blocks[t].get()); });
-  limits.write = all_bytes / least_of_rounds(threads, [&](unsigned t) { std::memset(blocks[t].get(), static_cast<int>(t), block_bytes); });
+  for (std::size_t all = smallest; all <= largest; all *= 2) {
+    const std::size_t each = share_of(all), times = std::max<std::size_t>(1, (std::size_t{64} << 20) / all);
+    const double moved = static_cast<double>(each) * static_cast<double>(threads) * static_cast<double>(times);
+    const double reading = least_of_rounds(threads, [&](unsigned t) {
+      for (std::size_t i = 0; i < times; ++i) nobody_reads = read_block(blocks[t].get(), each);
+    });
+    const double writing = least_of_rounds(threads, [&](unsigned t) {
+      for (std::size_t i = 0; i < times; ++i) std::memset(blocks[t].get(), static_cast<int>(t), each);
+    });
+    limits.memory.push_back({static_cast<double>(all), moved / reading, moved / writing});
+  }
   std::atomic<int> width{0};
   const double time = least_of_rounds(threads, [&](unsigned) { width = chains(); });
   limits.flop = 2.0 * width * multiply_adds * threads / time;
@@ -125,15 +135,26 @@ Limits measure_limits() {
 }
 
 double Limits::least_time(double flop_count, double bytes, double written) const {
-  if (read <= 0 || write <= 0 || flop <= 0) return 0;
-  return std::max(flop_count / flop, (bytes - written) / read + written / write);
+  if (memory.empty() || flop <= 0) return 0;
+  const Memory* of = &memory.front();
+  for (const Memory& m : memory)
+    if (m.bytes <= bytes) of = &m;
+  return std::max(flop_count / flop, (bytes - written) / of->read + written / of->write);
 }
 
 nlohmann::json Limits::json() const {
-  return {{"read_gb_per_s", read * 1e-9}, {"write_gb_per_s", write * 1e-9}, {"gflop_per_s", flop * 1e-9}};
+  nlohmann::json sizes = nlohmann::json::array();
+  for (const Memory& m : memory)
+    sizes.push_back({{"mib", m.bytes / (1 << 20)}, {"read_gb_per_s", m.read * 1e-9}, {"write_gb_per_s", m.write * 1e-9}});
+  return {{"memory", std::move(sizes)}, {"gflop_per_s", flop * 1e-9}};
 }
 Limits Limits::from(const nlohmann::json& j) {
-  return {j["read_gb_per_s"].get<double>() * 1e9, j["write_gb_per_s"].get<double>() * 1e9, j["gflop_per_s"].get<double>() * 1e9};
+  Limits limits;
+  for (const auto& m : j["memory"])
+    limits.memory.push_back(
+        {m["mib"].get<double>() * (1 << 20), m["read_gb_per_s"].get<double>() * 1e9, m["write_gb_per_s"].get<double>() * 1e9});
+  limits.flop = j["gflop_per_s"].get<double>() * 1e9;
+  return limits;
 }
 
 }  // namespace bench
