@@ -67,6 +67,10 @@ TEST(Makers, FromCopiesContainersAndMemory) {
   const float raw[] = {1, 2, 3};
   EXPECT_EQ((mu::from<batch>(raw, 3, batch = 3).to_vector()), (std::vector<float>{1, 2, 3}));
   EXPECT_EQ((mu::from<3>(std::vector<bool>{true, false, true}).to_vector()), (std::vector<bool>{true, false, true}));
+  EXPECT_EQ((mu::from<batch>({1.5f, 2.5f}, batch = 2).to_vector()), (std::vector<float>{1.5f, 2.5f}));
+  static_assert(std::same_as<decltype(mu::from<2>({1, 0})), mu::Tensor<std::int32_t, 2>>);
+  EXPECT_EQ(mu::from<2>({true, false}).to_vector(), (std::vector<bool>{true, false}));
+  EXPECT_TRUE((throws<mu::ShapeError>([] { mu::from<3>({1, 2}); }, "2 values for (3)")));
   const std::string message = "[from] the number of values must be the product of the extents: 4 values for (2, 3)";
   EXPECT_TRUE((throws<mu::ShapeError>([&] { mu::from<2, 3>(values); }, message)));
   EXPECT_TRUE((throws<mu::ShapeError>([&] { mu::from<batch>(values, batch = 5); }, "4 values for (5)")));

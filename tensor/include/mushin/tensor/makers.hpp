@@ -148,6 +148,11 @@ Tensor<T, E...> from(const T* values, std::size_t count, SizedDim<Names>... give
   MUSHIN_RULE_SIZES("from");
   return Tensor<T, E...>{core::from_counted_values("from", detail::given_sizes<E...>(given...), dtype_of<T>, values, count)};
 }
+/// The same from values in braces: `from<batch>({1.0f, 2.0f}, batch = 2)`.
+template <extent... E, class T, text... Names>
+Tensor<T, E...> from(std::initializer_list<T> values, SizedDim<Names>... given) {
+  return from<E...>(values.begin(), values.size(), given...);
+}
 /// std::vector<bool> has no memory to copy from, so it is copied twice.
 template <extent... E, text... Names>
 Tensor<bool, E...> from(const std::vector<bool>& values, SizedDim<Names>... given) {
