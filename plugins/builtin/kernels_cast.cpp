@@ -135,6 +135,42 @@ struct RoundF16 {
     return float_of(r | (u & 0x80000000u));
   }
 };
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+// The processor's conversions give the same bits: whole vectors by these.
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+using Halves = hn::Rebind<hwy::float16_t, Floats>;
+struct VectorsToF16 {
+  static HWY_INLINE void f(uint16_t* to, const float* a) {
+    hn::StoreU(hn::DemoteTo(Halves(), hn::LoadU(Floats(), a)), Halves(), reinterpret_cast<hwy::float16_t*>(to));
+  }
+};
+struct VectorsFromF16 {
+  static HWY_INLINE void f(float* to, const uint16_t* a) {
+    hn::StoreU(hn::PromoteTo(Floats(), hn::LoadU(Halves(), reinterpret_cast<const hwy::float16_t*>(a))), Floats(), to);
+  }
+};
+struct VectorsRoundF16 {
+  static HWY_INLINE void f(float* to, const float* a) {
+    hn::StoreU(hn::PromoteTo(Floats(), hn::DemoteTo(Halves(), hn::LoadU(Floats(), a))), Floats(), to);
+  }
+};
+template <class R, class A, class Vectors, class F>
+void unary_by_vectors(void* dv, const void* av, const void*, const void*, size_t n) {
+  R* d = static_cast<R*>(dv);
+  const A* a = static_cast<const A*>(av);
+  const size_t L = hn::Lanes(Floats());
+  size_t i = 0;
+  for (; i + L <= n; i += L) Vectors::f(d + i, a + i);
+  for (; i < n; ++i) d[i] = F::f(a[i]);
+}
+constexpr Kernel to_f16 = unary_by_vectors<uint16_t, float, VectorsToF16, ToF16>;
+constexpr Kernel from_f16 = unary_by_vectors<float, uint16_t, VectorsFromF16, FromF16>;
+constexpr Kernel round_f16 = unary_by_vectors<float, float, VectorsRoundF16, RoundF16>;
+#else
+constexpr Kernel to_f16 = unary<uint16_t, float, ToF16>, from_f16 = unary<float, uint16_t, FromF16>,
+                 round_f16 = unary<float, float, RoundF16>;
+#endif
 HWY_INLINE uint32_t rounded_bf16(float a) {
   const uint32_t u = bits_of(a);
   return (u & 0x7FFFFFFFu) > 0x7F800000u ? u | 0x400000u : u + 0x7FFFu + (u >> 16 & 1u);
@@ -199,9 +235,9 @@ void fill_cast(CastTable& t) {
   casts<int8_t>(t.cast[4]), casts<uint8_t>(t.cast[5]), casts<B>(t.cast[6]);
   t.cast[6][6] = t.cast[6][4] = t.cast[6][5] = copy<1>;
   t.cast[7][7] = t.cast[8][8] = copy<2>;
-  t.cast[0][7] = unary<uint16_t, float, ToF16>, t.cast[0][8] = unary<uint16_t, float, ToBf16>;
-  t.cast[7][0] = unary<float, uint16_t, FromF16>, t.cast[8][0] = unary<float, uint16_t, FromBf16>;
-  t.round[0] = unary<float, float, RoundF16>, t.round[1] = unary<float, float, RoundBf16>;
+  t.cast[0][7] = to_f16, t.cast[0][8] = unary<uint16_t, float, ToBf16>;
+  t.cast[7][0] = from_f16, t.cast[8][0] = unary<float, uint16_t, FromBf16>;
+  t.round[0] = round_f16, t.round[1] = unary<float, float, RoundBf16>;
   t.odd[1] = unary<float, double, Odd>, t.odd[2] = unary<float, int64_t, Odd>, t.odd[3] = unary<float, int32_t, Odd>;
   put_ternary<B, B, Select<B>>(t.select_1), put_ternary<float, B, Select<float>>(t.select_4);
   put_ternary<double, B, Select<double>>(t.select_8);
