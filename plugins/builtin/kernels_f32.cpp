@@ -102,13 +102,21 @@ void scalar_loop(void* dv, const void* av, const void* bv, const void*, size_t n
   for (size_t i = 0; i < n; ++i) d[i] = f(S & 1 ? a0 : a[i], S & 2 ? b0 : b[i]);
 }
 float rem_one(float a, float b) { return ::fmodf(a, b); }
-float pow_one(float a, float b) { return ::powf(a, b); }
 
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+MUSHIN_OP(Pow, pow_v(a, b));
+template <int S>
+constexpr Kernel power = loop<Pow, 2, S>;
+#else
+float pow_one(float a, float b) { return ::powf(a, b); }
+template <int S>
+constexpr Kernel power = scalar_loop<pow_one, S>;
+#endif
 // Exponents that are one value for all are mostly small whole numbers.
 void pow_by_one(void* d, const void* a, const void* b, const void* c, size_t n) {
   const float e = *static_cast<const float*>(b);
   if (e == 2.0f) return loop<Mul, 2, 0>(d, a, a, c, n);
-  scalar_loop<pow_one, 2>(d, a, b, c, n);
+  power<2>(d, a, b, c, n);
 }
 
 template <int S>
@@ -142,7 +150,7 @@ void fill(OpTable& table) {
   put<Trunc, 1>(r[MU_PW_TRUNC]), put<Rint, 1>(r[MU_PW_RINT]), put<Sigmoid, 1>(r[row_sigmoid]), put<Expm1, 1>(r[row_expm1]);
   put<Log1p, 1>(r[row_log1p]), put<Relu, 1>(r[row_relu]);
   r[MU_PW_REM] = {{scalar_loop<rem_one, 0>, scalar_loop<rem_one, 1>, scalar_loop<rem_one, 2>}};
-  r[MU_PW_POW] = {{scalar_loop<pow_one, 0>, scalar_loop<pow_one, 1>, pow_by_one}};
+  r[MU_PW_POW] = {{power<0>, power<1>, pow_by_one}};
   r[MU_PW_FMA] = {{fma_loop<0>, fma_loop<1>, fma_loop<2>, fma_loop<3>, fma_loop<4>, fma_loop<5>, fma_loop<6>}};
 }
 

@@ -243,6 +243,69 @@ HWY_INLINE V atan_v(V x) {
 #endif
 }
 
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+using DD = hn::ScalableTag<double>;
+using VD = hn::Vec<DD>;
+
+HWY_INLINE VD wide(double x) { return hn::Set(DD(), x); }
+
+// 2^(y (exponent + log2 m)) for m within [sqrt(1/2), sqrt(2)), to 2^-37: a float of it is as good as rounded from the exact one.
+HWY_INLINE VD pow_wide(VD m, VD exponent, VD y) {
+  // log2 m = 2 / ln 2 atanh z
+  const VD z = hn::Div(hn::Sub(m, wide(1.0)), hn::Add(m, wide(1.0))), w = hn::Mul(z, z);
+  VD p = wide(0x1.5b9ac9b743f0dp-3);  // 2 / (17 ln 2), 2 / (15 ln 2), …
+  p = hn::MulAdd(p, w, wide(0x1.89f3b1694cffep-3));
+  p = hn::MulAdd(p, w, wide(0x1.c68f568d31761p-3));
+  p = hn::MulAdd(p, w, wide(0x1.0c9a84994022dp-2));
+  p = hn::MulAdd(p, w, wide(0x1.484b13d7c02a9p-2));
+  p = hn::MulAdd(p, w, wide(0x1.a61762a7adedap-2));
+  p = hn::MulAdd(p, w, wide(0x1.2776c50ef9bfep-1));
+  p = hn::MulAdd(p, w, wide(0x1.ec709dc3a03fep-1));
+  p = hn::MulAdd(p, w, wide(0x1.71547652b82fep+1));
+  const VD t = hn::Min(hn::Max(hn::Mul(y, hn::MulAdd(p, z, exponent)), wide(-300.0)), wide(300.0));
+  const VD shifted = hn::Add(t, wide(0x1.8p52));  // its lowest bits are t rounded
+  const VD f = hn::Sub(t, hn::Sub(shifted, wide(0x1.8p52)));
+  VD q = wide(0x1.e4cf5158b8ec7p-28);  // (ln 2)^10 / 10!, (ln 2)^9 / 9!, …
+  q = hn::MulAdd(q, f, wide(0x1.b5253d395e7c1p-24));
+  q = hn::MulAdd(q, f, wide(0x1.62c0223a5c822p-20));
+  q = hn::MulAdd(q, f, wide(0x1.ffcbfc588b0c5p-17));
+  q = hn::MulAdd(q, f, wide(0x1.430912f86c786p-13));
+  q = hn::MulAdd(q, f, wide(0x1.5d87fe78a6730p-10));
+  q = hn::MulAdd(q, f, wide(0x1.3b2ab6fba4e77p-7));
+  q = hn::MulAdd(q, f, wide(0x1.c6b08d704a0bfp-5));
+  q = hn::MulAdd(q, f, wide(0x1.ebfbdff82c58ep-3));
+  q = hn::MulAdd(q, f, wide(0x1.62e42fefa39efp-1));
+  q = hn::MulAdd(q, f, wide(1.0));
+  const hn::RebindToSigned<DD> bits;
+  return hn::BitCast(DD(), hn::Add(hn::BitCast(bits, q), hn::ShiftLeft<52>(hn::BitCast(bits, shifted))));
+}
+
+HWY_INLINE V pow_v(V a, V b) {
+  const D t;
+  const DI di;
+  const hn::Half<D> half;
+  VI i = hn::Sub(hn::BitCast(di, a), hn::Set(di, 0x3f3504f3));
+  const V exponent = hn::ConvertTo(t, hn::ShiftRight<23>(i));
+  i = hn::Add(hn::And(i, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f3504f3));
+  const V m = hn::BitCast(t, i);
+  const VD low = pow_wide(hn::PromoteTo(DD(), hn::LowerHalf(half, m)), hn::PromoteTo(DD(), hn::LowerHalf(half, exponent)),
+                          hn::PromoteTo(DD(), hn::LowerHalf(half, b)));
+  const VD high = pow_wide(hn::PromoteTo(DD(), hn::UpperHalf(half, m)), hn::PromoteTo(DD(), hn::UpperHalf(half, exponent)),
+                           hn::PromoteTo(DD(), hn::UpperHalf(half, b)));
+  const V y = hn::Combine(t, hn::DemoteTo(half, high), hn::DemoteTo(half, low));
+  const V inf = hn::Inf(t);
+  const auto plain = hn::And(hn::And(hn::Ge(a, set(1.17549435e-38f)), hn::Lt(a, inf)), hn::Lt(hn::Abs(b), inf));
+  if (HWY_LIKELY(hn::AllTrue(t, plain))) return y;
+  // Of the others libm knows best, one at a time.
+  HWY_ALIGN float of[3][HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(a, t, of[0]), hn::Store(b, t, of[1]), hn::Store(y, t, of[2]);
+  for (size_t k = 0; k < hn::Lanes(t); ++k)
+    if (!(of[0][k] >= 1.17549435e-38f && of[0][k] <= 3.40282347e+38f && ::fabsf(of[1][k]) <= 3.40282347e+38f))
+      of[2][k] = ::powf(of[0][k], of[1][k]);
+  return hn::Load(t, of[2]);
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace mushin::builtin
 HWY_AFTER_NAMESPACE();

@@ -191,6 +191,25 @@ TYPED_TEST(Opcodes, BinaryKeepTheirBounds) {
   }
 }
 
+// The exponents lead to results of every size, denormals and beyond infinity included.
+TYPED_TEST(Opcodes, PowersOfAnyPositiveBaseAreNearlyExact) {
+  using T = TypeParam;
+  std::vector<T> a, b;
+  Random r{12};
+  for (int i = 0; i < 20000; ++i) {
+    a.push_back(static_cast<T>(std::exp2(i % 4 ? r.real(-126, 128) : r.real(-1e-3, 1e-3))));
+    b.push_back(static_cast<T>(r.real(-155, 135) / std::log2(static_cast<double>(a.back()))));
+  }
+  const std::vector<T> y = this->run(MU_PW_POW, {a, b});
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const Exact exact = std::pow(static_cast<Exact>(a[i]), static_cast<Exact>(b[i]));
+    ASSERT_LE(ulps(y[i], exact), 1) << a[i] << " to " << b[i] << " gave " << y[i];
+    if (i < 200) {
+      ASSERT_EQ(this->run(MU_PW_POW, {{a[i]}, {b[i]}})[0], y[i]) << "alone";
+    }
+  }
+}
+
 TYPED_TEST(Opcodes, FmaRoundsOnceAndMulAddTwice) {
   using T = TypeParam;
   std::vector<T> a, b, c;
