@@ -60,8 +60,8 @@ class Measured:
                 continue
             names = self.backends if ours else self.others
             names += [who] if who not in names else []
-            if not ours:
-                versions.add(f"{NAMES.get(who, who)} {r['version']}" if "version" in r else NAMES.get(who, who))
+            if not ours and "version" in r:
+                versions.add(f"{NAMES.get(who, who)} {r['version']}")
             if ours:
                 self.order[workload] = True
             best = self.rows.setdefault(workload, {}).get(who)
