@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/node.hpp"
+#include "mushin/tensor/capture.hpp"
 #include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/conv.hpp"
@@ -156,6 +157,31 @@ TEST_F(ImageLayouts, HaveOneAndThreeAxes) {
                        batch_norm(x, random({16}, 5), random({16}, 6), 1e-5),
                        batch_norm(z, random({16}, 5), random({16}, 6), 1e-5)};
   });
+}
+
+TEST_F(ImageLayouts, ABiasIsAddedInEachPartOfTheChannels) {
+  expect_as_builtin([](bool laid) {
+    const Array x = random({1, 64, 24, 24}, 1), w = random({64, 64, 3, 3}, 2);  // one image, which threads share by its channels
+    const Array y = conv_of(x, w, same, random({64}, 3));
+    if (laid) {
+      EXPECT_TRUE(opaque(y));
+    }
+    return std::vector{y};
+  });
+}
+
+TEST_F(ImageLayouts, AreReadByCapturedFunctions) {
+  using Images = Tensor<float, 2, 16, 12, 12>;
+  const Array w = random({16, 16, 3, 3}, 2), kept = conv_of(random({2, 16, 12, 12}, 1), w, same), given = relu(kept);
+  ASSERT_TRUE(opaque(kept) && opaque(given));
+  const auto f = [&](const auto& x) { return Images{conv_of(add(x.raw(), kept), w, same)}; };
+  auto step = capture(f, Images{given});
+  const Array next = conv_of(random({2, 16, 12, 12}, 3), w, same);
+  ASSERT_TRUE(opaque(next));
+  for (const Array& x : {given, next}) {
+    const std::vector<float> replayed = values(step(Images{x}).raw());
+    EXPECT_EQ(replayed, values(conv_of(add(x, kept), w, same)));
+  }
 }
 
 TEST_F(ImageLayouts, MayBecomeRowsWhileAnotherThreadComputesWithThem) {
