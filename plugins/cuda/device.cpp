@@ -12,6 +12,7 @@
 namespace mushin::cuda {
 
 const mu_host* host = nullptr;
+thread_local constinit const mu_device* captured_here = nullptr;
 
 Loaded::~Loaded() {
   if (library) cudaLibraryUnload(library);
@@ -128,6 +129,7 @@ void mu_device::open() {
   blas = &blas_library();
   compiler_.open(architecture);
   require(cudaStreamCreateWithFlags(&memory_stream, cudaStreamNonBlocking), "no stream");
+  require(cudaStreamCreateWithFlags(&capture_stream, cudaStreamNonBlocking), "no stream");
   mu_error error{};
   error.size = sizeof error;
   mu_code code = open_stream(default_stream, &error);
@@ -142,12 +144,18 @@ void mu_device::release() noexcept {
   loaded_.clear();
   if (blas_handle) blas->destroy(blas_handle);
   if (default_stream.handle) close_stream(default_stream);
-  if (memory_stream) cudaStreamDestroy(memory_stream);
+  for (const cudaStream_t s : {memory_stream, capture_stream})
+    if (s) cudaStreamDestroy(s);
   if (faults_) cudaFreeHost(faults_);
   cudaGetLastError();
 }
 
 mu_code mu_device::enter(mu_error* e) noexcept {
+  if (captured_here == this) return mu_fail(e, MU_INVALID, 0, "[cuda] a thread that captures gives runs to its stream, and does nothing else");
+  return make_current(e);
+}
+
+mu_code mu_device::make_current(mu_error* e) noexcept {
   if (lost_) return lose(cudaSuccess, "", e);
   return check(cudaSetDevice(index), "the device can't be used", e);
 }
@@ -195,7 +203,7 @@ mu_code mu_device::lose(cudaError_t s, const char* what, mu_error* e) noexcept {
 
 FaultPlace mu_device::next_run(mu_stream& s) noexcept {
   const auto slot = static_cast<std::size_t>(s.slot);
-  return {device_faults_ + slot, ++s.before[slot]};
+  return {s.graph_fault ? s.graph_fault : device_faults_ + slot, ++s.before[slot]};
 }
 
 namespace {
@@ -264,6 +272,10 @@ std::shared_ptr<const Loaded> mu_device::load(const std::string& source, const s
   loading(cudaLibraryLoadData(&made->library, image->bytes.data(), nullptr, nullptr, 0, nullptr, nullptr, 0), "a program can't be loaded");
   loading(cudaLibraryGetKernel(&made->entry, made->library, entry.c_str()), "a program lacks its kernel");
   if (!second.empty()) loading(cudaLibraryGetKernel(&made->second, made->library, second.c_str()), "a program lacks its second kernel");
+  // Not by the first launch, which may be captured.
+  cudaFuncAttributes attributes;
+  for (const cudaKernel_t k : {made->entry, made->second})
+    if (k) loading(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(k)), "a program's kernel can't be loaded");
   const std::lock_guard lock(mutex_);
   return loaded_.emplace(source, std::move(made)).first->second;
 }

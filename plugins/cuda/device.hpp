@@ -23,6 +23,10 @@ inline constexpr int most_streams = 16;
 /// How many runs of each stream lie behind a point.
 using Clock = std::array<std::uint64_t, most_streams>;
 
+/// The device whose runs the calling thread takes down.
+extern thread_local constinit const mu_device* captured_here;
+struct Capture;
+
 /// A loaded program.
 struct Loaded {
   cudaLibrary_t library = nullptr;
@@ -45,6 +49,8 @@ struct mu_stream {
   int slot = 0;
   cudaStream_t handle = nullptr;
   mushin::cuda::Clock before{};
+  std::shared_ptr<mushin::cuda::Capture> capture;  // null: what is given is done
+  mushin::cuda::Fault* graph_fault = nullptr;      // of runs that have no number yet, as the device sees it
 };
 
 struct mu_event {
@@ -61,8 +67,10 @@ struct mu_device {
   mu_device& operator=(const mu_device&) = delete;
   ~mu_device();
 
-  /// Makes it the calling thread's device; first in every function of the tables.
+  /// First in every function of the tables: makes it the calling thread's device. MU_INVALID from a thread that captures.
   mu_code enter(mu_error*) noexcept;
+  /// Likewise, for what such a thread may call.
+  mu_code make_current(mu_error*) noexcept;
   /// MU_OK, or the error's code and text. What the device doesn't recover from is kept, and told by every call from then on.
   mu_code check(cudaError_t, const char* what, mu_error*) noexcept;
   mu_code check(cublasStatus_t, const char* what, mu_error*) noexcept;
@@ -88,7 +96,9 @@ struct mu_device {
   const mushin::cuda::Blas* blas = nullptr;
   cublasLtHandle_t blas_handle = nullptr;
   mu_stream default_stream;
-  cudaStream_t memory_stream = nullptr;  // of allocations alone
+  cudaStream_t memory_stream = nullptr;   // of allocations alone
+  cudaStream_t capture_stream = nullptr;  // of graphs that are made
+  std::mutex capture_mutex;               // a device can't be waited for while one of its streams is captured
 
  private:
   void open();

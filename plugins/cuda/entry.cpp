@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
-#include <new>
 
+#include "graph.hpp"
 #include "plan.hpp"
 
 MUSHIN_PLUGIN_NOTE("cuda", "0.1.0", 1u << MU_KIND_CUDA);
@@ -24,25 +24,6 @@ constexpr Operation operations[] = {
     {MU_OP_REORDER, make_copy},
 };
 
-// Exceptions to codes; nothing may cross the boundary.
-template <class F>
-mu_code guarded(mu_error* e, const F& f) noexcept {
-  try {
-    return f();
-  } catch (const Failure& failure) {
-    mu_fail(e, failure.code, 0, failure.text.c_str());
-    if (e && failure.code == MU_DEVICE_LOST) e->flags = 1;
-    if (e && failure.code == MU_OUT_OF_MEMORY) e->flags = 2;
-    return failure.code;
-  } catch (const std::bad_alloc&) {
-    return mu_fail(e, MU_OUT_OF_MEMORY, 0, "[cuda] the host has no memory for it");
-  } catch (const std::exception& error) {
-    return mu_fail(e, MU_INTERNAL, 0, error.what());
-  } catch (...) {
-    return mu_fail(e, MU_INTERNAL, 0, "[cuda] an unknown failure");
-  }
-}
-
 mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
                     const mu_tensor* out, mu_plan** plan, mu_plan_info* info, mu_error* e) noexcept {
   const auto* operation = std::find_if(std::begin(operations), std::end(operations), [&](const Operation& o) { return o.id == op->id; });
@@ -55,7 +36,7 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
     info->specialized = made->specialized;
     info->workspace_bytes = made->workspace_bytes;
     info->workspace_align = workspace_align;
-    info->flags = made->deterministic ? MU_PLAN_DETERMINISTIC : 0;
+    info->flags = MU_PLAN_CAPTURE_SAFE | (made->deterministic ? MU_PLAN_DETERMINISTIC : 0);
     if (!query) *plan = made.release();
     return MU_OK;
   });
@@ -64,9 +45,11 @@ mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std
 mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out,
                  mu_buffer* workspace, std::uint64_t offset, mu_error* e) noexcept {
   if (n_in != plan->n_in || n_out != plan->n_out) return mu_fail(e, MU_INVALID, 0, "[cuda] the plan was made for another number of views");
+  mu_stream& s = plan->device.stream_or_default(stream);
+  char* const room = workspace ? workspace->data + offset : nullptr;
+  if (s.capture) return take_down(s, *plan, in, out, room, e);
   if (const mu_code code = plan->device.enter(e); code != MU_OK) return code;
-  return guarded(
-      e, [&] { return plan->run(plan->device.stream_or_default(stream), in, out, workspace ? workspace->data + offset : nullptr, e); });
+  return guarded(e, [&] { return plan->run(s, in, out, room, e); });
 }
 
 void plan_destroy(mu_plan* plan) noexcept {
@@ -95,6 +78,7 @@ mu_code device_info(mu_device* device, mu_device_info* info, mu_error* e) noexce
 
 mu_code device_synchronize(mu_device* device, mu_error* e) noexcept {
   if (const mu_code code = device->enter(e); code != MU_OK) return code;
+  const std::lock_guard lock(device->capture_mutex);
   if (const mu_code code = device->check(cudaDeviceSynchronize(), "work on the device failed", e); code != MU_OK) return code;
   return device->tell_once(e);
 }
@@ -128,10 +112,14 @@ mu_code device_open(std::uint32_t index, mu_device** device, mu_error* e) noexce
   });
 }
 
+const void* extension(const char* name, std::uint32_t least) noexcept {
+  return std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION ? &graph_table : nullptr;
+}
+
 constexpr mu_device_table device_table{sizeof device_table, 0, device_info, device_synchronize, device_close, device_mem_info};
 constexpr mu_compute_table compute_table{sizeof compute_table, 0, plan_create, plan_run, plan_destroy};
 const mu_plugin plugin{sizeof plugin, MU_ABI_MINOR, "cuda",        "0.1.0",       "mushin",      "MIT OR Apache-2.0", device_count,
-                       device_open,   nullptr,      &device_table, &memory_table, &stream_table, &compute_table};
+                       device_open,   extension,    &device_table, &memory_table, &stream_table, &compute_table};
 
 }  // namespace
 }  // namespace mushin::cuda

@@ -59,6 +59,12 @@ __global__ void integer_product_kernel(IntegerProduct p, const char* a, const ch
   for (Index i = first_position(); i < p.count(); i += step()) product_element(p, a, b, out, i);
 }
 
+__global__ void pass_on_kernel(Fault* from, FaultPlace place) {
+  if (first_position() != 0) return;
+  if (from->taken) Report{place, from->extent}(from->index);
+  from->taken = 0;
+}
+
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), Index positions, cudaStream_t stream, Arguments... given) {
   if (positions <= 0) return cudaSuccess;
@@ -120,6 +126,8 @@ cudaError_t launch_scatter_add(const Lines& l, SumType t, void* to, const std::i
 cudaError_t launch_integer_product(const IntegerProduct& p, const char* a, const char* b, char* out, cudaStream_t s) {
   return launch(integer_product_kernel, p.count(), s, p, a, b, out);
 }
+
+cudaError_t launch_pass_on(Fault* from, FaultPlace place, cudaStream_t s) { return launch(pass_on_kernel, 1, s, from, place); }
 
 cudaError_t kernels_fit_device() {
   cudaFuncAttributes attributes;

@@ -19,6 +19,8 @@ cudaError_t launch_gather(const Lines&, const char* data, const std::int64_t* in
 cudaError_t launch_scatter_add(const Lines&, SumType, void* to, const std::int64_t* indices, const void* updates, bool ordered, FaultPlace,
                                cudaStream_t);
 cudaError_t launch_integer_product(const IntegerProduct&, const char* a, const char* b, char* out, cudaStream_t);
+/// What a graph's runs told is told by the run that launched it.
+cudaError_t launch_pass_on(Fault* from, FaultPlace, cudaStream_t);
 /// cudaErrorNoKernelImageForDevice: this file has no code for the current device.
 cudaError_t kernels_fit_device();
 

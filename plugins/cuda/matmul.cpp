@@ -148,6 +148,17 @@ class Matmul final : public mu_plan {
     blas_place_ = take(blas_bytes_);
   }
 
+  void prepare(const mu_tensor* in, const mu_tensor* out, char* workspace) override {
+    if (size_ == 0) return;
+    mu_buffer room{workspace, MU_MEMORY_DEVICE};
+    for (int i = 0; i < 2; ++i) {
+      if (!copied_[i].plan || k_ == 0) continue;
+      const mu_tensor to = copy_of(i, room);
+      copied_[i].plan->prepare(in + i, &to, nullptr);
+    }
+    if (finish_) finish_->prepare(finish_inputs(in, room).data(), out, nullptr);
+  }
+
   mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {
     if (size_ == 0) return MU_OK;
     if (workspace_bytes && !workspace) return mu_fail(e, MU_INVALID, 0, "[matmul] the plan's workspace is missing");
@@ -156,17 +167,12 @@ class Matmul final : public mu_plan {
     for (int i = 0; i < 2; ++i) {
       from[i] = copied_[i].plan ? workspace + copied_[i].place : address(in[i]);
       if (!copied_[i].plan || k_ == 0) continue;
-      mu_tensor to = copied_[i].view;
-      to.buffer = &room, to.byte_offset = copied_[i].place;
+      const mu_tensor to = copy_of(i, room);
       if (const mu_code code = copied_[i].plan->run(s, in + i, &to, nullptr, e); code != MU_OK) return code;
     }
     char* to = finish_ ? workspace + product_place_ : address(out[0]);
     if (const mu_code code = multiply(s, in, from, to, workspace, e); code != MU_OK || !finish_) return code;
-    std::array<mu_tensor, most_inputs> inputs;
-    inputs[0] = result_;
-    inputs[0].buffer = &room, inputs[0].byte_offset = product_place_;
-    for (std::uint32_t i = 2; i < n_in; ++i) inputs[i - 1] = in[i];
-    return finish_->run(s, inputs.data(), out, nullptr, e);
+    return finish_->run(s, finish_inputs(in, room).data(), out, nullptr, e);
   }
 
  private:
@@ -177,6 +183,20 @@ class Matmul final : public mu_plan {
     const std::uint64_t place = workspace_bytes;
     workspace_bytes += aligned(bytes);
     return place;
+  }
+
+  mu_tensor copy_of(int i, mu_buffer& room) const {
+    mu_tensor to = copied_[i].view;
+    to.buffer = &room, to.byte_offset = copied_[i].place;
+    return to;
+  }
+
+  std::array<mu_tensor, most_inputs> finish_inputs(const mu_tensor* in, mu_buffer& room) const {
+    std::array<mu_tensor, most_inputs> inputs;
+    inputs[0] = result_;
+    inputs[0].buffer = &room, inputs[0].byte_offset = product_place_;
+    for (std::uint32_t i = 2; i < n_in; ++i) inputs[i - 1] = in[i];
+    return inputs;
   }
 
   void operand(int i, const mu_tensor& v, bool needs_layout, bool query) {

@@ -51,7 +51,10 @@ class Random final : public mu_plan {
 
 class Gather final : public mu_plan {
  public:
-  Gather(mu_device& d, std::uint32_t axis, int bytes) : mu_plan(d), axis_(axis), bytes_(bytes) { specialized = MU_SPEC_RANK; }
+  Gather(mu_device& d, std::uint32_t axis, int bytes) : mu_plan(d), axis_(axis), bytes_(bytes) {
+    specialized = MU_SPEC_RANK;
+    tells = true;
+  }
   mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) override {
     return device.check(
         launch_gather(lines_of(in[0], in[1], out[0], axis_), address(in[0]), reinterpret_cast<const std::int64_t*>(address(in[1])),
@@ -68,6 +71,7 @@ class ScatterAdd final : public mu_plan {
  public:
   ScatterAdd(mu_device& d, std::uint32_t axis, SumType type, bool ordered) : mu_plan(d), axis_(axis), type_(type), ordered_(ordered) {
     specialized = MU_SPEC_RANK;
+    tells = true;
     // Sums of integers come out the same in any order.
     deterministic = ordered || (type != SumType::f32 && type != SumType::f64);
   }

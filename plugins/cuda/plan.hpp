@@ -1,6 +1,8 @@
 // What a plan of this backend is, and who makes which.
 #pragma once
+#include <exception>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "device.hpp"
@@ -11,6 +13,8 @@ struct mu_plan {
   mu_plan(const mu_plan&) = delete;
   mu_plan& operator=(const mu_plan&) = delete;
   virtual ~mu_plan() = default;
+  /// Compiles and loads what such a run needs, which a capture can't do. May throw as run.
+  virtual void prepare(const mu_tensor* /*in*/, const mu_tensor* /*out*/, char* /*workspace*/) {}
   /// May throw Failure or std::bad_alloc, where a program for views that lie in a new way can't be made.
   virtual mu_code run(mu_stream&, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) = 0;
 
@@ -19,6 +23,7 @@ struct mu_plan {
   std::uint32_t specialized = 0;
   std::uint64_t workspace_bytes = 0;
   bool deterministic = true;
+  bool tells = false;  // of bad indices, when it has run
 };
 
 namespace mushin::cuda {
@@ -50,6 +55,25 @@ PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, boo
 
 [[noreturn]] inline void invalid(std::string text) { throw Failure{MU_INVALID, std::move(text)}; }
 [[noreturn]] inline void unsupported(std::string text) { throw Failure{MU_UNSUPPORTED, std::move(text)}; }
+/// What `f` gives, with exceptions as codes: nothing may cross the boundary.
+template <class F>
+mu_code guarded(mu_error* e, const F& f) noexcept {
+  try {
+    return f();
+  } catch (const Failure& failure) {
+    mu_fail(e, failure.code, 0, failure.text.c_str());
+    if (e && failure.code == MU_DEVICE_LOST) e->flags = 1;
+    if (e && failure.code == MU_OUT_OF_MEMORY) e->flags = 2;
+    return failure.code;
+  } catch (const std::bad_alloc&) {
+    return mu_fail(e, MU_OUT_OF_MEMORY, 0, "[cuda] the host has no memory for it");
+  } catch (const std::exception& error) {
+    return mu_fail(e, MU_INTERNAL, 0, error.what());
+  } catch (...) {
+    return mu_fail(e, MU_INTERNAL, 0, "[cuda] an unknown failure");
+  }
+}
+
 void require_views(const Request&, std::uint32_t n_in, std::uint32_t n_out, const char* op);
 /// The op's descriptor, of whatever version.
 template <class Op>

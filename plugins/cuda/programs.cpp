@@ -22,13 +22,15 @@ class ProgramPlan final : public mu_plan {
     if (l.grid[0].x) form(l.form);
   }
 
-  mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {
-    std::uint64_t places[most_views];
-    const int inputs = op_.program.n_in, outputs = op_.n_out();
-    for (int i = 0; i < inputs; ++i) places[i] = reinterpret_cast<std::uint64_t>(address(in[i]));
-    for (int k = 0; k < outputs; ++k) places[inputs + k] = reinterpret_cast<std::uint64_t>(address(out[k]));
+  void prepare(const mu_tensor* in, const mu_tensor* out, char* workspace) override {
     program::Launch l;
-    program::bind(op_, in, out, places, reinterpret_cast<std::uint64_t>(workspace), l);
+    bind(in, out, workspace, l);
+    if (l.grid[0].x) form(l.form);
+  }
+
+  mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {
+    program::Launch l;
+    bind(in, out, workspace, l);
     if (!l.grid[0].x) return MU_OK;
     if (l.workspace_bytes > (workspace ? workspace_bytes : 0)) return mu_fail(e, MU_INVALID, 0, "[cuda] the plan's workspace is missing");
     const Loaded& kernels = form(l.form);
@@ -43,6 +45,14 @@ class ProgramPlan final : public mu_plan {
   }
 
  private:
+  void bind(const mu_tensor* in, const mu_tensor* out, const char* workspace, program::Launch& l) const {
+    std::uint64_t places[most_views];
+    const int inputs = op_.program.n_in, outputs = op_.n_out();
+    for (int i = 0; i < inputs; ++i) places[i] = reinterpret_cast<std::uint64_t>(address(in[i]));
+    for (int k = 0; k < outputs; ++k) places[inputs + k] = reinterpret_cast<std::uint64_t>(address(out[k]));
+    program::bind(op_, in, out, places, reinterpret_cast<std::uint64_t>(workspace), l);
+  }
+
   // Kernels for a form: a plan has few.
   const Loaded& form(const program::Form& f) {
     {

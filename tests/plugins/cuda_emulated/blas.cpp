@@ -229,11 +229,12 @@ cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t op, const void* alp
               (algorithm.workspace == 0 || (workspace && reinterpret_cast<std::uintptr_t>(workspace) % 16 == 0));
   for (int i = 0; i < 4; ++i) good = good && reinterpret_cast<std::uintptr_t>(places[i]) % algorithm.alignment[i] == 0;
   if (!good) return bad;
-  const cudaError_t s = enqueue(stream, [=, by = scale(alpha)] {
+  const auto multiply = [=, by = scale(alpha)] {
     if (algorithm.workspace) std::memset(here(workspace), 0xFF, algorithm.workspace);
     p.run(static_cast<const char*>(here(a)), static_cast<const char*>(here(b)), static_cast<char*>(here(d)), by);
     return cudaSuccess;
-  });
+  };
+  const cudaError_t s = enqueue(stream, multiply, Kind::kernel);
   return s == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 

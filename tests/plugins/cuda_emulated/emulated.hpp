@@ -8,6 +8,7 @@
 //   pools=0                no stream-ordered memory
 //   nvrtc=none, blas=none  no such library
 //   programs=builtin       programs aren't compiled, the builtin backend runs them: fast enough for whole suites
+//   graphs=TEXT            where "fixed", no executable graph can be updated
 //   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
 //                          CALL "work": the N-th piece of work on any stream; "cublasLtMatmul": a cublasStatus_t.
 #pragma once
@@ -15,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace emulated {
@@ -39,9 +41,27 @@ T* here(T* device_address) {
   return static_cast<T*>(here(static_cast<const void*>(device_address)));
 }
 
-/// Work at the end of a stream.
+/// Work at the end of a stream, which is captured on one that captures. It may be done several times.
+enum class Kind { kernel, memset, other };
 using Work = std::function<cudaError_t()>;
-cudaError_t enqueue(cudaStream_t, Work);
+cudaError_t enqueue(cudaStream_t, Work, Kind);
+/// The end of a stream as it is now, which another one can wait for.
+struct Point {
+  std::shared_ptr<CUstream_st> stream;  // null: long done
+  std::uint64_t count = 0;
+};
+Point end_of(cudaStream_t);
+cudaError_t wait_behind(cudaStream_t, Point);
+
+/// Takes the work if the stream captures, and says whether it does.
+bool captured(cudaStream_t, const Work&, Kind, cudaError_t&);
+/// What a call gives that is prohibited now: by a capture of this thread, or of any other that is global. It has invalidated that.
+cudaError_t prohibited(const char* call);
+/// Likewise, of whatever waits for a stream, or for all of a device.
+cudaError_t prohibited(cudaStream_t);
+cudaError_t prohibited_of(int device);
+/// Of a stream; -1: there is none.
+int device_of(cudaStream_t);
 /// The streams of a device: all that was given to them is done.
 void finish_all();
 /// Of the current device: cudaSuccess unless it is lost.

@@ -62,7 +62,7 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   const auto is = [&](auto* kernel) {
     if (reinterpret_cast<const void*>(kernel) == function) work = work_of(kernel, grid, block, arguments);
   };
-  is(random_kernel), is(gather_kernel), is(integer_product_kernel);
+  is(random_kernel), is(gather_kernel), is(integer_product_kernel), is(pass_on_kernel);
   is(scatter_atomic_kernel<float>), is(scatter_atomic_kernel<double>);
   is(scatter_atomic_kernel<std::int32_t>), is(scatter_atomic_kernel<std::int64_t>);
   is(scatter_lines_kernel<float>), is(scatter_lines_kernel<double>), is(scatter_lines_kernel<std::int32_t>);

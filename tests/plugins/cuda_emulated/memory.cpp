@@ -165,7 +165,7 @@ cudaError_t cudaFree(void* p) {
 }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaFreeAsync"); s != cudaSuccess) return s;
-  return enqueue(stream, [p] { return give_back(p); });
+  return enqueue(stream, [p] { return give_back(p); }, Kind::other);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   if (const cudaError_t s = begin("cudaMemGetInfo"); s != cudaSuccess) return s;
@@ -216,23 +216,26 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   };
   if (is_pageable(from)) {
     const auto* p = static_cast<const char*>(from);
-    return enqueue(stream, [to, staged = std::vector<char>(p, p + bytes)] {
+    const auto copy = [to, staged = std::vector<char>(p, p + bytes)] {
       std::memcpy(here(to), staged.data(), staged.size());
       return cudaSuccess;
-    });
+    };
+    return enqueue(stream, copy, Kind::other);
   }
   const bool waits = is_pageable(to);
-  const cudaError_t s = enqueue(stream, [=] {
+  const auto copy = [=] {
     std::memcpy(waits ? to : here(to), here(from), bytes);
     return cudaSuccess;
-  });
+  };
+  const cudaError_t s = enqueue(stream, copy, Kind::other);
   return s == cudaSuccess && waits ? cudaStreamSynchronize(stream) : s;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaMemsetAsync"); s != cudaSuccess) return s;
-  return enqueue(stream, [=] {
+  const auto set = [=] {
     std::memset(here(to), value, bytes);
     return cudaSuccess;
-  });
+  };
+  return enqueue(stream, set, Kind::memset);
 }
 }

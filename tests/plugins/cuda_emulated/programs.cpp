@@ -157,7 +157,8 @@ Work loaded_kernel(const void* function, dim3 grid, dim3 block, void** arguments
     if (!kernel->library || block.x != 256 || block.y != 1) return {};
     if (!kernel->run) return bound_program();
     const auto* given = static_cast<const char*>(arguments[0]);
-    return [kernel, grid, args = std::vector<char>(given, given + kernel->bytes)]() mutable {
+    return [kernel, grid, all = std::vector<char>(given, given + kernel->bytes)] {
+      std::vector<char> args = all;
       {
         const std::lock_guard still(mutex);
         if (!kernel->library) return cudaErrorLaunchFailure;
@@ -232,6 +233,6 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
   if (grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z != 1) return answer(cudaErrorInvalidConfiguration);
   Work work = own_kernel(function, grid, block, arguments);
   if (!work) work = loaded_kernel(function, grid, block, arguments);
-  return work ? enqueue(stream, std::move(work)) : answer(cudaErrorInvalidDeviceFunction);
+  return work ? enqueue(stream, std::move(work), Kind::kernel) : answer(cudaErrorInvalidDeviceFunction);
 }
 }

@@ -17,8 +17,7 @@ struct CUstream_st {
   bool closing = false;
 };
 struct CUevent_st {
-  std::shared_ptr<CUstream_st> stream;  // null: never recorded
-  std::uint64_t count = 0;
+  emulated::Point at;
   int queries = 0;
 };
 
@@ -89,7 +88,10 @@ cudaError_t answer(cudaError_t s) {
 
 cudaError_t begin(const char* call) {
   const auto asked = static_cast<cudaError_t>(due(call));
-  if (asked == cudaSuccess) return answer(now(current));
+  if (asked == cudaSuccess) {
+    const cudaError_t s = now(current);
+    return answer(s == cudaSuccess ? prohibited(call) : s);
+  }
   if (is_fatal(asked)) {
     const std::lock_guard lock(mutex);
     lost_by[current] = asked;
@@ -104,13 +106,35 @@ bool is_fatal(cudaError_t s) {
 
 cudaError_t lost() { return now(current); }
 
-cudaError_t enqueue(cudaStream_t to, Work work) {
+cudaError_t enqueue(cudaStream_t to, Work work, Kind kind) {
+  if (cudaError_t s = cudaSuccess; captured(to, work, kind, s)) return answer(s);
   const std::lock_guard lock(mutex);
   const Stream s = find(to);
   if (!s) return answer(cudaErrorInvalidResourceHandle);
   s->work.push_back(std::move(work));
   if (++s->given - s->done > most_gathered) want_all();
   return cudaSuccess;
+}
+
+Point end_of(cudaStream_t stream) {
+  const std::lock_guard lock(mutex);
+  const Stream s = find(stream);
+  return {s, s ? s->given : 0};
+}
+cudaError_t wait_behind(cudaStream_t stream, Point point) {
+  if (!point.stream) return cudaSuccess;
+  const auto wait = [point] {
+    std::unique_lock lock(mutex);
+    wait_for(lock, *point.stream, point.count);
+    return cudaSuccess;
+  };
+  return enqueue(stream, wait, Kind::other);
+}
+
+int device_of(cudaStream_t stream) {
+  const std::lock_guard lock(mutex);
+  const Stream s = find(stream);
+  return s ? s->device : -1;
 }
 
 void finish_all() {
@@ -140,6 +164,7 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t s = prohibited_of(current); s != cudaSuccess) return answer(s);
   finish_all();
   return begin("cudaDeviceSynchronize");
 }
@@ -165,6 +190,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return answer(lost_by[s->device]);
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t s = prohibited(stream); s != cudaSuccess) return answer(s);
   {
     std::unique_lock lock(mutex);
     const Stream s = find(stream);
@@ -175,6 +201,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaStreamQuery"); s != cudaSuccess) return s;
+  if (const cudaError_t s = prohibited(stream); s != cudaSuccess) return answer(s);
   const std::lock_guard lock(mutex);
   const Stream s = find(stream);
   return s && s->done == s->given ? cudaSuccess : answer(s ? cudaErrorNotReady : cudaErrorInvalidResourceHandle);
@@ -191,38 +218,33 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaEventRecord"); s != cudaSuccess) return s;
+  const Point at = end_of(stream);
   const std::lock_guard lock(mutex);
-  const Stream s = find(stream);
-  if (!s) return answer(cudaErrorInvalidResourceHandle);
-  *e = {s, s->given, 0};
+  if (!at.stream) return answer(cudaErrorInvalidResourceHandle);
+  *e = {at, 0};
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t e) {
   if (const cudaError_t s = begin("cudaEventQuery"); s != cudaSuccess) return s;
   const std::lock_guard lock(mutex);
-  if (!e->stream || e->stream->done >= e->count) return cudaSuccess;
+  if (!e->at.stream || e->at.stream->done >= e->at.count) return cudaSuccess;
   if (++e->queries > most_queries) want_all();
   return answer(cudaErrorNotReady);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   {
     std::unique_lock lock(mutex);
-    if (const CUevent_st at = *e; at.stream) wait_for(lock, *at.stream, at.count);
+    if (const Point at = e->at; at.stream) wait_for(lock, *at.stream, at.count);
   }
   return begin("cudaEventSynchronize");
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t e, unsigned) {
   if (const cudaError_t s = begin("cudaStreamWaitEvent"); s != cudaSuccess) return s;
-  CUevent_st at;
+  Point at;
   {
     const std::lock_guard lock(mutex);
-    at = *e;
+    at = e->at;
   }
-  if (!at.stream) return cudaSuccess;
-  return enqueue(stream, [at] {
-    std::unique_lock lock(mutex);
-    wait_for(lock, *at.stream, at.count);
-    return cudaSuccess;
-  });
+  return wait_behind(stream, at);
 }
 }
