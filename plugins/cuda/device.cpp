@@ -151,7 +151,8 @@ void mu_device::release() noexcept {
 }
 
 mu_code mu_device::enter(mu_error* e) noexcept {
-  if (captured_here == this) return mu_fail(e, MU_INVALID, 0, "[cuda] a thread that captures gives runs to its stream, and does nothing else");
+  if (captured_here == this)
+    return mu_fail(e, MU_INVALID, 0, "[cuda] a thread that captures gives runs to its stream, and does nothing else");
   return make_current(e);
 }
 

@@ -120,15 +120,16 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* to, cudaGraph_t graph, unsigne
 }
 cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaGraphUpload"); s != cudaSuccess) return s;
-  return enqueue(stream, [] { return cudaSuccess; }, Kind::other);
+  return enqueue(
+      stream, [] { return cudaSuccess; }, Kind::other);
 }
 cudaError_t cudaGraphExecUpdate(cudaGraphExec_t to, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* why) {
   if (const cudaError_t s = begin("cudaGraphExecUpdate"); s != cudaSuccess) return s;
   const auto same = [](const Node& a, const Node& b) { return a.kind == b.kind; };
-  why->result = to->nodes->size() != graph->nodes.size()                               ? cudaGraphExecUpdateErrorTopologyChanged
+  why->result = to->nodes->size() != graph->nodes.size()                                        ? cudaGraphExecUpdateErrorTopologyChanged
                 : !std::equal(to->nodes->begin(), to->nodes->end(), graph->nodes.begin(), same) ? cudaGraphExecUpdateErrorNodeTypeChanged
-                : setting("graphs", "") == "fixed"                                      ? cudaGraphExecUpdateErrorNotSupported
-                                                                                        : cudaGraphExecUpdateSuccess;
+                : setting("graphs", "") == "fixed"                                              ? cudaGraphExecUpdateErrorNotSupported
+                                                                                                : cudaGraphExecUpdateSuccess;
   if (why->result != cudaGraphExecUpdateSuccess) return answer(cudaErrorGraphExecUpdateFailure);
   to->nodes = std::make_shared<const Nodes>(graph->nodes);
   return cudaSuccess;

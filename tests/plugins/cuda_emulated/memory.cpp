@@ -165,7 +165,8 @@ cudaError_t cudaFree(void* p) {
 }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
   if (const cudaError_t s = begin("cudaFreeAsync"); s != cudaSuccess) return s;
-  return enqueue(stream, [p] { return give_back(p); }, Kind::other);
+  return enqueue(
+      stream, [p] { return give_back(p); }, Kind::other);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   if (const cudaError_t s = begin("cudaMemGetInfo"); s != cudaSuccess) return s;
