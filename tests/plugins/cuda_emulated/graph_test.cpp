@@ -53,6 +53,15 @@ class CudaEmulatedGraph : public CudaEmulatedDevice {
     op.acc = out.dtype;
     return step(op, MU_OP_MATMUL, {a, b}, out);
   }
+  Step halved_product(const mu_tensor& a, const mu_tensor& b, const mu_tensor& out) {
+    ProgramText text;
+    const int product = text.input(MU_F32), half = text.constant(0.5f);
+    text.out.push_back(text.add(MU_PW_MUL, MU_F32, product, half));
+    const mu_pw_program p = text.descriptor();
+    mu_op_matmul op{};
+    op.acc = MU_F32, op.epilogue = &p;
+    return step(op, MU_OP_MATMUL, {a, b}, out);
+  }
   void give(const std::vector<Step>& steps, mu_stream* stream = nullptr) {
     for (const Step& s : steps) ASSERT_EQ(run(s.planned, s.in, s.out, stream), MU_OK) << error_.message;
   }
@@ -113,18 +122,12 @@ TEST_F(CudaEmulatedGraph, DoesWhatItsRunsDoButWhenItIsLaunched) {
   const mu_tensor y = zeros({64, 64}), small = zeros({32, 32}), empty_sums = zeros({64, 64}), picked = zeros({2, 2}), sums = zeros({4, 2});
   const mu_tensor filled = zeros({3}), copied = zeros({64, 64}), drawn = zeros({9}),
                   whole_product = on_device(std::vector<std::int64_t>(4), {2, 2});
-  ProgramText text;
-  const int product_value = text.input(MU_F32), half = text.constant(0.5f);
-  text.out.push_back(text.add(MU_PW_MUL, MU_F32, product_value, half));
-  const mu_pw_program after = text.descriptor();
-  mu_op_matmul halved{};
-  halved.acc = MU_F32, halved.epilogue = &after;
   mu_op_fill seven{};
   seven.bits = 0x40E00000;
   mu_op_random uniform{};
   uniform.kind = MU_RANDOM_UNIFORM;
   const mu_tensor seed = on_device(std::vector<std::int64_t>{5, 6}, {2});
-  const std::vector<Step> steps{step(halved, MU_OP_MATMUL, {x, crossed}, y),
+  const std::vector<Step> steps{halved_product(x, crossed, y),
                                 product(scattered, scattered, small),
                                 product(none, none_turned, empty_sums),
                                 step(mu_op_gather{}, MU_OP_GATHER, {corner, index}, picked),
@@ -210,6 +213,19 @@ TEST_F(CudaEmulatedGraph, UpdatesMoveViewsOfLaunchesThatFollow) {
   }
 }
 
+TEST_F(CudaEmulatedGraph, WhatAProductNeedsForMovedViewsIsCompiledBeforeItIsCaptured) {
+  const mu_tensor x = on_device(std::vector<float>{2, 0, 0, 2}, {2, 2}), wide = on_device(ramp(8), {2, 4}), y = on_device(ramp(9), {9});
+  mu_tensor aligned = wide;
+  aligned.buffer = y.buffer, aligned.byte_offset = 0;
+  const Step step = halved_product(x, wide, aligned);
+  mu_graph* g = captured({step});
+  Step moved = step;
+  moved.out.byte_offset = 4;
+  ASSERT_EQ(update(g, {{0, moved}}), MU_OK) << error_.message;
+  launch(g);
+  EXPECT_EQ(read<float>(y), (std::vector<float>{1, 1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
 TEST_F(CudaEmulatedGraph, UpdatesAreDoneAsAWholeOrNotAtAll) {
   const mu_tensor x = on_device(ramp(8), {8}), y = on_device(ramp(8, 100), {8}), z = on_device(ramp(8, 200), {8});
   const Step step = one_more(x, y);
@@ -257,8 +273,32 @@ TEST_F(CudaEmulatedGraph, BadIndicesAreToldByTheWaitsBehindTheLaunchAlone) {
       EXPECT_EQ(wait(before), MU_OK) << error_.message;
       expect(plugin_->device->synchronize(device_, &error_), MU_INVALID, text);
     }
+  launch(g, other);
+  table().destroy(g), graphs_.clear();  // which lets it end
+  expect(plugin_->device->synchronize(device_, &error_), MU_INVALID, text);
   for (mu_event* e : {before, behind}) plugin_->stream->event_destroy(e);
   plugin_->stream->destroy(other);
+}
+
+TEST_F(CudaEmulatedGraph, BadIndicesAreNotTakenForThoseOfTheLaunchBefore) {
+  const mu_tensor data = on_device(ramp(6), {3, 2}), out = on_device(std::vector<float>(4), {2, 2});
+  const mu_tensor good = on_device(std::vector<std::int64_t>(4), {2, 2}), bad = on_device(std::vector<std::int64_t>(4, 9), {2, 2});
+  mu_stream* const streams[] = {stream(), stream()};
+  const Step fine = step(mu_op_gather{}, MU_OP_GATHER, {data, good}, out);
+  Step wrong = fine;
+  wrong.in[1] = bad;
+  mu_graph* g = captured({fine});
+  ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(update(g, {{0, fine}}), MU_OK) << error_.message;
+    launch(g, streams[0]);
+    ASSERT_EQ(update(g, {{0, wrong}}), MU_OK) << error_.message;
+    launch(g, streams[1]);
+    ASSERT_EQ(plugin_->stream->synchronize(streams[1], &error_), MU_INVALID) << i;
+    ASSERT_EQ(plugin_->stream->synchronize(streams[0], &error_), MU_OK) << i;
+    ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_INVALID) << i;
+  }
+  for (mu_stream* s : streams) plugin_->stream->destroy(s);
 }
 
 TEST_F(CudaEmulatedGraph, AThreadThatCapturesDoesNothingElse) {
@@ -299,19 +339,21 @@ TEST_F(CudaEmulatedGraph, AThreadThatCapturesDoesNothingElse) {
 
 TEST_F(CudaEmulatedGraph, OtherThreadsAllocateAndWaitMeanwhile) {
   open("pools=0");
-  const mu_tensor x = on_device(ramp(300), {300}), y = on_device(ramp(300), {300});
+  const mu_tensor x = on_device(ramp(2), {2}), y = on_device(ramp(2), {2});
   const Step first = one_more(x, x);
   std::atomic<bool> done{false};
-  std::thread other([&] {
+  std::thread waits([&] {
+    for (mu_error e = empty(); !done;) ASSERT_EQ(plugin_->device->synchronize(device_, &e), MU_OK) << e.message;
+  });
+  std::thread allocates([&] {
     for (mu_error e = empty(); !done;) {
       mu_buffer* b = nullptr;
       ASSERT_EQ(plugin_->memory->alloc(device_, MU_MEMORY_DEVICE, 100, 64, &b, &e), MU_OK) << e.message;
-      ASSERT_EQ(plugin_->device->synchronize(device_, &e), MU_OK) << e.message;
       plugin_->memory->free(device_, b);
     }
   });
-  for (int i = 0; i < 100; ++i) {
-    mu_graph* const g = captured(std::vector<Step>(20, first));
+  for (int i = 0; i < 10; ++i) {
+    mu_graph* const g = captured(std::vector<Step>(2000, first));
     if (!g) break;
     Step moved = first;
     moved.in = {y}, moved.out = y;
@@ -319,9 +361,9 @@ TEST_F(CudaEmulatedGraph, OtherThreadsAllocateAndWaitMeanwhile) {
     launch(g);
   }
   done = true;
-  other.join();
-  EXPECT_EQ(read<float>(x)[0], 1901.f);
-  EXPECT_EQ(read<float>(y)[0], 101.f);
+  waits.join(), allocates.join();
+  EXPECT_EQ(read<float>(x)[0], 19991.f);
+  EXPECT_EQ(read<float>(y)[0], 11.f);
 }
 
 TEST_F(CudaEmulatedGraph, FailuresLeaveNoCaptureBehind) {
