@@ -1,5 +1,5 @@
 // MATMUL: cuBLASLt for float types, a kernel for integers; views that neither takes are copied to a workspace, and what follows the product
-// is a program over it.
+// is a program over it, but for a bias that cuBLASLt adds.
 #include <array>
 #include <cstring>
 #include <optional>
@@ -36,14 +36,45 @@ void blas(mu_device& d, cublasStatus_t s, const char* what) {
   if (const mu_code code = d.check(s, what, &error); code != MU_OK) throw Failure{code, error.message};
 }
 
+// What is done with the matrices. By columns it is the transposes' product, in the other order.
+class Operation {
+ public:
+  /// `bias`: a value to add for each column; null: none. Throws Failure.
+  Operation(mu_device& d, const Types& t, bool turn_a, bool turn_b, const char* bias) : device_(d) {
+    try {
+      blas(d, d.blas->operation_create(&handle_, t.compute, t.scale), "a product can't be described");
+      set(CUBLASLT_MATMUL_DESC_TRANSA, turn_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+      set(CUBLASLT_MATMUL_DESC_TRANSB, turn_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+      if (bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS), set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    } catch (...) {
+      destroy();
+      throw;
+    }
+  }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  ~Operation() { destroy(); }
+  cublasLtMatmulDesc_t get() const { return handle_; }
+
+ private:
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t key, const T& value) {
+    blas(device_, device_.blas->operation_set(handle_, key, &value, sizeof value), "a product can't be described");
+  }
+  void destroy() {
+    if (handle_) device_.blas->operation_destroy(handle_);
+  }
+
+  mu_device& device_;
+  cublasLtMatmulDesc_t handle_ = nullptr;
+};
+
 // The descriptors of one product, and the algorithm that the heuristic chose for it.
 class BlasProduct {
  public:
-  BlasProduct(mu_device& d, const Types& t, const Layout& a, const Layout& b, const Layout& out, const Batch& batch) : device_(d) {
+  BlasProduct(mu_device& d, const Types& t, const Layout& a, const Layout& b, const Layout& out, const Batch& batch)
+      : device_(d), types_(t), turned_{a.transposed, b.transposed}, operation_(d, t, a.transposed, b.transposed, nullptr) {
     try {
-      blas(d, lib().operation_create(&operation_, t.compute, t.scale), "a product can't be described");
-      // By columns it is the transposes' product, in the other order.
-      transpose(CUBLASLT_MATMUL_DESC_TRANSA, b.transposed), transpose(CUBLASLT_MATMUL_DESC_TRANSB, a.transposed);
       describe(a_, t.operands, a, batch.count, batch.step[0]);
       describe(b_, t.operands, b, batch.count, batch.step[1]);
       describe(out_, t.result, out, batch.count, batch.step[2]);
@@ -51,14 +82,16 @@ class BlasProduct {
       destroy();
       throw;
     }
-    f64_ = t.scale == CUDA_R_64F;
   }
   BlasProduct(const BlasProduct&) = delete;
   BlasProduct& operator=(const BlasProduct&) = delete;
   ~BlasProduct() { destroy(); }
 
-  /// For operands aligned to so many bytes. Throws Failure where there is no kernel.
-  void choose(std::uint32_t alignment, cublasLtMatmulAlgo_t& algorithm, std::uint64_t& workspace) {
+  /// For operands aligned to so many bytes, with a bias or without. Throws Failure where there is no kernel.
+  void choose(std::uint32_t alignment, bool bias, cublasLtMatmulAlgo_t& algorithm, std::uint64_t& workspace) {
+    // Of the bias it looks at the pointer's alignment alone.
+    const Operation operation(device_, types_, turned_[0], turned_[1],
+                              bias ? reinterpret_cast<const char*>(std::uintptr_t{alignment}) : nullptr);
     cublasLtMatmulPreference_t preference = nullptr;
     blas(device_, lib().preference_create(&preference), "a product's preference can't be made");
     cublasStatus_t s = CUBLAS_STATUS_SUCCESS;
@@ -72,28 +105,35 @@ class BlasProduct {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
     cublasLtMatmulHeuristicResult_t found{};
     int n = 0;
-    if (s == CUBLAS_STATUS_SUCCESS) s = lib().heuristic(device_.blas_handle, operation_, b_, a_, out_, out_, preference, 1, &found, &n);
+    if (s == CUBLAS_STATUS_SUCCESS)
+      s = lib().heuristic(device_.blas_handle, operation.get(), b_, a_, out_, out_, preference, 1, &found, &n);
     lib().preference_destroy(preference);
     if (s == CUBLAS_STATUS_SUCCESS && n == 0) s = CUBLAS_STATUS_NOT_SUPPORTED;
     blas(device_, s, "[matmul] cuBLASLt has no kernel for a product");
     algorithm = found.algo, workspace = found.workspaceSize;
   }
 
-  cublasStatus_t run(const cublasLtMatmulAlgo_t& algorithm, const char* a, const char* b, char* out, char* workspace, std::uint64_t bytes,
-                     cudaStream_t s) const {
-    const float one = 1, zero = 0;
-    const double wide_one = 1, wide_zero = 0;
-    const void* alpha = f64_ ? static_cast<const void*>(&wide_one) : &one;
-    const void* beta = f64_ ? static_cast<const void*>(&wide_zero) : &zero;
-    return lib().matmul(device_.blas_handle, operation_, alpha, b, b_, a, a_, beta, out, out_, out, out_, &algorithm, workspace, bytes, s);
+  /// Throws Failure where there is a bias that can't be described.
+  cublasStatus_t run(const cublasLtMatmulAlgo_t& algorithm, const char* a, const char* b, const char* bias, char* out, char* workspace,
+                     std::uint64_t bytes, cudaStream_t s) const {
+    if (!bias) return run(operation_, algorithm, a, b, out, workspace, bytes, s);
+    const Operation with_bias(device_, types_, turned_[0], turned_[1], bias);
+    return run(with_bias, algorithm, a, b, out, workspace, bytes, s);
   }
 
  private:
-  const Blas& lib() const { return *device_.blas; }
-  void transpose(cublasLtMatmulDescAttributes_t key, bool transposed) {
-    const cublasOperation_t op = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    blas(device_, lib().operation_set(operation_, key, &op, sizeof op), "a product can't be described");
+  cublasStatus_t run(const Operation& operation, const cublasLtMatmulAlgo_t& algorithm, const char* a, const char* b, char* out,
+                     char* workspace, std::uint64_t bytes, cudaStream_t s) const {
+    const bool f64 = types_.scale == CUDA_R_64F;
+    const float one = 1, zero = 0;
+    const double wide_one = 1, wide_zero = 0;
+    const void* alpha = f64 ? static_cast<const void*>(&wide_one) : &one;
+    const void* beta = f64 ? static_cast<const void*>(&wide_zero) : &zero;
+    return lib().matmul(device_.blas_handle, operation.get(), alpha, b, b_, a, a_, beta, out, out_, out, out_, &algorithm, workspace, bytes,
+                        s);
   }
+
+  const Blas& lib() const { return *device_.blas; }
   void describe(cublasLtMatrixLayout_t& to, cudaDataType_t type, const Layout& l, std::int64_t count, std::int64_t step) {
     const auto n = static_cast<std::int32_t>(count);
     blas(device_, lib().layout_create(&to, type, static_cast<std::uint64_t>(l.rows), static_cast<std::uint64_t>(l.columns), l.leading),
@@ -104,18 +144,34 @@ class BlasProduct {
   void destroy() {
     for (cublasLtMatrixLayout_t l : {a_, b_, out_})
       if (l) lib().layout_destroy(l);
-    if (operation_) lib().operation_destroy(operation_);
   }
 
   mu_device& device_;
-  cublasLtMatmulDesc_t operation_ = nullptr;
+  Types types_;
+  bool turned_[2];
+  Operation operation_;
   cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, out_ = nullptr;
-  bool f64_ = false;
 };
 
 std::optional<Layout> layout_of_view(const mu_tensor& v) {
   const int row = v.rank - 2, column = v.rank - 1;
   return layout_of(v.dim[row], v.dim[column], v.stride[row], v.stride[column]);
+}
+
+// Whether the epilogue adds one value to each column in f32 and does nothing else, which is the same in cuBLASLt.
+bool adds_bias(const Request& r, const mu_op_matmul& op) {
+  if (!op.epilogue || r.n_in != 3 || r.in[0].dtype != MU_F32) return false;
+  const mu_pw_program& p = *op.epilogue;
+  if (p.magic != MU_PW_MAGIC || p.version != 1 || p.n_in != 2 || p.n_const != 0 || p.n_inst != 1 || p.n_out != 1 || p.out[0] != 2)
+    return false;
+  const mu_pw_inst& add = p.inst[0];
+  const bool both = (add.a == 0 && add.b == 1) || (add.a == 1 && add.b == 0);
+  if (add.op != MU_PW_ADD || !both || add.type != MU_F32 || p.in_type[0] != MU_F32 || p.in_type[1] != MU_F32) return false;
+  const mu_tensor &bias = r.in[2], &out = r.out[0];
+  bool fits = bias.dtype == MU_F32 && out.dtype == MU_F32 && bias.rank == out.rank && bias.layout == MU_LAYOUT_STRIDED;
+  for (int i = 0; fits && i < out.rank; ++i)
+    fits = bias.dim[i] == out.dim[i] && (out.dim[i] == 1 || bias.stride[i] == (i + 1 == out.rank ? 1 : 0));
+  return fits;
 }
 
 // Where an operand is when it isn't where the host put it.
@@ -131,21 +187,13 @@ class Matmul final : public mu_plan {
     specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
     const bool integers = op.acc == MU_I32 || op.acc == MU_I64;
     for (int i = 0; i < 2; ++i) operand(i, r.in[i], !integers, r.query);
-    mu_tensor result = finish(r, op, integers);
-    size_ = count_of(result);
+    size_ = count_of(r.out[0]);
     k_ = r.in[0].dim[r.in[0].rank - 1];
-    batch_ = batch_of(views_[0], views_[1], result);
-    result_ = result;
     integers_ = integers;
-    if (integers || size_ == 0 || k_ == 0) return;
-    blas_.emplace(device, types_of(r.in[0].dtype, result.dtype, op.math), *layout_of_view(views_[0]), *layout_of_view(views_[1]),
-                  *layout_of_view(result), batch_);
-    std::uint64_t bytes[2] = {0, 0};
-    const std::uint32_t element = mu_dtype_bytes(r.in[0].dtype);
-    blas_->choose(full_alignment, algorithm_[0], bytes[0]);
-    blas_->choose(element, algorithm_[1], bytes[1]);
-    blas_bytes_ = std::max(bytes[0], bytes[1]);
-    blas_place_ = take(blas_bytes_);
+    if (has_bias_kernel(r, op)) return;
+    result_ = finish(r, op, integers);
+    batch_ = batch_of(views_[0], views_[1], result_);
+    if (!integers && size_ != 0 && k_ != 0) choose(r.in[0].dtype, op.math);
   }
 
   void prepare(const mu_tensor* in, const mu_tensor* out, char* workspace) override {
@@ -199,6 +247,32 @@ class Matmul final : public mu_plan {
     return inputs;
   }
 
+  // The product goes to result_, with a bias or without.
+  void choose(mu_dtype operands, std::uint32_t math) {
+    blas_.emplace(device, types_of(operands, result_.dtype, math), *layout_of_view(views_[0]), *layout_of_view(views_[1]),
+                  *layout_of_view(result_), batch_);
+    std::uint64_t bytes[2] = {0, 0};
+    blas_->choose(full_alignment, bias_, algorithm_[0], bytes[0]);
+    blas_->choose(mu_dtype_bytes(operands), bias_, algorithm_[1], bytes[1]);
+    blas_bytes_ = std::max(bytes[0], bytes[1]);
+    blas_place_ = take(blas_bytes_);
+  }
+
+  bool has_bias_kernel(const Request& r, const mu_op_matmul& op) {
+    const auto layout = layout_of_view(r.out[0]);
+    if (size_ == 0 || k_ == 0 || !layout || layout->transposed || !adds_bias(r, op)) return false;
+    result_ = r.out[0];
+    batch_ = batch_of(views_[0], views_[1], result_);
+    bias_ = true;
+    try {
+      choose(MU_F32, op.math);
+    } catch (const Failure& f) {
+      if (f.code != MU_INTERNAL) throw;
+      bias_ = false;  // there is none: a program follows the product
+    }
+    return bias_;
+  }
+
   void operand(int i, const mu_tensor& v, bool needs_layout, bool query) {
     views_[i] = v;
     if (!needs_layout || layout_of_view(v)) return;
@@ -243,14 +317,17 @@ class Matmul final : public mu_plan {
           launch_integer_product(product_of(views_[0], views_[1], result_, type, result_.dtype == MU_I64), from[0], from[1], to, s.handle),
           "[matmul] a product can't be launched", e);
     }
+    const char* bias = bias_ ? address(in[2]) : nullptr;
     const std::int64_t element = mu_dtype_bytes(in[0].dtype), result_element = mu_dtype_bytes(result_.dtype);
     for (std::int64_t call = 0; call < batch_.calls(); ++call) {
       const char* a = from[0] + batch_.offset(0, call) * element;
       const char* b = from[1] + batch_.offset(1, call) * element;
       char* c = to + batch_.offset(2, call) * result_element;
-      const auto places = reinterpret_cast<std::uintptr_t>(a) | reinterpret_cast<std::uintptr_t>(b) | reinterpret_cast<std::uintptr_t>(c);
+      const auto places = reinterpret_cast<std::uintptr_t>(a) | reinterpret_cast<std::uintptr_t>(b) | reinterpret_cast<std::uintptr_t>(c) |
+                          reinterpret_cast<std::uintptr_t>(bias);
       const cublasLtMatmulAlgo_t& algorithm = algorithm_[places % full_alignment ? 1 : 0];
-      const cublasStatus_t status = blas_->run(algorithm, a, b, c, workspace ? workspace + blas_place_ : nullptr, blas_bytes_, s.handle);
+      const cublasStatus_t status =
+          blas_->run(algorithm, a, b, bias, c, workspace ? workspace + blas_place_ : nullptr, blas_bytes_, s.handle);
       if (status != CUBLAS_STATUS_SUCCESS) return device.check(status, "[matmul] cuBLASLt refused a product", e);
     }
     return MU_OK;
@@ -263,6 +340,7 @@ class Matmul final : public mu_plan {
   std::uint64_t product_place_ = 0, blas_place_ = 0, blas_bytes_ = 0;
   std::int64_t size_ = 0, k_ = 0;
   bool integers_ = false;
+  bool bias_ = false;  // cuBLASLt adds in[2]
   std::optional<BlasProduct> blas_;
   cublasLtMatmulAlgo_t algorithm_[2];
 };

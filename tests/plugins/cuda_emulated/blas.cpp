@@ -15,6 +15,15 @@ struct Operation {
   cublasComputeType_t compute;
   cudaDataType_t scale;
   cublasOperation_t transpose[2] = {CUBLAS_OP_N, CUBLAS_OP_N};
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  const char* bias = nullptr;
+  bool adds() const { return epilogue == CUBLASLT_EPILOGUE_BIAS; }
+  /// Of the bias, which an algorithm is chosen for.
+  std::uint32_t alignment() const {
+    std::uint32_t n = 1;
+    while (n < 16 && reinterpret_cast<std::uintptr_t>(bias) % (2 * n) == 0) n *= 2;
+    return n;
+  }
 };
 struct Matrix {
   cudaDataType_t type;
@@ -28,7 +37,7 @@ struct Preference {
 };
 struct Algorithm {
   std::uint64_t name, workspace;
-  std::uint32_t alignment[4];
+  std::uint32_t alignment[4], of_bias;
 };
 constexpr std::uint64_t algorithm_name = 0x656D756C61746564;
 static_assert(sizeof(Algorithm) <= sizeof(cublasLtMatmulAlgo_t));
@@ -98,7 +107,7 @@ void store(char* p, cudaDataType_t t, std::int64_t i, double x) {
 
 // The combinations of cublasLtMatmul's table that have float scale factors, and that of doubles.
 bool has(const Operation& op, cudaDataType_t a, cudaDataType_t b, cudaDataType_t d) {
-  if (a != b) return false;
+  if (a != b || (op.adds() && (a != CUDA_R_32F || !op.bias))) return false;  // a bias: as far as the plugin asks
   if (op.compute == CUBLAS_COMPUTE_64F) return op.scale == CUDA_R_64F && a == CUDA_R_64F && d == CUDA_R_64F;
   if (op.scale != CUDA_R_32F) return false;
   if (op.compute == CUBLAS_COMPUTE_32F_FAST_TF32) return a == CUDA_R_32F && d == CUDA_R_32F;
@@ -120,6 +129,7 @@ struct Product {
     return good && (d.batch == 1 || d.step >= 1);
   }
   void run(const char* from_a, const char* from_b, char* to, double alpha) const {
+    const auto* bias = op.adds() ? reinterpret_cast<const float*>(here(op.bias)) : nullptr;
     const bool turned[2] = {op.transpose[0] == CUBLAS_OP_T, op.transpose[1] == CUBLAS_OP_T};
     const std::int64_t m = d.rows, n = d.columns, k = turned[0] ? a.rows : a.columns;
     const bool short_floats = op.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
@@ -139,7 +149,8 @@ struct Product {
           double sum = 0;
           for (std::int64_t l = 0; l < k; ++l)
             sum += left[static_cast<std::size_t>(i * k + l)] * right[static_cast<std::size_t>(j * k + l)];
-          store(to, d.type, batch * d.step + j * d.leading + i, alpha * sum);
+          if (bias) sum = static_cast<float>(alpha * sum) + bias[i];
+          store(to, d.type, batch * d.step + j * d.leading + i, bias ? sum : alpha * sum);
         }
     }
   }
@@ -163,6 +174,8 @@ cublasStatus_t operation_create(cublasLtMatmulDesc_t* to, cublasComputeType_t co
 cublasStatus_t operation_destroy(cublasLtMatmulDesc_t p) { return delete &of<Operation>(p), CUBLAS_STATUS_SUCCESS; }
 cublasStatus_t operation_set(cublasLtMatmulDesc_t p, cublasLtMatmulDescAttributes_t key, const void* from, std::size_t bytes) {
   auto& t = of<Operation>(p).transpose;
+  if (key == CUBLASLT_MATMUL_DESC_EPILOGUE) return put(of<Operation>(p).epilogue, from, bytes);
+  if (key == CUBLASLT_MATMUL_DESC_BIAS_POINTER) return put(of<Operation>(p).bias, from, bytes);
   if (key != CUBLASLT_MATMUL_DESC_TRANSA && key != CUBLASLT_MATMUL_DESC_TRANSB) return CUBLAS_STATUS_NOT_SUPPORTED;
   return put(t[key == CUBLASLT_MATMUL_DESC_TRANSB], from, bytes);
 }
@@ -203,7 +216,7 @@ cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t op, cublasLtMatr
   if (!p.fits() || of<Matrix>(c).type != p.d.type) return bad;
   if (!has(p.op, p.a.type, p.b.type, p.d.type)) return CUBLAS_STATUS_NOT_SUPPORTED;
   const auto& wanted = of<Preference>(preference);
-  Algorithm algorithm{algorithm_name, 0, {}};
+  Algorithm algorithm{algorithm_name, 0, {}, p.op.adds() ? p.op.alignment() : 0};
   std::memcpy(algorithm.alignment, wanted.alignment, sizeof wanted.alignment);
   if (std::max(p.a.rows, p.a.columns) >= 64) algorithm.workspace = std::min<std::uint64_t>(wanted.workspace, 4096);
   *found = {};
@@ -228,6 +241,7 @@ cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t op, const void* alp
   bool good = algorithm.name == algorithm_name && p.fits() && scale(beta) == 0 && c == d && bytes >= algorithm.workspace &&
               (algorithm.workspace == 0 || (workspace && reinterpret_cast<std::uintptr_t>(workspace) % 16 == 0));
   for (int i = 0; i < 4; ++i) good = good && reinterpret_cast<std::uintptr_t>(places[i]) % algorithm.alignment[i] == 0;
+  if (algorithm.of_bias != 0 ? !p.op.adds() || p.op.alignment() < algorithm.of_bias : p.op.adds()) return bad;
   if (!good) return bad;
   const auto multiply = [=, by = scale(alpha)] {
     if (algorithm.workspace) std::memset(here(workspace), 0xFF, algorithm.workspace);
