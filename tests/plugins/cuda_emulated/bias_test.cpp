@@ -59,7 +59,7 @@ float added(float product, float bias) { return product + bias; }
 
 TEST_F(CudaEmulatedBias, IsAddedWithoutAProgram) {
   for (const bool first : {false, true})
-    for (const std::uint64_t offset : {0, 4, 16, 20}) {
+    for (const std::uint64_t offset : {0u, 4u, 16u, 20u}) {
       bias.byte_offset = offset;
       emulated = "fail=cudaLaunchKernel:1:701 " + std::to_string(offset) + (first ? " first" : "");
       EXPECT_EQ(multiply(sum(first)), MU_OK) << error_.message;
