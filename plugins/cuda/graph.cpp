@@ -161,7 +161,8 @@ mu_code mu_graph::launch(mu_stream& s, mu_error* e) noexcept {
   if (code == MU_OK) code = device.check(cudaGraphLaunch(executable_.get(), s.handle), "a graph can't be launched", e);
   if (code != MU_OK) return code;
   if (fault_) code = device.check(launch_pass_on(device_fault_, device.next_run(s), s.handle), "a graph can't tell of indices", e);
-  if (code == MU_OK) code = device.check(cudaEventRecord(behind_.get(), s.handle), "an event can't be recorded", e);
+  const cudaError_t recorded = cudaEventRecord(behind_.get(), s.handle);
+  if (code == MU_OK) code = device.check(recorded, "an event can't be recorded", e);
   if (code == MU_OUT_OF_MEMORY && e) e->code = MU_INTERNAL, e->flags = 0;
   return code == MU_OUT_OF_MEMORY ? mu_code{MU_INTERNAL} : code;  // it can't be tried again
 }
