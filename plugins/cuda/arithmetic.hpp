@@ -4,8 +4,10 @@
 
 #ifdef __CUDACC__
 #define MUSHIN_BOTH __host__ __device__ inline
+#define MUSHIN_ROLLED _Pragma("unroll 1")
 #else
 #define MUSHIN_BOTH inline
+#define MUSHIN_ROLLED
 #endif
 
 namespace mushin::cuda {
@@ -27,9 +29,10 @@ struct Offsets {
 };
 MUSHIN_BOTH Offsets offsets(const Walk& w, Index position) {
   Offsets o{{0, 0, 0}};
-  for (int i = w.rank - 1; i >= 0; --i) {
-    const Index k = position % w.dim[i];
-    position /= w.dim[i];
+  MUSHIN_ROLLED  // divisions are long
+      for (int i = w.rank - 1; i >= 0; --i) {
+    const Index k = i ? position % w.dim[i] : position;
+    if (i) position /= w.dim[i];
     for (int v = 0; v < Walk::most_views; ++v) o.of[v] += k * w.stride[v][i];
   }
   return o;

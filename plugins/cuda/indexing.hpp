@@ -1,7 +1,7 @@
 // From views to the arguments of the plugin's own kernels. Host code alone.
 #pragma once
-#include "arithmetic.hpp"
 #include "mushin/plugin.h"
+#include "rows.hpp"
 
 namespace mushin::cuda {
 
@@ -35,6 +35,26 @@ inline Lines lines_of(const mu_tensor& indexed, const mu_tensor& indices, const 
   l.index_step = indices.stride[axis], l.value_step = values.stride[axis];
   l.axis_step = indexed.stride[axis], l.extent = indexed.dim[axis];
   return l;
+}
+
+/// Rows along an axis. Other axes that lie as one in all three views are one. `dy`: x where the kind has none.
+inline Rows rows_of(const mu_tensor& x, const mu_tensor& dy, const mu_tensor& to, std::uint32_t axis) {
+  Rows r;
+  Walk& w = r.walk;
+  const mu_tensor* views[Walk::most_views] = {&x, &dy, &to};
+  r.n = to.dim[axis];
+  for (int v = 0; v < Walk::most_views; ++v) r.step[v] = views[v]->stride[axis];
+  for (int i = 0; i < to.rank; ++i) {
+    if (i == static_cast<int>(axis)) continue;
+    w.count *= to.dim[i];
+    if (to.dim[i] == 1) continue;
+    bool as_one = w.rank > 0;
+    for (int v = 0; v < Walk::most_views; ++v) as_one = as_one && w.stride[v][w.rank - 1] == views[v]->stride[i] * to.dim[i];
+    if (!as_one) w.dim[w.rank++] = 1;
+    w.dim[w.rank - 1] *= to.dim[i];
+    for (int v = 0; v < Walk::most_views; ++v) w.stride[v][w.rank - 1] = views[v]->stride[i];
+  }
+  return r;
 }
 
 /// a (…, m, k) times b (…, k, n) to out (…, m, n).

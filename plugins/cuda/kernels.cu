@@ -4,8 +4,6 @@ namespace mushin::cuda {
 namespace {
 
 constexpr unsigned block = 256;
-// Grids beyond this walk on by their own width.
-constexpr Index most_blocks = 1 << 16;
 
 __device__ Index first_position() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ Index step() { return static_cast<Index>(gridDim.x) * blockDim.x; }

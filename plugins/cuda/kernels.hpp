@@ -11,6 +11,9 @@ struct FaultPlace {
   Fault* fault;  // as the device sees it
   std::uint64_t run;
 };
+/// Grids beyond this walk on by their own width.
+inline constexpr Index most_blocks = 1 << 16;
+
 enum class SumType : int { f32, f64, i64, i32, i8, u8, b8 };
 
 cudaError_t launch_random(RandomKind, const std::int64_t* seed, Index seed_stride, void* out, Index n, cudaStream_t);

@@ -7,6 +7,8 @@
 
 #include "emulated.hpp"
 
+#define __launch_bounds__(...)
+
 namespace {
 thread_local uint3 threadIdx, blockIdx;
 thread_local dim3 blockDim, gridDim;
@@ -26,6 +28,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
 #include "kernels.cu"
+#include "rows.cu"
 
 namespace mushin::cuda {
 namespace {
@@ -68,6 +71,12 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   is(scatter_lines_kernel<float>), is(scatter_lines_kernel<double>), is(scatter_lines_kernel<std::int32_t>);
   is(scatter_lines_kernel<std::int64_t>), is(scatter_lines_kernel<std::int8_t>), is(scatter_lines_kernel<std::uint8_t>);
   is(scatter_lines_kernel<bool>);
+  for (const KernelsOfType& type : row_kernels) {
+    is(type.columns);
+    for (const auto& kind : type.rows)
+      for (const RowsKernel kernel : kind)
+        if (kernel) is(kernel);
+  }
   return work;
 }
 

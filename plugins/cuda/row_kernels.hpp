@@ -1,0 +1,18 @@
+// The kernels that compute rows, launched; as those of kernels.hpp.
+#pragma once
+#include "kernels.hpp"
+#include "rows.hpp"
+
+namespace mushin::cuda {
+
+/// What rows are made of and where they go. Null: the kind has none.
+struct RowPlaces {
+  const void *x, *dy, *gain, *bias;
+  void *to, *sums;
+};
+
+/// `team`: of team_sizes; it must have room for a row.
+cudaError_t launch_rows(RowKind, RowType, int team, const Rows&, const RowPlaces&, cudaStream_t);
+cudaError_t launch_columns(RowType, const Columns&, const void* sums, void* dgain, void* dbias, cudaStream_t);
+
+}  // namespace mushin::cuda

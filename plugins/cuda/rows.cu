@@ -1,0 +1,85 @@
+#include <utility>
+
+#include "row_kernels.hpp"
+
+namespace mushin::cuda {
+namespace {
+
+// f(piece) for the pieces of the calling thread's team.
+template <class Team, class F>
+MUSHIN_TEAM void each_piece(Index pieces, const F& f) {
+#ifndef __CUDACC__
+  if (Team::sits_out(threadIdx.x)) return;
+#endif
+  for (Index i = static_cast<Index>(blockIdx.x) * Team::per_block + threadIdx.x / Team::lanes; i < pieces;
+       i += static_cast<Index>(gridDim.x) * Team::per_block)
+    f(i);
+}
+
+template <class Team, RowKind kind, class T>
+__global__ void __launch_bounds__(Team::threads)
+    rows_kernel(Rows j, const void* x, const void* dy, const void* gain, const void* bias, void* to, void* sums) {
+  each_piece<Team>(pieces<kind>(j), [&](Index piece) {
+    compute_piece<Team, kind>(j, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<const T*>(gain),
+                              static_cast<const T*>(bias), static_cast<T*>(to), static_cast<Wide<T>*>(sums), piece);
+  });
+}
+
+using ColumnTeam = Team<32, 0>;
+template <class T>
+__global__ void __launch_bounds__(ColumnTeam::threads) columns_kernel(Columns c, const void* sums, void* dgain, void* dbias) {
+  each_piece<ColumnTeam>(c.count(), [&](Index column) {
+    sum_column<ColumnTeam>(c, static_cast<const Wide<T>*>(sums), static_cast<T*>(dgain), static_cast<T*>(dbias), column);
+  });
+}
+
+using RowsKernel = void (*)(Rows, const void*, const void*, const void*, const void*, void*, void*);
+using ColumnsKernel = void (*)(Columns, const void*, void*, void*);
+
+// Normalization has no rows side by side.
+template <RowKind kind, class T, int team>
+constexpr RowsKernel rows_kernel_of() {
+  if constexpr (team == 0 && !is_softmax(kind))
+    return nullptr;
+  else
+    return rows_kernel<TeamOf<team>, kind, T>;
+}
+struct KernelsOfType {
+  RowsKernel rows[row_kinds][team_count];
+  ColumnsKernel columns;
+};
+template <class T, int... kind_and_team>
+constexpr KernelsOfType kernels_of(std::integer_sequence<int, kind_and_team...>) {
+  KernelsOfType k{};
+  ((k.rows[kind_and_team / team_count][kind_and_team % team_count] =
+        rows_kernel_of<static_cast<RowKind>(kind_and_team / team_count), T, kind_and_team % team_count>()),
+   ...);
+  k.columns = columns_kernel<T>;
+  return k;
+}
+using EachKernel = std::make_integer_sequence<int, row_kinds * team_count>;
+// By RowType.
+const KernelsOfType row_kernels[] = {kernels_of<float>(EachKernel()), kernels_of<F16>(EachKernel()), kernels_of<BF16>(EachKernel())};
+
+template <class... Parameters>
+cudaError_t launch_teams(void (*kernel)(Parameters...), Index pieces, int lanes, cudaStream_t stream, Parameters... exact) {
+  const Index threads = lanes < 256 ? 256 : lanes, per_block = threads / lanes, blocks = (pieces + per_block - 1) / per_block;
+  if (blocks == 0) return cudaSuccess;
+  void* arguments[] = {&exact...};
+  const dim3 grid(static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks));
+  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, dim3(static_cast<unsigned>(threads)), arguments, 0, stream);
+}
+
+}  // namespace
+
+cudaError_t launch_rows(RowKind kind, RowType type, int team, const Rows& j, const RowPlaces& at, cudaStream_t s) {
+  const RowsKernel kernel = row_kernels[static_cast<int>(type)].rows[static_cast<int>(kind)][team];
+  return launch_teams(kernel, sums_rows(kind) ? j.parts() : j.walk.count, team_sizes[team].lanes, s, j, at.x, at.dy, at.gain, at.bias,
+                      at.to, at.sums);
+}
+
+cudaError_t launch_columns(RowType type, const Columns& c, const void* sums, void* dgain, void* dbias, cudaStream_t s) {
+  return launch_teams(row_kernels[static_cast<int>(type)].columns, c.count(), ColumnTeam::lanes, s, c, sums, dgain, dbias);
+}
+
+}  // namespace mushin::cuda
