@@ -4,9 +4,12 @@
 
 #ifdef __CUDACC__
 #define MUSHIN_BOTH __host__ __device__ inline
-#define MUSHIN_ROLLED _Pragma("unroll 1")
 #else
 #define MUSHIN_BOTH inline
+#endif
+#ifdef __CUDA_ARCH__
+#define MUSHIN_ROLLED _Pragma("unroll 1")
+#else
 #define MUSHIN_ROLLED
 #endif
 

@@ -57,10 +57,14 @@ MUSHIN_BOTH std::uint16_t f16_bits(float x) {
 }
 
 MUSHIN_BOTH float wide(float x) { return x; }
+MUSHIN_BOTH double wide(double x) { return x; }
+MUSHIN_BOTH std::uint64_t wide(std::uint64_t x) { return x; }
 MUSHIN_BOTH float wide(F16 x) { return f16_value(x.bits); }
 MUSHIN_BOTH float wide(BF16 x) { return float_of(static_cast<std::uint32_t>(x.bits) << 16); }
 
 MUSHIN_BOTH void store(float& to, float x) { to = x; }
+MUSHIN_BOTH void store(double& to, double x) { to = x; }
+MUSHIN_BOTH void store(std::uint64_t& to, std::uint64_t x) { to = x; }
 MUSHIN_BOTH void store(F16& to, float x) { to.bits = f16_bits(x); }
 MUSHIN_BOTH void store(BF16& to, float x) {
   const std::uint32_t b = bits_of(x);

@@ -1,7 +1,7 @@
 // The kernels that compute rows, launched; as those of kernels.hpp.
 #pragma once
 #include "kernels.hpp"
-#include "rows.hpp"
+#include "scan.hpp"
 
 namespace mushin::cuda {
 
@@ -14,5 +14,6 @@ struct RowPlaces {
 /// `team`: of team_sizes; it must have room for a row.
 cudaError_t launch_rows(RowKind, RowType, int team, const Rows&, const RowPlaces&, cudaStream_t);
 cudaError_t launch_columns(RowType, const Columns&, const void* sums, void* dgain, void* dbias, cudaStream_t);
+cudaError_t launch_scan(ScanKind, ScanType, int team, const Scan&, const void* from, void* to, cudaStream_t);
 
 }  // namespace mushin::cuda

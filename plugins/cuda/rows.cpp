@@ -1,4 +1,4 @@
-// SOFTMAX and NORMALIZE of rows, by the plugin's own kernels.
+// SOFTMAX, NORMALIZE and SCAN of rows, by the plugin's own kernels.
 #include <algorithm>
 
 #include "indexing.hpp"
@@ -7,6 +7,12 @@
 
 namespace mushin::cuda {
 namespace {
+
+// Neighbouring rows are nearer than a row's own elements, and enough for a thread each.
+bool lie_across(const Rows& r) {
+  constexpr Index enough = 4096;
+  return r.n > 1 && r.walk.count >= enough && r.walk.stride[0][r.walk.rank - 1] < r.step[0];
+}
 
 // Views may be the same one again where a kind has none.
 struct RowViews {
@@ -38,13 +44,6 @@ class Softmax final : public RowsPlan {
   }
   mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) override {
     return launch(s, {address(in[0]), address(in[n_in - 1]), nullptr, nullptr, address(out[0]), nullptr}, e);
-  }
-
- private:
-  // Neighbouring rows are nearer than a row's own elements, and enough for a thread each.
-  static bool lie_across(const Rows& r) {
-    constexpr Index enough = 4096;
-    return r.n > 1 && r.walk.count >= enough && r.walk.stride[0][r.walk.rank - 1] < r.step[0];
   }
 };
 
@@ -78,6 +77,24 @@ class Normalize final : public RowsPlan {
   // Parts of the sums over rows: enough to fill a GPU, few enough to be summed soon.
   static constexpr Index full_blocks = 512, least_rows = 4;
   Columns columns_;
+};
+
+class ScanPlan final : public mu_plan {
+ public:
+  ScanPlan(const Request& r, ScanKind kind, ScanType type, std::uint32_t axis, bool reverse)
+      : mu_plan(r.device), kind_(kind), type_(type), scan_{rows_of(r.in[0], r.in[0], r.out[0], axis), reverse} {
+    specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
+    team_ = lie_across(scan_.rows) ? 0 : team_for(scan_.rows.n);
+  }
+  mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) override {
+    return device.check(launch_scan(kind_, type_, team_, scan_, address(in[0]), address(out[0]), s.handle), "a scan can't be launched", e);
+  }
+
+ private:
+  ScanKind kind_;
+  ScanType type_;
+  Scan scan_;
+  int team_;
 };
 
 RowType type_of(const Request& r, const char* op) {
@@ -140,6 +157,29 @@ PlanPtr make_normalize(const Request& r) {
     if (v.dim[1] > 1 && v.stride[1] != 1) unsupported("[normalize] rows are not dense: a stride of " + std::to_string(v.stride[1]));
   }
   return std::make_unique<Normalize>(r, k->kind, type, op.eps);
+}
+
+PlanPtr make_scan(const Request& r) {
+  const auto op = descriptor<mu_op_scan>(r, "scan");
+  if (op.kind != MU_SCAN_SUM && op.kind != MU_SCAN_PROD) unsupported("[scan] kind " + std::to_string(op.kind) + " is not known here");
+  if (op.flags > MU_SCAN_REVERSE) unsupported("[scan] flags " + std::to_string(op.flags) + " are not known here");
+  require_views(r, 1, 1, "scan");
+  const mu_tensor &in = r.in[0], &out = r.out[0];
+  require_dims("scan", in, out);
+  if (op.axis >= out.rank) invalid("[scan] axis " + std::to_string(op.axis) + " is outside of " + dims_text(out));
+  struct Types {
+    mu_dtype type, acc;
+    ScanType scan;
+  };
+  constexpr Types types[] = {{MU_F32, MU_F32, ScanType::f32},
+                             {MU_F16, MU_F32, ScanType::f16},
+                             {MU_BF16, MU_F32, ScanType::bf16},
+                             {MU_F64, MU_F64, ScanType::f64},
+                             {MU_I64, MU_I64, ScanType::i64}};
+  const auto* t = std::find_if(std::begin(types), std::end(types), [&](const Types& each) { return each.type == in.dtype; });
+  if (t == std::end(types) || out.dtype != in.dtype || op.acc != t->acc) unsupported("[scan] is for floats and int64, to the same type");
+  return std::make_unique<ScanPlan>(r, op.kind == MU_SCAN_SUM ? ScanKind::sum : ScanKind::product, t->scan, op.axis,
+                                    (op.flags & MU_SCAN_REVERSE) != 0);
 }
 
 }  // namespace mushin::cuda

@@ -33,6 +33,11 @@ __global__ void __launch_bounds__(ColumnTeam::threads) columns_kernel(Columns c,
   });
 }
 
+template <class Team, ScanKind kind, class T>
+__global__ void __launch_bounds__(Team::threads) scan_kernel(Scan s, const void* from, void* to) {
+  each_piece<Team>(s.rows.walk.count, [&](Index row) { scan_row<Team, kind>(s, static_cast<const T*>(from), static_cast<T*>(to), row); });
+}
+
 using RowsKernel = void (*)(Rows, const void*, const void*, const void*, const void*, void*, void*);
 using ColumnsKernel = void (*)(Columns, const void*, void*, void*);
 
@@ -61,6 +66,19 @@ using EachKernel = std::make_integer_sequence<int, row_kinds * team_count>;
 // By RowType.
 const KernelsOfType row_kernels[] = {kernels_of<float>(EachKernel()), kernels_of<F16>(EachKernel()), kernels_of<BF16>(EachKernel())};
 
+using ScanKernel = void (*)(Scan, const void*, void*);
+struct ScansOfType {
+  ScanKernel scan[scan_kinds][team_count];
+};
+template <class T, int... team>
+constexpr ScansOfType scans_of(std::integer_sequence<int, team...>) {
+  return {{{scan_kernel<TeamOf<team>, ScanKind::sum, T>...}, {scan_kernel<TeamOf<team>, ScanKind::product, T>...}}};
+}
+using EachTeam = std::make_integer_sequence<int, team_count>;
+// By ScanType.
+const ScansOfType scan_kernels[] = {scans_of<float>(EachTeam()), scans_of<F16>(EachTeam()), scans_of<BF16>(EachTeam()),
+                                    scans_of<double>(EachTeam()), scans_of<std::uint64_t>(EachTeam())};
+
 template <class... Parameters>
 cudaError_t launch_teams(void (*kernel)(Parameters...), Index pieces, int lanes, cudaStream_t stream, Parameters... exact) {
   const Index threads = lanes < 256 ? 256 : lanes, per_block = threads / lanes, blocks = (pieces + per_block - 1) / per_block;
@@ -80,6 +98,11 @@ cudaError_t launch_rows(RowKind kind, RowType type, int team, const Rows& j, con
 
 cudaError_t launch_columns(RowType type, const Columns& c, const void* sums, void* dgain, void* dbias, cudaStream_t s) {
   return launch_teams(row_kernels[static_cast<int>(type)].columns, c.count(), ColumnTeam::lanes, s, c, sums, dgain, dbias);
+}
+
+cudaError_t launch_scan(ScanKind kind, ScanType type, int team, const Scan& job, const void* from, void* to, cudaStream_t s) {
+  const ScanKernel kernel = scan_kernels[static_cast<int>(type)].scan[static_cast<int>(kind)][team];
+  return launch_teams(kernel, job.rows.walk.count, team_sizes[team].lanes, s, job, from, to);
 }
 
 }  // namespace mushin::cuda

@@ -25,6 +25,12 @@ struct Sum {
     return a + b;
   }
 };
+struct Prod {
+  template <class A>
+  MUSHIN_TEAM static A join(A a, A b) {
+    return a * b;
+  }
+};
 struct Max {
   template <class A>
   MUSHIN_TEAM static A join(A a, A b) {
@@ -32,12 +38,13 @@ struct Max {
   }
 };
 
-/// `lane_count`: 1, or 32 times a power of two. `slots`: elements of a row that each lane keeps; 0: none, for rows of any length. All lanes
-/// of a team call each of these together.
+/// `lane_count`: 1, 32, or a block's 256 or 512. `slots`: elements of a row that each lane keeps; 0: none, for rows of any length. All
+/// lanes of a team call each of these together.
 template <int lane_count, int slots>
 class Team {
  public:
   static constexpr int lanes = lane_count, threads = lanes < 256 ? 256 : lanes, per_block = threads / lanes;
+  static_assert(lanes == 1 || lanes == 32 || lanes >= 256);  // what is shared is a block's
   static constexpr bool keeps = slots > 0;
   static constexpr Index longest = Index{lanes} * slots;  // row that it keeps
 
@@ -68,6 +75,31 @@ class Team {
   MUSHIN_TEAM static A fold(Index n, A start, const F& f) {
     return joined<J>(fold_of<J>(lane(), n, start, f));
   }
+  /// on(lane, what comes before): `start` joined with all(lane) of the lanes before it. Gives `start` joined with those of all lanes.
+  template <class J, class A, class All, class On>
+  MUSHIN_TEAM static A scan(A start, const All& all, const On& on) {
+    const A mine = all(lane());
+    if constexpr (lanes == 1) {
+      on(0, start);
+      return J::join(start, mine);
+    } else {
+      const A upto = joined_upto<J>(mine), others = __shfl_up_sync(~0u, upto, 1);
+      A before = start, end = J::join(start, __shfl_sync(~0u, upto, 31));
+      if constexpr (lanes > 32) {
+        __shared__ A of_warp[lanes / 32];
+        if (lane() % 32 == 31) of_warp[lane() / 32] = upto;
+        __syncthreads();
+        end = start;
+        for (int warp = 0; warp < lanes / 32; ++warp) {
+          if (warp == lane() / 32) before = end;
+          end = J::join(end, of_warp[warp]);
+        }
+        __syncthreads();  // all have read
+      }
+      on(lane(), lane() % 32 ? J::join(before, others) : before);
+      return end;
+    }
+  }
   /// By one lane.
   template <class F>
   MUSHIN_TEAM static void once(const F& f) {
@@ -85,6 +117,19 @@ class Team {
     for (int warp = 0; warp < lanes; warp += 32) tree<J>(x + warp, 1, lanes < 32 ? lanes : 32);
     tree<J>(x, 32, lanes / 32);
     return x[0];
+  }
+  template <class J, class A, class All, class On>
+  static A scan(A start, const All& all, const On& on) {
+    constexpr int width = lanes < 32 ? lanes : 32;
+    A x[lanes], before = start;
+    for (int l = 0; l < lanes; ++l) x[l] = all(l);
+    for (int warp = 0; warp < lanes; warp += 32) {
+      for (int by = 1; by < width; by *= 2)
+        for (int l = width; l-- > by;) x[warp + l] = J::join(x[warp + l - by], x[warp + l]);
+      for (int l = 0; l < width; ++l) on(warp + l, l ? J::join(before, x[warp + l - 1]) : before);
+      before = J::join(before, x[warp + width - 1]);
+    }
+    return before;
   }
   template <class F>
   static void once(const F& f) {
@@ -126,6 +171,16 @@ class Team {
 
 #ifdef __CUDACC__
   MUSHIN_TEAM static int lane() { return static_cast<int>(threadIdx.x) % lanes; }
+  // Those of the lanes of a warp up to each.
+  template <class J, class A>
+  MUSHIN_TEAM static A joined_upto(A x) {
+    MUSHIN_UNROLL
+    for (int by = 1; by < 32; by *= 2) {
+      const A other = __shfl_up_sync(~0u, x, by);
+      if (lane() % 32 >= by) x = J::join(other, x);
+    }
+    return x;
+  }
   template <class J, class A>
   MUSHIN_TEAM static A joined(A x) {
     if constexpr (lanes > 1) {
