@@ -1,0 +1,149 @@
+// Softmax, normalization and scans by the tables, on the emulated runtime: launches, refusals, workspace.
+#include <cmath>
+
+#include "builtin.h"
+#include "emulated_device.hpp"
+
+namespace emulated_test {
+namespace {
+
+class CudaEmulatedRows : public CudaEmulatedDevice {
+ protected:
+  // With room for what the plan needs, unless a test takes it away.
+  template <class Op>
+  mu_code run_all(Op op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out,
+                  bool with_workspace = true) {
+    op.h = {sizeof op, id};
+    const auto shapes = [](std::vector<mu_tensor> views) {
+      for (mu_tensor& v : views) v.buffer = nullptr;
+      return views;
+    };
+    const auto shapes_in = shapes(in), shapes_out = shapes(out);
+    const auto n_in = static_cast<std::uint32_t>(in.size()), n_out = static_cast<std::uint32_t>(out.size());
+    mu_plan* plan = nullptr;
+    info_ = {};
+    info_.size = sizeof info_;
+    mu_code code = plugin_->compute->plan_create(device_, &op.h, MU_PLAN_ORDERED, n_in, shapes_in.data(), n_out, shapes_out.data(), &plan,
+                                                 &info_, &error_);
+    if (code != MU_OK) return code;
+    mu_buffer* const workspace = info_.workspace_bytes && with_workspace ? room(info_.workspace_bytes) : nullptr;
+    code = plugin_->compute->plan_run(plan, nullptr, n_in, in.data(), n_out, out.data(), workspace, 0, &error_);
+    plugin_->compute->plan_destroy(plan);
+    return code;
+  }
+  std::vector<float> some(std::int64_t n) {
+    std::vector<float> x(static_cast<std::size_t>(n));
+    for (float& v : x) v = static_cast<float>(random_.real(-2, 2));
+    return x;
+  }
+  // Of what the device and the builtin backend make of the same operands.
+  template <class Op>
+  void expect_builtin(Op op, std::uint32_t id, const std::vector<Sizes>& in, const std::vector<Sizes>& out, double tolerance) {
+    std::vector<std::vector<float>> values, want;
+    std::vector<mu_tensor> here, there, here_out, there_out;
+    for (const Sizes& dims : in) values.push_back(some(count(dims)));
+    for (const Sizes& dims : out) want.emplace_back(static_cast<std::size_t>(count(dims)));
+    for (std::size_t i = 0; i < in.size(); ++i) here.push_back(view(values[i], in[i])), there.push_back(on_device(values[i], in[i]));
+    for (std::size_t i = 0; i < out.size(); ++i)
+      here_out.push_back(view(want[i], out[i])), there_out.push_back(on_device(std::vector<float>(want[i].size(), 55.f), out[i]));
+    ASSERT_EQ(builtin_.run(op, id, here, here_out), MU_OK) << builtin_.message();
+    std::vector<float> first[3];
+    for (int round = 0; round < 2; ++round) {
+      ASSERT_EQ(run_all(op, id, there, there_out), MU_OK) << error_.message;
+      EXPECT_TRUE(info_.flags & MU_PLAN_DETERMINISTIC);
+      for (std::size_t k = 0; k < out.size(); ++k) {
+        const std::vector<float> got = read<float>(there_out[k]);
+        ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
+        for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[k][i], tolerance) << "result " << k << " element " << i;
+        if (round == 0) first[k] = got;
+        EXPECT_EQ(got, first[k]);
+      }
+    }
+  }
+
+  Backend builtin_{mushin_builtin_entry(test_host(), nullptr)};
+  Random random_{83};
+  mu_plan_info info_{};
+};
+
+mu_op_softmax softmax(std::uint32_t kind, std::uint32_t axis) { return {{}, kind, axis}; }
+mu_op_normalize normalize(std::uint32_t kind) { return {{}, kind, 0, 1e-3}; }
+mu_op_scan scan(std::uint32_t kind, std::uint32_t axis, std::uint32_t flags) { return {{}, kind, axis, MU_F32, flags}; }
+
+TEST_F(CudaEmulatedRows, SoftmaxOfFewAndOfManyRows) {
+  for (std::uint32_t kind = MU_SOFTMAX; kind <= MU_SOFTMAX_LOG_BACKWARD; ++kind)
+    // By warps, by blocks, and by a thread each.
+    for (const Sizes& dims : {Sizes{7, 1, 40}, Sizes{3, 1, 1000}, Sizes{2, 1, 2500}, Sizes{2, 5, 2100}, Sizes{3, 5, 7}})
+      expect_builtin(softmax(kind, dims[1] == 1 ? 2 : 1), MU_OP_SOFTMAX, std::vector<Sizes>(kind >= MU_SOFTMAX_BACKWARD ? 2 : 1, dims),
+                     {dims}, 2e-3);
+}
+
+TEST_F(CudaEmulatedRows, NormalizationSumsOverAllRows) {
+  for (const std::int64_t n : {1, 40, 1000, 2500})
+    for (const std::int64_t rows : {1, 4, 5, 99}) {
+      const Sizes x{rows, n}, line{n};
+      expect_builtin(normalize(MU_NORMALIZE_LAYER), MU_OP_NORMALIZE, {x, line, line}, {x}, 1e-4);
+      expect_builtin(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {x, line, x}, {x, line, line}, 1e-3);
+      expect_builtin(normalize(MU_NORMALIZE_RMS), MU_OP_NORMALIZE, {x, line}, {x}, 1e-4);
+      expect_builtin(normalize(MU_NORMALIZE_RMS_BACKWARD), MU_OP_NORMALIZE, {x, line, x}, {x, line}, 1e-3);
+    }
+  // More parts than a grid has room for at once.
+  expect_builtin(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {{20000, 3}, {3}, {20000, 3}}, {{20000, 3}, {3}, {3}}, 2e-2);
+}
+
+TEST_F(CudaEmulatedRows, ScansOfFewAndOfManyRows) {
+  for (const Sizes& dims : {Sizes{7, 1, 40}, Sizes{3, 1, 3000}, Sizes{2, 9, 2100}})
+    for (const std::uint32_t flags : {0u, MU_SCAN_REVERSE})
+      expect_builtin(scan(MU_SCAN_SUM, dims[1] == 1 ? 2 : 1, flags), MU_OP_SCAN, {dims}, {dims}, 1e-3);
+}
+
+TEST_F(CudaEmulatedRows, RowsOfNothingSumToZero) {
+  const mu_tensor none = on_device(std::vector<float>(1), {0, 3}), line = on_device(std::vector<float>(3, 55.f), {3});
+  ASSERT_EQ(run_all(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {none, line, none}, {none, line, line}), MU_OK)
+      << error_.message;
+  EXPECT_EQ(read<float>(line), std::vector<float>(3));
+  const mu_tensor empty_rows = on_device(std::vector<float>(1), {3, 0});
+  EXPECT_EQ(run_all(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {empty_rows}, {empty_rows}), MU_OK) << error_.message;
+}
+
+TEST_F(CudaEmulatedRows, FailedLaunchesAndMissingWorkspaceAreTold) {
+  const mu_tensor x = on_device(some(12), {4, 3}), line = on_device(some(3), {3}), y = on_device(some(12), {4, 3});
+  const std::vector<mu_tensor> in{x, line, x}, out{y, line, line};
+  const mu_op_normalize back = normalize(MU_NORMALIZE_LAYER_BACKWARD);
+  expect(run_all(back, MU_OP_NORMALIZE, in, out, false), MU_INVALID, "[normalize] the plan's workspace is missing");
+  emulated = "fail=cudaLaunchKernel:1:701";
+  expect(run_all(back, MU_OP_NORMALIZE, in, out), MU_INTERNAL, "[cuda] rows can't be computed: too many resources requested for launch");
+  emulated = "fail=cudaLaunchKernel:2:701";
+  expect(run_all(back, MU_OP_NORMALIZE, in, out), MU_INTERNAL, "[cuda] rows can't be summed: too many resources requested for launch");
+  emulated = "fail=cudaLaunchKernel:1:701 ";
+  expect(run_all(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {x}, {y}), MU_INTERNAL, "[cuda] a scan can't be launched: too many resources");
+}
+
+TEST_F(CudaEmulatedRows, WhatTheyAreNotForIsRefused) {
+  const auto of = [](mu_dtype type, const Sizes& dims) { return view(nullptr, type, dims, dense_strides(dims)); };
+  const mu_tensor x = of(MU_F32, {4, 3}), line = of(MU_F32, {3}), wide = of(MU_F64, {4, 3});
+  mu_tensor turned = x;
+  turned.stride[0] = 1, turned.stride[1] = 4;
+  const auto refused = [&](auto op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out, mu_code code,
+                           const std::string& text) { expect(run_all(op, id, in, out), code, text); };
+  refused(softmax(4, 0), MU_OP_SOFTMAX, {x}, {x}, MU_UNSUPPORTED, "[softmax] kind 4 is not known here");
+  refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {wide}, {wide}, MU_UNSUPPORTED, "[softmax] is for float32, float16 and bfloat16");
+  refused(softmax(MU_SOFTMAX, 2), MU_OP_SOFTMAX, {x}, {x}, MU_INVALID, "[softmax] axis 2 is outside of (4, 3)");
+  refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {x, x}, {x}, MU_INVALID, "[softmax] takes 1 inputs and gives 1 results: 2 and 1");
+  refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {of(MU_F32, {3, 4})}, {x}, MU_INVALID, "[softmax] dims differ: (3, 4) and (4, 3)");
+  refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {wide}, {x}, MU_INVALID, "[softmax] element types differ");
+  const mu_op_normalize layer = normalize(MU_NORMALIZE_LAYER);
+  refused(normalize(MU_NORMALIZE_BATCH), MU_OP_NORMALIZE, {x, line, line}, {x}, MU_UNSUPPORTED, "[normalize] kind 2 is not done here");
+  refused(layer, MU_OP_NORMALIZE, {turned, line, line}, {x}, MU_UNSUPPORTED, "[normalize] rows are not dense: a stride of 4");
+  refused(layer, MU_OP_NORMALIZE, {of(MU_F32, {2, 2, 3}), line, line}, {x}, MU_INVALID, "[normalize] x has two axes: (2, 2, 3)");
+  refused(layer, MU_OP_NORMALIZE, {x, line, of(MU_F32, {4})}, {x}, MU_INVALID, "a parameter is not along the last axis: (4) and (4, 3)");
+  refused(layer, MU_OP_NORMALIZE, {x, line, line}, {of(MU_F32, {3, 4})}, MU_INVALID, "[normalize] dims differ: (3, 4) and (4, 3)");
+  refused(scan(3, 0, 0), MU_OP_SCAN, {x}, {x}, MU_UNSUPPORTED, "[scan] kind 3 is not known here");
+  refused(scan(MU_SCAN_SUM, 0, 2), MU_OP_SCAN, {x}, {x}, MU_UNSUPPORTED, "[scan] flags 2 are not known here");
+  refused(scan(MU_SCAN_SUM, 2, 0), MU_OP_SCAN, {x}, {x}, MU_INVALID, "[scan] axis 2 is outside of (4, 3)");
+  refused(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {of(MU_I32, {4, 3})}, {of(MU_I32, {4, 3})}, MU_UNSUPPORTED,
+          "[scan] is for floats and int64");
+}
+
+}  // namespace
+}  // namespace emulated_test
