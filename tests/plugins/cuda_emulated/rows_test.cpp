@@ -9,25 +9,25 @@ namespace {
 
 class CudaEmulatedRows : public CudaEmulatedDevice {
  protected:
-  // With room for what the plan needs, unless a test takes it away.
   template <class Op>
-  mu_code run_all(Op op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out,
-                  bool with_workspace = true) {
+  mu_code plan_all(Op op, std::uint32_t id, std::vector<mu_tensor> in, std::vector<mu_tensor> out, mu_plan*& plan) {
     op.h = {sizeof op, id};
-    const auto shapes = [](std::vector<mu_tensor> views) {
-      for (mu_tensor& v : views) v.buffer = nullptr;
-      return views;
-    };
-    const auto shapes_in = shapes(in), shapes_out = shapes(out);
-    const auto n_in = static_cast<std::uint32_t>(in.size()), n_out = static_cast<std::uint32_t>(out.size());
-    mu_plan* plan = nullptr;
+    for (auto* views : {&in, &out})
+      for (mu_tensor& v : *views) v.buffer = nullptr;
     info_ = {};
     info_.size = sizeof info_;
-    mu_code code = plugin_->compute->plan_create(device_, &op.h, MU_PLAN_ORDERED, n_in, shapes_in.data(), n_out, shapes_out.data(), &plan,
-                                                 &info_, &error_);
-    if (code != MU_OK) return code;
+    return plugin_->compute->plan_create(device_, &op.h, MU_PLAN_ORDERED, static_cast<std::uint32_t>(in.size()), in.data(),
+                                         static_cast<std::uint32_t>(out.size()), out.data(), &plan, &info_, &error_);
+  }
+  // With room for what the plan needs, unless a test takes it away.
+  template <class Op>
+  mu_code run_all(const Op& op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out,
+                  bool with_workspace = true) {
+    mu_plan* plan = nullptr;
+    if (const mu_code code = plan_all(op, id, in, out, plan); code != MU_OK) return code;
     mu_buffer* const workspace = info_.workspace_bytes && with_workspace ? room(info_.workspace_bytes) : nullptr;
-    code = plugin_->compute->plan_run(plan, nullptr, n_in, in.data(), n_out, out.data(), workspace, 0, &error_);
+    const mu_code code = plugin_->compute->plan_run(plan, nullptr, static_cast<std::uint32_t>(in.size()), in.data(),
+                                                    static_cast<std::uint32_t>(out.size()), out.data(), workspace, 0, &error_);
     plugin_->compute->plan_destroy(plan);
     return code;
   }
@@ -124,8 +124,12 @@ TEST_F(CudaEmulatedRows, WhatTheyAreNotForIsRefused) {
   const mu_tensor x = of(MU_F32, {4, 3}), line = of(MU_F32, {3}), wide = of(MU_F64, {4, 3});
   mu_tensor turned = x;
   turned.stride[0] = 1, turned.stride[1] = 4;
-  const auto refused = [&](auto op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out, mu_code code,
-                           const std::string& text) { expect(run_all(op, id, in, out), code, text); };
+  const auto refused = [&](const auto& op, std::uint32_t id, const std::vector<mu_tensor>& in, const std::vector<mu_tensor>& out,
+                           mu_code code, const std::string& text) {
+    mu_plan* plan = nullptr;
+    expect(plan_all(op, id, in, out, plan), code, text);
+    plugin_->compute->plan_destroy(plan);
+  };
   refused(softmax(4, 0), MU_OP_SOFTMAX, {x}, {x}, MU_UNSUPPORTED, "[softmax] kind 4 is not known here");
   refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {wide}, {wide}, MU_UNSUPPORTED, "[softmax] is for float32, float16 and bfloat16");
   refused(softmax(MU_SOFTMAX, 2), MU_OP_SOFTMAX, {x}, {x}, MU_INVALID, "[softmax] axis 2 is outside of (4, 3)");
