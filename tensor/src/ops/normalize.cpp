@@ -68,6 +68,11 @@ struct Operands {
 
 NormGradients arrays(compositions::Gradients<Array> g) { return {std::move(g.x), std::move(g.gain), std::move(g.bias)}; }
 Array wide(const Array& a) { return cast(a, dtype::f32); }
+// Whether a device is asked for 16-bit floats: not in host memory, where conversions are fused with what made the operands.
+bool asked_in_half(const char* name, const Array& x, const Array& a, const Array& b) {
+  return is_half(x.type()) && a.type() == x.type() && b.type() == x.type() &&
+         !common_device(name, node_of(x), node_of(a), node_of(b))->host_memory;
+}
 NormGradients narrow(const NormGradients& g, dtype to) { return {cast(g.x, to), cast(g.gain, to), g.bias ? cast(g.bias, to) : Array()}; }
 
 }  // namespace
@@ -77,43 +82,55 @@ Array layer_norm(const Array& x, const Array& gain, const Array& bias, double ep
   check_last("layer_norm", "bias", x.sizes(), bias.sizes());
   if (!(gain.sizes() == bias.sizes()))
     fail<ShapeError>("[layer_norm] gain and bias have different sizes: {} and {}", text_of(gain.sizes()), text_of(bias.sizes()));
-  if (is_half(x.type())) return cast(layer_norm(wide(x), wide(gain), wide(bias), eps), x.type());
+  const auto in_float = [&] { return cast(layer_norm(wide(x), wide(gain), wide(bias), eps), x.type()); };
+  if (is_half(x.type()) && !asked_in_half("layer_norm", x, gain, bias)) return in_float();
   Operands o("layer_norm", x, gain, bias);
   o.as_lines(true);
   Array made = o.fresh(o.x.sizes());
-  if (!o.computed("layer_norm", MU_NORMALIZE_LAYER, eps, {&o.x, &o.gain, &o.other}, {&made}) && made.sizes().count())
+  if (!o.computed("layer_norm", MU_NORMALIZE_LAYER, eps, {&o.x, &o.gain, &o.other}, {&made}) && made.sizes().count()) {
+    if (is_half(x.type())) return in_float();
     made = compositions::layer_norm(o.x, o.gain, o.other, eps);
+  }
   return reshape(made, o.whole);
 }
 
 NormGradients layer_norm_backward(const Array& x, const Array& gain, const Array& dy, double eps) {
-  if (is_half(x.type())) return narrow(layer_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type());
+  const auto in_float = [&] { return narrow(layer_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type()); };
+  if (is_half(x.type()) && !asked_in_half("layer_norm_backward", x, gain, dy)) return in_float();
   Operands o("layer_norm_backward", x, gain, dy);
   o.as_lines(false);
   NormGradients made = o.fresh_gradients();
-  if (!o.computed("layer_norm_backward", MU_NORMALIZE_LAYER_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain, &made.bias}))
+  if (!o.computed("layer_norm_backward", MU_NORMALIZE_LAYER_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain, &made.bias})) {
+    if (is_half(x.type())) return in_float();
     made = arrays(compositions::layer_norm_backward(o.x, o.gain, o.other, eps));
+  }
   return o.in_shape(made);
 }
 
 Array rms_norm(const Array& x, const Array& gain, double eps) {
   check_last("rms_norm", "gain", x.sizes(), gain.sizes());
-  if (is_half(x.type())) return cast(rms_norm(wide(x), wide(gain), eps), x.type());
+  const auto in_float = [&] { return cast(rms_norm(wide(x), wide(gain), eps), x.type()); };
+  if (is_half(x.type()) && !asked_in_half("rms_norm", x, gain, gain)) return in_float();
   Operands o("rms_norm", x, gain, gain);
   o.as_lines(true);
   Array made = o.fresh(o.x.sizes());
-  if (!o.computed("rms_norm", MU_NORMALIZE_RMS, eps, {&o.x, &o.gain}, {&made}) && made.sizes().count())
+  if (!o.computed("rms_norm", MU_NORMALIZE_RMS, eps, {&o.x, &o.gain}, {&made}) && made.sizes().count()) {
+    if (is_half(x.type())) return in_float();
     made = compositions::rms_norm(o.x, o.gain, eps);
+  }
   return reshape(made, o.whole);
 }
 
 NormGradients rms_norm_backward(const Array& x, const Array& gain, const Array& dy, double eps) {
-  if (is_half(x.type())) return narrow(rms_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type());
+  const auto in_float = [&] { return narrow(rms_norm_backward(wide(x), wide(gain), wide(dy), eps), x.type()); };
+  if (is_half(x.type()) && !asked_in_half("rms_norm_backward", x, gain, dy)) return in_float();
   Operands o("rms_norm_backward", x, gain, dy);
   o.as_lines(false);
   NormGradients made{o.fresh(o.x.sizes()), o.fresh(o.gain.sizes()), {}};
-  if (!o.computed("rms_norm_backward", MU_NORMALIZE_RMS_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain}))
+  if (!o.computed("rms_norm_backward", MU_NORMALIZE_RMS_BACKWARD, eps, {&o.x, &o.gain, &o.other}, {&made.x, &made.gain})) {
+    if (is_half(x.type())) return in_float();
     made = arrays(compositions::rms_norm_backward(o.x, o.gain, o.other, eps));
+  }
   return o.in_shape(made);
 }
 
