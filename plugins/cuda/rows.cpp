@@ -122,6 +122,7 @@ void require_dims(const char* op, const mu_tensor& v, const mu_tensor& like) {
 PlanPtr make_softmax(const Request& r) {
   const auto op = descriptor<mu_op_softmax>(r, "softmax");
   if (op.kind > MU_SOFTMAX_LOG_BACKWARD) unsupported("[softmax] kind " + std::to_string(op.kind) + " is not known here");
+  static_assert(static_cast<int>(RowKind::softmax_backward) == MU_SOFTMAX_BACKWARD);
   const auto kind = static_cast<RowKind>(op.kind);
   require_views(r, kind >= RowKind::softmax_backward ? 2 : 1, 1, "softmax");
   const RowType type = type_of(r, "softmax");
