@@ -1,76 +1,15 @@
 // The rules of the program encoding, and which kernel serves which opcode.
 #include "program.hpp"
 
+#include "../opcode_rules.hpp"
+
 namespace mushin::builtin {
 namespace {
 
-constexpr std::uint8_t F = 1, I = 2, B = 4, any = F | I | B;
-enum class Form : std::uint8_t { none, same, compare, select, cast, isnan, iota };
-struct Opcode {
-  std::uint8_t arity;
-  std::uint8_t operands;  // kinds of type
-  Form form;
-};
-constexpr Opcode core[MU_PW_CORE_END] = {
-    {},
-    {2, any, Form::same},     // add
-    {2, F | I, Form::same},   // sub
-    {2, any, Form::same},     // mul
-    {2, F | I, Form::same},   // div
-    {2, F | I, Form::same},   // rem
-    {2, any, Form::same},     // min
-    {2, any, Form::same},     // max
-    {3, F, Form::same},       // fma
-    {1, F | I, Form::same},   // neg
-    {1, F | I, Form::same},   // abs
-    {1, F, Form::same},       // sqrt
-    {1, F, Form::same},       // rsqrt
-    {1, F, Form::same},       // exp
-    {1, F, Form::same},       // log
-    {1, F, Form::same},       // sin
-    {1, F, Form::same},       // cos
-    {1, F, Form::same},       // tanh
-    {1, F, Form::same},       // erf
-    {2, F | I, Form::same},   // pow
-    {1, F, Form::same},       // floor
-    {1, F, Form::same},       // ceil
-    {1, F, Form::same},       // trunc
-    {1, F, Form::same},       // rint
-    {2, any, Form::compare},  // eq
-    {2, any, Form::compare},  // ne
-    {2, any, Form::compare},  // lt
-    {2, any, Form::compare},  // le
-    {2, any, Form::compare},  // gt
-    {2, any, Form::compare},  // ge
-    {2, I | B, Form::same},   // and
-    {2, I | B, Form::same},   // or
-    {2, I | B, Form::same},   // xor
-    {1, I | B, Form::same},   // not
-    {2, I, Form::same},       // shl
-    {2, I, Form::same},       // shr
-    {3, B, Form::select},     // select
-    {1, any, Form::cast},     // cast
-    {1, F, Form::isnan},      // isnan
-    {0, any, Form::iota},     // iota
-    {1, F, Form::same},       // asin
-    {1, F, Form::same},       // acos
-    {1, F, Form::same},       // atan
-};
-constexpr Opcode optional[MU_PW_OPTIONAL_END - 128] = {
-    {1, F, Form::same},  // sigmoid
-    {1, F, Form::same},  // expm1
-    {1, F, Form::same},  // log1p
-    {1, F, Form::same},  // relu
-    {2, F, Form::same},  // step
-};
-
-std::uint8_t kind_of(Type t) { return t == Type::b8 ? B : t >= Type::i64 && t <= Type::u8 ? I : F; }
-
 std::string at(int i, int op) { return "instruction " + std::to_string(i) + " (opcode " + std::to_string(op) + ")"; }
 
-Opcode opcode(int i, int op) {
-  if (op < MU_PW_CORE_END && core[op].form != Form::none) return core[op];
-  if (op >= 128 && op < MU_PW_OPTIONAL_END) return optional[op - 128];
+const opcodes::Rule& rule_of(int i, int op) {
+  if (const opcodes::Rule* r = opcodes::rule_of(op)) return *r;
   if (op > 128) unsupported("[program] " + at(i, op) + " is not known here");
   invalid("[program] " + at(i, op) + " does not exist");
 }
@@ -92,35 +31,6 @@ void check_header(const mu_pw_program& p) {
                 std::to_string(p.n_inst) + " instructions");
 }
 
-// The operands' types against the opcode's form and the stated type of the result.
-void check_types(int i, const mu_pw_inst& s, const Opcode& o, const Type* operand, Type result) {
-  const auto require = [&](bool ok, const char* rule) {
-    if (!ok) invalid("[program] " + at(i, s.op) + ": " + rule);
-  };
-  const std::uint8_t first = o.arity ? kind_of(operand[0]) : any;
-  require((first & o.operands) != 0, "operands of this type are not allowed");
-  switch (o.form) {
-    case Form::same:
-      for (int k = 0; k < o.arity; ++k) require(operand[k] == result, "operands and result must have one type");
-      break;
-    case Form::compare:
-      require(operand[0] == operand[1] && result == Type::b8, "operands must have one type, the result is bool");
-      break;
-    case Form::select:
-      require(operand[1] == operand[2] && operand[1] == result, "both choices and the result must have one type");
-      break;
-    case Form::isnan:
-      require(result == Type::b8, "the result is bool");
-      break;
-    case Form::iota:
-      require(result == Type::i64 && s.aux <= MU_MAX_RANK, "the result is int64, the axis at most 8");
-      break;
-    case Form::cast:
-    case Form::none:
-      break;
-  }
-}
-
 }  // namespace
 
 std::vector<Type> verify(const mu_pw_program& p) {
@@ -130,19 +40,19 @@ std::vector<Type> verify(const mu_pw_program& p) {
   for (int i = 0; i < p.n_const; ++i) type.push_back(known_type(p.const_type[i], "constant " + std::to_string(i)));
   for (int i = 0; i < p.n_inst; ++i) {
     const mu_pw_inst& s = p.inst[i];
-    const Opcode o = opcode(i, s.op);
+    const opcodes::Rule& rule = rule_of(i, s.op);
     if (s.flags) unsupported("[program] " + at(i, s.op) + ": flags are not known here");
     const std::uint16_t id[3] = {s.a, s.b, s.c};
     Type operand[3] = {Type::none, Type::none, Type::none};
     for (int k = 0; k < 3; ++k) {
-      if (k >= o.arity) continue;
+      if (k >= rule.arity) continue;
       if (id[k] >= type.size()) invalid("[program] " + at(i, s.op) + ": operand " + std::to_string(id[k]) + " is not computed before it");
       operand[k] = type[id[k]];
     }
     const Type result = known_type(s.type, at(i, s.op));
-    check_types(i, s, o, operand, result);
-    const bool always = o.form == Form::iota || o.form == Form::cast;
-    if (!always && !find_kernel(s.op, computed(operand[o.form == Form::select ? 1 : 0]), computed(result)))
+    if (const char* broken = opcodes::broken_rule(rule, s, operand, result)) invalid("[program] " + at(i, s.op) + ": " + broken);
+    const bool always = rule.form == opcodes::Form::iota || rule.form == opcodes::Form::cast;
+    if (!always && !find_kernel(s.op, computed(operand[rule.form == opcodes::Form::select ? 1 : 0]), computed(result)))
       unsupported("[program] " + at(i, s.op) + " is not supported for " + name_of(result));
     type.push_back(result);
   }
