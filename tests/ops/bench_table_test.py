@@ -35,6 +35,10 @@ with tempfile.TemporaryDirectory() as folder:
     assert head == "| workload | builtin | onednn | PyTorch | JAX | to the best peer | peak memory |", head
     assert rows == ["| `small_op_overhead` | 2.00 ms | 2.50 ms | 5.00 ms | 500 ms | 2.50 | 10 MiB (PyTorch 700, JAX 700) |"], rows
 
+    # The memory of a training step.
+    run(BENCH, "--filter", "^mlp_tiny_step$", "--backend", "builtin", "--min-time", "0.01", "--repeats", "1", "--json", str(ours))
+    assert all(r["peak_rss_mib"] > 1 for r in json.loads(ours.read_text())["results"])
+
     # What a sum of 64 MiB is measured by: memory of the same size.
     run(BENCH, "--filter", "^reduce_sum_rows_4096$", "--backend", "builtin", "--min-time", "0.01", "--repeats", "1", "--json", str(ours))
     told = json.loads(ours.read_text())

@@ -1,4 +1,4 @@
-"""info_test.py INFO FAKES LIBRARY: what mushin-info says about good and bad plugins."""
+"""info_test.py INFO FAKES LIBRARY FAKEGPU: what mushin-info says about good and bad plugins."""
 import json
 import os
 import shutil
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-INFO, FAKES, LIBRARY = sys.argv[1:]
+INFO, FAKES, LIBRARY, FAKEGPU = sys.argv[1:]
 
 
 def info(folder, *arguments, **environment):
@@ -64,6 +64,16 @@ class Info(unittest.TestCase):
     def test_a_plugin_without_kernels_inherits_all(self):
         done = info(self.folder, "--json", "--ops", "good")
         self.assertEqual(set(json.loads(done.stdout)["ops"].values()), {"inherited from builtin"}, done.stdout)
+
+    def test_ops_of_a_device_with_memory_of_its_own(self):
+        written_out = {"conv", "pool", "softmax", "normalize", "attention", "rnn", "ctc", "sort", "scan"}
+        for mode, scatter_add in (("error", "absent"), ("allow", "on the host with copies")):
+            settings = {"MUSHIN_FAKEGPU_REFUSE": "8", "MUSHIN_FALLBACK": mode}
+            ops = json.loads(info(FAKEGPU, "--json", "--ops", "fakegpu:0", **settings).stdout)["ops"]
+            self.assertEqual(ops["scatter_add"], scatter_add)
+            self.assertEqual({name for name, who in ops.items() if who == "decomposed"}, written_out)
+            self.assertEqual(ops["gather"], "native")
+            self.assertRegex(info(FAKEGPU, "--ops", "fakegpu:0", **settings).stdout, rf"(?m)^ *scatter_add +{scatter_add}$")
 
     def test_bytes_that_are_no_text_do_not_break_json(self):
         done = subprocess.run([INFO, "--json"], env={**os.environ, "MUSHIN_PLUGIN_PATH": b"/\xff:\xfe"}, capture_output=True)

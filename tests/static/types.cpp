@@ -108,6 +108,8 @@ static_assert(same<decltype(mu::softmax<-1>(a<float, batch, 10>())), mu::Tensor<
 // Nothing gives write access to a value, so nobody writes through a view: elements are copies, the handle is const and its memory isn't
 // handed out.
 static_assert(same<decltype(a<float, 2>()(0)), float> && same<decltype(a<float>().item()), float>);
+static_assert(same<decltype(std::declval<mu::Tensor<float, 2>&>()(0)), float> &&
+              same<decltype(std::declval<mu::Tensor<float>&>().item()), float>);
 static_assert(same<decltype(a<float, 2>().raw()), const mu::core::Array&> &&
               same<decltype(std::declval<mu::Tensor<float, 2>&>().raw()), const mu::core::Array&>);
 template <class A>

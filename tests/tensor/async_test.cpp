@@ -1,5 +1,7 @@
 // The core over a device that works later, in memory of its own, and fails on demand.
+#include <errno.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <set>
@@ -31,6 +33,18 @@ class Async : public testing::TestWithParam<int> {
   core::Device* const other = fake(1 - GetParam());
 };
 INSTANTIATE_TEST_SUITE_P(Fake, Async, testing::Values(0, 1));
+
+TEST_P(Async, ItIsAsFarFromTheHostAsADeviceMayBe) {
+  const Array x = array({4}, {1, 2, 3, 4});
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(write(ends[1], node_of(x)->block->buffer, 1), -1) << "the host reads its memory";
+  EXPECT_EQ(errno, EFAULT);
+  close(ends[0]), close(ends[1]);
+  EXPECT_EQ(gpu->info.pw_max_in, 12u);  // the least that the boundary allows
+  EXPECT_EQ(gpu->info.pw_max_out, 4u);
+  EXPECT_EQ(gpu->info.pw_max_inst, 64u);
+}
 
 TEST_P(Async, EveryReadWaits) {
   Array x = array({8}, Values(8, 1));
@@ -204,6 +218,8 @@ TEST_P(Async, OutOfMemoryNamesTheOpAndLeavesAllAsItWas) {
   EXPECT_NE(text.find("; largest owners: add "), std::string::npos) << text;
   const bool limited = std::getenv("MUSHIN_MEMORY_LIMIT") != nullptr;
   EXPECT_EQ(text.find(" cached, MUSHIN_MEMORY_LIMIT is 17301504;") != std::string::npos, limited) << text;
+  const MemoryStats full = memory_stats(device_of(gpu));
+  EXPECT_EQ(full.in_use + full.cached <= 17301504u, limited);
   const double last = static_cast<double>(held.size());
   held.erase(held.begin(), held.end() - 2);
   EXPECT_EQ(value(max(held.back(), 3, false)), last) << "it was pending, and there is room again";

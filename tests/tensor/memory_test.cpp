@@ -40,9 +40,10 @@ Device& host_device() {
 
 // Gives `left` allocations, then says it has no more.
 struct Scarce {
-  static inline int left = 0, live = 0, waits = 0;
+  static inline int left = 0, live = 0, waits = 0, asked = 0;
   static mu_code synchronize(mu_device*, mu_error*) noexcept { return ++waits, MU_OK; }
   static mu_code alloc(mu_device*, std::uint32_t, std::uint64_t bytes, std::uint64_t, mu_buffer** out, mu_error* e) noexcept {
+    ++asked;
     if (left == 0) return mu_fail(e, MU_OUT_OF_MEMORY, 0, "none left");
     --left;
     ++live;
@@ -151,12 +152,14 @@ TEST(Allocate, OutOfMemorySaysWhatWasAskedForAndWhatIsInUse) {
   Device& d = scarce_device(4);
   Scarce::left = 1;
   Block* a = allocate(&d, 1000);
+  const int asked = Scarce::asked;
   try {
     allocate(&d, 5000);
     FAIL() << "there was no memory left";
   } catch (const OutOfMemory& e) {
     const std::string text = e.what();
     EXPECT_NE(text.find("[allocate] no memory left on scarce: asked for 5000 bytes, 1024 in use, 0 cached"), std::string::npos) << text;
+    EXPECT_EQ(Scarce::asked, asked + 2) << "once more, and no oftener";
   }
   release(a);
   drain_cache(&d);
@@ -180,6 +183,17 @@ TEST(Allocate, OutOfMemoryNamesTheOpAndTheLargestOwners) {
               std::string::npos)
         << text;
   }
+}
+
+TEST(Allocate, WhatIsBeyondTheLimitDoesNotEnter) {
+  BlockCache cache;
+  Block a{}, b{};
+  a.bytes = b.bytes = 1024;
+  EXPECT_FALSE(cache.enter(&a, 1023));
+  EXPECT_TRUE(cache.enter(&a, 1500));
+  EXPECT_FALSE(cache.enter(&b, 1500)) << "both are more";
+  EXPECT_TRUE(cache.enter(&b, 2048));
+  cache.forget(&a), cache.forget(&b);
 }
 
 TEST(Allocate, StatisticsTellWhatIsInUseCachedAndTheMostThatWas) {

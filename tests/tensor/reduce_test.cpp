@@ -1,5 +1,8 @@
 #include "support.hpp"
 
+#include <cstdlib>
+
+#include "core/node.hpp"
 #include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
 
@@ -90,6 +93,11 @@ TEST(Reduce, SharedDearOperandsAreStoredOnce) {
   Array dear = x;
   for (int i = 0; i < 12; ++i) dear = tanh(dear);
   const Array total = sum(mul(dear, dear), 1, false);
+  evaluate(total);
+  EXPECT_TRUE(is_buffer(node_of(dear)));
+  const Array cheap = neg(x);
+  evaluate(sum(mul(cheap, cheap), 1, false));
+  EXPECT_EQ(is_buffer(node_of(cheap)), std::getenv("MUSHIN_EAGER") != nullptr) << "it is computed again";
   double want = 0;
   for (double v : values(dear)) want += v * v;
   EXPECT_NEAR(value(total), want, 1e-4);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -45,6 +46,25 @@ TEST(ParallelFor, ChunksAreOfTheGrainWhateverTheirNumber) {
     }
   }
 }
+
+TEST(ParallelFor, WorkersTakePart) {
+  std::atomic<unsigned> here{0};
+  std::atomic<bool> met{false};
+  over(4, 1, [&](std::uint64_t, std::uint64_t) {  // each waits for another thread's
+    ++here;
+    for (int i = 0; i < 2000 && here < 2 && !met; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (here >= 2) met = true;
+    --here;
+  });
+  EXPECT_TRUE(met);
+}
+
+TEST(ParallelFor, OneChunkIsTheCallers) {
+  const auto me = std::this_thread::get_id();
+  for (int i = 0; i < 1000; ++i) over(64, 64, [&](std::uint64_t, std::uint64_t) { EXPECT_EQ(std::this_thread::get_id(), me); });
+}
+
+TEST(ThreadCount, IsTheVariables) { EXPECT_EQ(thread_count(), 4u); }
 
 TEST(ParallelFor, NothingToDoCallsNothing) {
   over(0, 4, [](std::uint64_t, std::uint64_t) { FAIL() << "called for an empty range"; });
@@ -100,8 +120,6 @@ TEST(ParallelFor, NestedCallersShareOneSetOfWorkers) {
   EXPECT_LE(seen.size(), callers + thread_count() - 1);
   EXPECT_LE(most.load(), callers + thread_count() - 1);
 }
-
-TEST(ThreadCount, IsAtLeastTheCaller) { EXPECT_GE(thread_count(), 1u); }
 
 }  // namespace
 }  // namespace mushin::core

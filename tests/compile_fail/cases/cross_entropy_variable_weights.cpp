@@ -1,5 +1,5 @@
 // layer: nn
-// expect: [cross_entropy] the weights must be constants of the logits' element type
+// expect: [cross_entropy] the weights must be constants of the logits' element type: pass w.value(), or cast with .to<T>()
 #include "mushin/nn.hpp"
 
 namespace mu = mushin;

@@ -1,5 +1,5 @@
 // layer: nn
-// expect: [mse] prediction and target must have the same float element type
+// expect: [mse] prediction and target must have the same float element type: cast with .to<T>()
 #include "mushin/nn.hpp"
 
 namespace mu = mushin;

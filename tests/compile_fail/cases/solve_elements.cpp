@@ -1,4 +1,4 @@
-// expect: [solve] both tensors must have the same element type
+// expect: [solve] both tensors must have the same element type: cast with .to<T>()
 #include "mushin/tensor.hpp"
 
 namespace mu = mushin;

@@ -37,7 +37,7 @@ MUSHIN_API core::Traced nll(const core::Traced& logarithms, const core::Array& l
 
 #define MUSHIN_NN_RULE_CLASS_WEIGHTS(op, L, W, logits, weights)                                                                         \
   static_assert(Constant<W> && same_element_type<L, W>,                                                                                 \
-                "[" op "] the weights must be constants of the logits' element type: pass w.value()");                                  \
+                "[" op "] the weights must be constants of the logits' element type: pass w.value(), or cast with .to<T>()");           \
   if constexpr (W::extents.rank != 1 || L::extents.rank == 0 || !may_equal(W::extents.from_end(0), L::extents.from_end(0)))             \
     static_assert(one_weight_for_each_class<spell(L::extents), spell(W::extents)>, "[" op "] there must be one weight for each class"); \
   else                                                                                                                                  \

@@ -76,7 +76,7 @@ template <Reduction R = Reduction::mean, TensorLike P, TensorLike Y, TensorLike 
 auto bce_with_logits(const P& logits, const Y& target, const W& positive_weight) {
   MUSHIN_NN_RULE_PAIR("bce_with_logits", P, Y, logits, target);
   static_assert(Constant<W> && same_element_type<P, W>,
-                "[bce_with_logits] the weights must be constants of the logits' element type: pass w.value()");
+                "[bce_with_logits] the weights must be constants of the logits' element type: pass w.value(), or cast with .to<T>()");
   if constexpr (!rules::broadcasts_to(W::extents, P::extents))
     static_assert(weights_broadcast<spell(P::extents), spell(W::extents)>, "[bce_with_logits] the weights must broadcast to the logits");
   using Raw = detail::either<P, Y>;

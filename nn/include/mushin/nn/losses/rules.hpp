@@ -62,9 +62,10 @@ using either = mushin::detail::common_raw<P, Y>;
 }  // namespace mushin::nn
 
 // The rule of losses of two equal shapes. A macro, since the sentence of a static_assert is a literal and begins with the op's name.
-#define MUSHIN_NN_RULE_PAIR(op, P, Y, prediction, target)                                                                              \
-  static_assert(float_elements<P> && same_element_type<P, Y>, "[" op "] prediction and target must have the same float element type"); \
-  if constexpr (!detail::may_be_same(P::extents, Y::extents))                                                                          \
-    static_assert(shapes_are_equal<spell(P::extents), spell(Y::extents)>, "[" op "] prediction and target must have the same shape");  \
-  else                                                                                                                                 \
+#define MUSHIN_NN_RULE_PAIR(op, P, Y, prediction, target)                                                                             \
+  static_assert(float_elements<P> && same_element_type<P, Y>,                                                                         \
+                "[" op "] prediction and target must have the same float element type: cast with .to<T>()");                          \
+  if constexpr (!detail::may_be_same(P::extents, Y::extents))                                                                         \
+    static_assert(shapes_are_equal<spell(P::extents), spell(Y::extents)>, "[" op "] prediction and target must have the same shape"); \
+  else                                                                                                                                \
     detail::check_pair(op, prediction, target, P::extents.rank)

@@ -101,7 +101,7 @@ template <TensorLike Q, TensorLike K, TensorLike V, TensorLike M>
 auto scaled_dot_product_attention(const Q& q, const K& k, const V& v, const M& mask, const AttentionOptions& options = {}) {
   MUSHIN_RULE_ATTENTION(Q, K, V);
   static_assert(std::same_as<typename M::element, bool> || same_element_type<M, Q>,
-                "[scaled_dot_product_attention] a mask is of bool or of the element type of the queries");
+                "[scaled_dot_product_attention] a mask is of bool or of the element type of the queries: cast with .to<T>()");
   static_assert(!Differentiable<M>, "[scaled_dot_product_attention] a mask has no gradient: it must be a constant");
   constexpr Shape scores = rules::attention_scores(Q::extents, K::extents);
   if constexpr (!rules::broadcasts_to(M::extents, scores))
