@@ -204,18 +204,6 @@ TEST(Matmul, AnEpilogueFeedsASumAndWhoeverElseReadsIt) {
   EXPECT_EQ(plan_count(), before + 1);  // the program alone: it was part of the product's plan before
 }
 
-// Between the product and its epilogue's end: what others hold and is dear is stored, not computed again for them.
-TEST(Matmul, AnEpilogueEndsAtWhatOthersHold) {
-  const Array a = array({2, 2}, {0.1, 0.2, 0.3, 0.4}), bias = array({2}, {10, 20});
-  Array dear = matmul(a, a);
-  for (int i = 0; i < 12; ++i) dear = tanh(dear);
-  const Array root = add(dear, bias);
-  evaluate(root);
-  EXPECT_TRUE(is_buffer(node_of(dear)));
-  const Values middle = values(dear);
-  expect_close(values(root), {middle[0] + 10, middle[1] + 20, middle[2] + 10, middle[3] + 20});
-}
-
 TEST(Matmul, AProductThatOthersHoldIsComputedOnce) {
   const Array a = array({2, 2}, {1, 2, 3, 4}), bias = array({2}, {10, 20});
   const Array product = matmul(a, a);
