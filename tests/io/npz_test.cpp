@@ -70,8 +70,9 @@ TEST(Npz, GivesBackWhatWasSaved) {
   const auto many = mu::arange<100'000>();
   for (const auto how : {mu::packing::stored, mu::packing::deflated}) {
     const auto path = folder / "t.npz";
-    mu::save_npz(path, {{"f", f}, {"folder/b", b}, {"\xc3\xa9", i}, {"scalar", mu::fill<double>(4.5)}, {"none", mu::zeros<0, 4>()}, {"many", many}},
-                 how);
+    mu::save_npz(
+        path, {{"f", f}, {"folder/b", b}, {"\xc3\xa9", i}, {"scalar", mu::fill<double>(4.5)}, {"none", mu::zeros<0, 4>()}, {"many", many}},
+        how);
     const auto file = mu::load_npz(path);
     EXPECT_EQ(file.size(), 6u);
     EXPECT_EQ((file.get<2, 3>("f").to_vector()), f.to_vector());
@@ -100,7 +101,8 @@ TEST(Npz, EveryElementTypeThatNumPyHas) {
                       {"[save_npz] NumPy must have", "'x'", "bf16"}));
     } else {
       mu::save_npz(path, {{"x", x}}, mu::packing::deflated);
-      EXPECT_EQ(mushin::test::bits((mu::load_npz(path).template get<T, 4>("x")).raw()), mushin::test::bits(x.raw())) << mu::name_of(mu::dtype_of<T>);
+      EXPECT_EQ(mushin::test::bits((mu::load_npz(path).template get<T, 4>("x")).raw()), mushin::test::bits(x.raw()))
+          << mu::name_of(mu::dtype_of<T>);
     }
   });
 }
@@ -146,6 +148,17 @@ TEST(Npz, AFailedSaveKeepsTheOldFile) {
   EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { mu::save_npz(folder / "no/such", {{"x", x}}); }), {"cannot create", "no/such"}));
   EXPECT_EQ(folder.files(), 1u);
   EXPECT_TRUE(mu::load_npz(path).contains("x"));
+}
+
+TEST(Npz, AMemberOfATypeThatMushinLacksIsRefusedWhenItIsRead) {
+  const Folder folder;
+  std::string unsigned_integers = npy_file(folder);
+  unsigned_integers.replace(unsigned_integers.find("<f4"), 3, "<u4");
+  const auto file = mu::load_npz(folder.write("t", zip({{"u.npy", unsigned_integers}, {"x.npy", npy_file(folder)}})));
+  EXPECT_EQ(file.size(), 2u);
+  EXPECT_EQ((file.get<2>("x").to_vector()), (std::vector<float>{1, 2}));
+  EXPECT_TRUE(has(text_of_error<mu::FileError>([&] { (void)file.get<2>("u"); }),
+                  {"[load_npz] mushin has no such element type", "'u'", "'<u4' (2)"}));
 }
 
 TEST(Npz, MembersThatAreNoArraysArePassedOver) {
