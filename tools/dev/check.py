@@ -95,7 +95,8 @@ def leg(name, build_root, totals, jobs):
     built = time.monotonic()
     log = build / "meson-logs" / "-".join(["testlog", *(a.rpartition("/")[2] for a in test_args if a.startswith("--wrapper="))])
     log.with_suffix(".junit.xml").unlink(missing_ok=True)
-    code = run(["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs}", "--quiet", *test_args], env)
+    # Limits of time are there for what hangs: a slow machine that checks every access takes several times as long as the tests' own say.
+    code = run(["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs}", "--timeout-multiplier=4", "--quiet", *test_args], env)
     broken = totals.add_junit(log.with_suffix(".junit.xml"))
     bad = {"FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS"}
     failing = [json.loads(line) for line in open(log.with_suffix(".json"))]
