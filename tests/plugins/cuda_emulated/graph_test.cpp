@@ -414,6 +414,18 @@ TEST_F(CudaEmulatedGraph, LaunchesThatFailHaveDoneNothingOrSaySo) {
   EXPECT_EQ(read<float>(x), ramp(4, 4));
 }
 
+TEST_F(CudaEmulatedGraph, ALaunchThatFailsLateIsWaitedForByTheNext) {
+  const mu_tensor x = on_device(ramp(4), {2, 2}), y = on_device(ramp(4), {2, 2}), index = on_device(std::vector<std::int64_t>(4), {2, 2});
+  mu_stream* const streams[] = {stream(), stream()};
+  mu_graph* const g = captured({one_more(x, x), step(mu_op_gather{}, MU_OP_GATHER, {x, index}, y)});
+  ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
+  emulated = "fail=cudaLaunchKernel:1:2";
+  expect(table().launch(g, streams[0], &error_), MU_INTERNAL, "[cuda] a graph can't tell of indices: out of memory");
+  launch(g, streams[1]);
+  EXPECT_EQ(read<float>(x, streams[1]), ramp(4, 3));
+  for (mu_stream* s : streams) plugin_->stream->destroy(s);
+}
+
 TEST_F(CudaEmulatedGraph, ALostDeviceIsToldByLaunches) {
   TearDown();
   device_ = nullptr;
