@@ -147,7 +147,7 @@ struct Forward {
   }
 
   void several(std::int64_t c, std::int64_t n) const {
-    T sum[tile], part[tile], middle[tile], scale[tile], shift[tile];
+    T sum[tile]{}, part[tile], middle[tile], scale[tile], shift[tile];
     const auto average = [&](const auto& add) {
       std::fill(sum, sum + n, T{0});
       blocks(x.count(), [&](std::int64_t i, std::int64_t end) {
