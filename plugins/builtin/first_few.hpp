@@ -1,5 +1,7 @@
 // The first k of many items, without a place in memory for each of the many.
 #pragma once
+#include <algorithm>
+
 #include "order.hpp"
 #include "order_kernels.hpp"
 

@@ -1,4 +1,5 @@
 // SORT along one axis, by the elements' keys.
+#include <algorithm>
 #include <atomic>
 #include <limits>
 

@@ -1,5 +1,6 @@
 #pragma once
 // The ops that random graphs are made of: each for the library and, from scalars, for the tape.
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Random graphs: the gradients of first and second order against those of a tape of scalars.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 

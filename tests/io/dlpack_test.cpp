@@ -1,6 +1,8 @@
 // Tensors from and to other libraries by DLPack: who owns the memory when, and every way in which a foreign tensor can be wrong.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "mushin/tensor.hpp"
 #include "mushin/tensor/io/dlpack_abi.hpp"
 #include "sample.hpp"

@@ -1,4 +1,6 @@
 // Every rule of the builtin backend, broken once: the code, and the sentence.
+#include <algorithm>
+
 #include "backend.hpp"
 #include "builtin.h"
 

@@ -1,6 +1,7 @@
 // Convolutions of the onednn plugin against the sums of the contract, in double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>

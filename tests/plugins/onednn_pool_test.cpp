@@ -1,6 +1,7 @@
 // Means of windows by the onednn plugin against the contract's, in double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>

@@ -1,4 +1,6 @@
 // Memory is reused exactly where nobody can see it.
+#include <algorithm>
+
 #include "core/evaluate.hpp"
 #include "core/node.hpp"
 #include "support.hpp"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "mushin/tensor/core/makers.hpp"
 #include "ops/windows.hpp"
 #include "support.hpp"

@@ -1,4 +1,5 @@
 // The nine element types: storage, conversion, arithmetic, and literals that fold as devices compute.
+#include <algorithm>
 #include <bit>
 #include <limits>
 

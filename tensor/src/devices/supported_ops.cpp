@@ -1,4 +1,5 @@
 // Which ops a device computes by itself: asked with small examples.
+#include <algorithm>
 #include <array>
 
 #include "core/fallback.hpp"

@@ -1,4 +1,5 @@
 // The CUDA plugin on the emulated runtime: what it tells where something is missing or fails, and that it waits for what it must.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <thread>
