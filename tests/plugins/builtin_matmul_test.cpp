@@ -113,9 +113,10 @@ TYPED_TEST(Matmul, BatchesBroadcastAndStrides) {
   // (3, 4, m, k) with every axis strided by two or broadcast
   const mu_tensor plain = view(a, {3, 4, 6, 5}), twice = view(a, {3, 4, 6, 5}, {480, 120, 10, 2});
   const mu_tensor shared = view(a, {3, 4, 6, 5}, {0, 30, 5, 1}), one = view(a, {3, 4, 6, 5}, {0, 0, 1, 6});
+  const mu_tensor right[] = {view(b, {3, 4, 5, 7}, {140, 35, 7, 1}), view(b, {3, 4, 5, 7}, {0, 70, 2, 10}),
+                             view(b, {3, 4, 5, 7}, {35, 0, 1, 5})};
   for (const mu_tensor& va : {plain, twice, shared, one})
-    for (const mu_tensor& vb :
-         {view(b, {3, 4, 5, 7}, {140, 35, 7, 1}), view(b, {3, 4, 5, 7}, {0, 70, 2, 10}), view(b, {3, 4, 5, 7}, {35, 0, 1, 5})})
+    for (const mu_tensor& vb : right)
       for (const Sizes& out : {Sizes{168, 42, 7, 1}, Sizes{336, 84, 14, 2}, Sizes{42, 126, 1, 6}}) {
         this->check(va, vb, view(a, {3, 4, 6, 7}, out), 4 * 3 * 4 * 42, "batched");
         if (this->HasFatalFailure()) return;
