@@ -34,7 +34,11 @@ struct extent {
   constexpr extent(Dim<Name>) {
     for (unsigned i = 0; i < sizeof Name.chars; ++i) name[i] = Name.chars[i];
   }
-  constexpr bool operator==(const extent&) const = default;
+  constexpr bool operator==(const extent& o) const {
+    for (unsigned i = 0; size == o.size && i < sizeof name; ++i)
+      if (name[i] != o.name[i]) return false;
+    return size == o.size;
+  }
 
   /// Does the compiler know its size?
   constexpr bool is_static() const { return size >= 0; }

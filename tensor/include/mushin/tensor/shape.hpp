@@ -37,7 +37,11 @@ struct Shape {
       if (!at[i].is_static()) return false;
     return true;
   }
-  constexpr bool operator==(const Shape&) const = default;
+  constexpr bool operator==(const Shape& o) const {
+    for (unsigned i = 0; i < rank && rank == o.rank; ++i)
+      if (!(at[i] == o.at[i])) return false;
+    return rank == o.rank;
+  }
 };
 
 namespace detail {

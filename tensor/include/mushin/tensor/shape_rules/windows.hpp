@@ -12,7 +12,9 @@ struct PerAxis {
   constexpr PerAxis(std::integral auto a, std::integral auto b) : at{a, b, 0}, count(2) {}
   constexpr PerAxis(std::integral auto a, std::integral auto b, std::integral auto c) : at{a, b, c}, count(3) {}
   constexpr std::int64_t operator[](unsigned axis) const { return at[axis]; }
-  constexpr bool operator==(const PerAxis&) const = default;
+  constexpr bool operator==(const PerAxis& o) const {
+    return count == o.count && at[0] == o.at[0] && at[1] == o.at[1] && at[2] == o.at[2];
+  }
 };
 
 namespace rules {
