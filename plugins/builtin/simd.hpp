@@ -2,4 +2,6 @@
 // Before any Highway header. Files that include it use no std templates and no shared inline functions: their code is compiled
 // for CPUs that may not be there, and the linker keeps one copy of such a function.
 #pragma once
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#ifdef __x86_64__  // whatever else a Highway knows: later ones have SSE2, and more than one AVX-512
+#define HWY_DISABLED_TARGETS (~(HWY_AVX3 | HWY_AVX2 | HWY_EMU128 | HWY_SCALAR))
+#endif
