@@ -322,7 +322,12 @@ TEST_P(SoftmaxTest, EqualsTheDoubleOracle) {
   if (p.kind >= 2) in.push_back(view(dy.data(), MU_F32, p.dim, row_major(p.dim)));
   const mu_op_softmax op{{sizeof op, MU_OP_SOFTMAX}, p.kind, static_cast<std::uint32_t>(p.dim.size() - 1)};
   std::string error;
-  ASSERT_EQ(driver::run(module(), op.h, in, view(y.data(), MU_F32, p.dim, row_major(p.dim)), &error), MU_OK) << error;
+  const mu_code code = driver::run(module(), op.h, in, view(y.data(), MU_F32, p.dim, row_major(p.dim)), &error);
+  if (code == MU_UNSUPPORTED && p.kind >= 2 && !__builtin_cpu_supports("avx512bw")) {
+    EXPECT_EQ(error, "[onednn softmax] oneDNN has only its reference code for this");
+    GTEST_SKIP() << "oneDNN 3 has backward kernels with AVX-512 only";
+  }
+  ASSERT_EQ(code, MU_OK) << error;
   std::vector<double> wanted(n);
   for (std::size_t row = 0; row < count / n; ++row) {
     softmax_oracle(p.kind, n, x.data() + row * n, dy.data() + row * n, wanted.data());
