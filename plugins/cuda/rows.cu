@@ -64,7 +64,8 @@ constexpr KernelsOfType kernels_of(std::integer_sequence<int, kind_and_team...>)
 }
 using EachKernel = std::make_integer_sequence<int, row_kinds * team_count>;
 // By RowType.
-const KernelsOfType row_kernels[] = {kernels_of<float>(EachKernel()), kernels_of<F16>(EachKernel()), kernels_of<BF16>(EachKernel())};
+const KernelsOfType row_kernels[] = {kernels_of<float>(EachKernel()), kernels_of<F16>(EachKernel()), kernels_of<BF16>(EachKernel()),
+                                     kernels_of<double>(EachKernel())};
 
 using ScanKernel = void (*)(Scan, const void*, void*);
 struct ScansOfType {

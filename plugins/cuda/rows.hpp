@@ -10,7 +10,7 @@ inline constexpr int row_kinds = 8;
 MUSHIN_BOTH constexpr bool is_softmax(RowKind k) { return k <= RowKind::log_softmax_backward; }
 MUSHIN_BOTH constexpr bool is_layer(RowKind k) { return k == RowKind::layer || k == RowKind::layer_backward; }
 MUSHIN_BOTH constexpr bool sums_rows(RowKind k) { return k == RowKind::layer_backward || k == RowKind::rms_backward; }
-enum class RowType : int { f32, f16, bf16 };
+enum class RowType : int { f32, f16, bf16, f64 };
 
 /// Views of `walk`, which has all axes but the rows' own: 0 x (of softmax's backward kinds y), 1 dy, 2 the result.
 struct Rows {
@@ -28,25 +28,34 @@ struct Rows {
 MUSHIN_TEAM float exp_of(float x) { return expf(x); }
 MUSHIN_TEAM float log_of(float x) { return logf(x); }
 MUSHIN_TEAM float root_of(float x) { return sqrtf(x); }
+MUSHIN_TEAM double exp_of(double x) { return exp(x); }
+MUSHIN_TEAM double log_of(double x) { return log(x); }
+MUSHIN_TEAM double root_of(double x) { return sqrt(x); }
+
+/// Where the i-th element of a row lies, from its first.
+struct Steps {
+  Index step;
+  MUSHIN_BOTH Index operator()(Index i) const { return i * step; }
+};
 
 /// Elements in memory, kept by the team's lanes if they keep anything.
-template <class Team, class T>
+template <class Team, class T, class Where = Steps>
 class Row {
  public:
   using A = Wide<T>;
-  MUSHIN_TEAM Row(const T* first, Index step, Index n) : first_(first), step_(step) {
-    if constexpr (Team::keeps) Team::each(n, [&](const Element& e) { kept_[e] = wide(first_[e.i * step_]); });
+  MUSHIN_TEAM Row(const T* first, Where where, Index n) : first_(first), where_(where) {
+    if constexpr (Team::keeps) Team::each(n, [&](const Element& e) { kept_[e] = wide(first_[where_(e.i)]); });
   }
   MUSHIN_TEAM A operator()(const Element& e) const {
     if constexpr (Team::keeps)
       return kept_[e];
     else
-      return wide(first_[e.i * step_]);
+      return wide(first_[where_(e.i)]);
   }
 
  private:
   const T* first_;
-  Index step_;
+  Where where_;
   typename Team::template Kept<A> kept_;
 };
 
@@ -78,7 +87,7 @@ class Sums {
 template <class Team, RowKind kind, class T>
 MUSHIN_TEAM void softmax_forward(const Rows& j, const T* from, T* to) {
   using A = Wide<T>;
-  const Row<Team, T> x(from, j.step[0], j.n);
+  const Row<Team, T> x(from, {j.step[0]}, j.n);
   const A top = Team::template fold<Max>(j.n, -static_cast<A>(INFINITY), x);
   const A total = Team::template fold<Sum>(j.n, A{0}, [&](const Element& e) { return exp_of(x(e) - top); });
   if constexpr (kind == RowKind::softmax) {
@@ -92,7 +101,7 @@ MUSHIN_TEAM void softmax_forward(const Rows& j, const T* from, T* to) {
 template <class Team, RowKind kind, class T>
 MUSHIN_TEAM void softmax_back(const Rows& j, const T* result, const T* cotangent, T* to) {
   using A = Wide<T>;
-  const Row<Team, T> y(result, j.step[0], j.n), dy(cotangent, j.step[1], j.n);
+  const Row<Team, T> y(result, {j.step[0]}, j.n), dy(cotangent, {j.step[1]}, j.n);
   if constexpr (kind == RowKind::softmax_backward) {
     const A along = Team::template fold<Sum>(j.n, A{0}, [&](const Element& e) { return y(e) * dy(e); });
     Team::each(j.n, [&](const Element& e) { store(to[e.i * j.step[2]], y(e) * (dy(e) - along)); });
@@ -126,7 +135,7 @@ struct Moments {
 
 template <class Team, RowKind kind, class T>
 MUSHIN_TEAM void normalize_row(const Rows& j, const T* from, const T* gain, const T* bias, T* to) {
-  const Row<Team, T> x(from, j.step[0], j.n);
+  const Row<Team, T> x(from, {j.step[0]}, j.n);
   const Moments<Team, kind == RowKind::layer, T> m(j, x);
   Team::each(j.n, [&](const Element& e) {
     Wide<T> y = m.of(x(e)) * wide(gain[e.i * j.gain_step]);
@@ -144,7 +153,7 @@ MUSHIN_TEAM void normalize_back(const Rows& j, const T* x0, const T* dy0, const 
   const Index first = part * j.rows_in_part, rest = j.walk.count - first, end = first + (rest < j.rows_in_part ? rest : j.rows_in_part);
   for (Index row = first; row < end; ++row) {
     const Offsets o = offsets(j.walk, row);
-    const Row<Team, T> x(x0 + o.of[0], j.step[0], j.n), dy(dy0 + o.of[1], j.step[1], j.n);
+    const Row<Team, T> x(x0 + o.of[0], {j.step[0]}, j.n), dy(dy0 + o.of[1], {j.step[1]}, j.n);
     const Moments<Team, layer, T> m(j, x);
     const auto g = [&](const Element& e) { return dy(e) * wide(gain[e.i * j.gain_step]); };
     const A n = static_cast<A>(j.n);

@@ -48,7 +48,6 @@ struct Case {
   int team;
   Index rows_in_part;
   std::vector<Elements> in, out;
-  std::vector<float> sums;
 };
 std::uint32_t id_of(RowKind k) {
   constexpr std::uint32_t ids[] = {MU_SOFTMAX,         MU_SOFTMAX_LOG,   MU_SOFTMAX_BACKWARD,         MU_SOFTMAX_LOG_BACKWARD,
@@ -68,15 +67,15 @@ void compute(Case& c, const Rows& j) {
   const bool norm = !is_softmax(kind), back = sums_rows(kind);
   const T* const gain = norm ? at<T>(c.in[1]) : nullptr;
   const T* const bias = kind == RowKind::layer ? at<T>(c.in[2]) : nullptr;
-  c.sums.assign(static_cast<std::size_t>(j.parts() * 2 * j.n), 55.f);
+  std::vector<Wide<T>> sums(static_cast<std::size_t>(j.parts() * 2 * j.n), 55);
   for (Index i = pieces<kind>(j); i-- > 0;)
-    compute_piece<Team, kind>(j, at<T>(c.in[0]), at<T>(c.in.back()), gain, bias, at<T>(c.out[0]), c.sums.data(), i);
+    compute_piece<Team, kind>(j, at<T>(c.in[0]), at<T>(c.in.back()), gain, bias, at<T>(c.out[0]), sums.data(), i);
   if (!back) return;
   Columns columns;
   columns.n = j.n, columns.parts = j.parts(), columns.results = static_cast<int>(c.out.size()) - 1;
   for (int i = 0; i < columns.results; ++i) columns.step[i] = c.out[static_cast<std::size_t>(1 + i)].v.stride[0];
   for (Index i = columns.count(); i-- > 0;)
-    sum_column<mushin::cuda::Team<32, 0>>(columns, c.sums.data(), at<T>(c.out[1]), at<T>(c.out.back()), i);
+    sum_column<mushin::cuda::Team<32, 0>>(columns, sums.data(), at<T>(c.out[1]), at<T>(c.out.back()), i);
 }
 template <class T, int... kind_and_team>
 void compute_any(Case& c, const Rows& j, std::integer_sequence<int, kind_and_team...>) {
@@ -94,6 +93,8 @@ void compute(Case& c, std::uint32_t axis) {
     compute_any<float>(c, j, all);
   else if (c.type == MU_F16)
     compute_any<F16>(c, j, all);
+  else if (c.type == MU_F64)
+    compute_any<double>(c, j, all);
   else
     compute_any<BF16>(c, j, all);
 }
@@ -124,6 +125,7 @@ std::vector<Elements> exact(Backend& backend, const Case& c, std::uint32_t axis)
 bool is_near(double got, double want, const Case& c) {
   if (want != want) return got != got;
   if (std::isinf(want)) return got == want;
+  if (c.type == MU_F64) return std::fabs(got - want) <= 1e-13 * (c.kind == RowKind::softmax ? 1e-2 : 1 + std::fabs(want));
   const double rounding = c.type == MU_F32 ? 0 : c.type == MU_F16 ? 0x1p-11 : 0x1p-8;
   return std::fabs(got - want) <= (rounding + 1e-5) * std::fabs(want) + (c.kind == RowKind::softmax ? 1e-7 : 2e-5);
 }
@@ -146,7 +148,7 @@ struct CudaRows : testing::Test {
     return e;
   }
   Case make(RowKind kind, mu_dtype type, int team, const Sizes& dims) {
-    Case c{kind, type, team, 1 + random.below(5), {some(type, dims, -3, 3)}, {some(type, dims, 0, 1)}, {}};
+    Case c{kind, type, team, 1 + random.below(5), {some(type, dims, -3, 3)}, {some(type, dims, 0, 1)}};
     const bool back = sums_rows(kind) || kind == RowKind::softmax_backward || kind == RowKind::log_softmax_backward;
     const Sizes line{dims.back()};
     if (!is_softmax(kind)) c.in.push_back(some(type, line, -2, 2));
@@ -163,7 +165,7 @@ struct CudaRows : testing::Test {
 };
 
 TEST_F(CudaRows, EveryTeamComputesWhatBuiltinDoes) {
-  constexpr mu_dtype types[] = {MU_F32, MU_F16, MU_BF16};
+  constexpr mu_dtype types[] = {MU_F32, MU_F16, MU_BF16, MU_F64};
   constexpr Index lengths[] = {0, 1, 2, 31, 32, 33, 100, 255, 256, 257, 700, 2047, 2048, 2049, 5000};
   for (int k = 0; k < row_kinds; ++k)
     for (int team = 0; team < team_count; ++team)
@@ -180,7 +182,7 @@ TEST_F(CudaRows, EveryTeamComputesWhatBuiltinDoes) {
           axis = 1;
           if (random.below(3) == 0) dims = {n}, axis = 0;
         }
-        Case c = make(kind, types[random.below(3)], team, dims);
+        Case c = make(kind, types[random.below(4)], team, dims);
         expect_exact(c, axis);
         if (HasFatalFailure()) return;
       }
@@ -203,7 +205,7 @@ TEST_F(CudaRows, SpecialValues) {
   const double rows[][3] = {{-inf, 0, 0}, {-inf, -inf, -inf}, {inf, 0, 1}, {nan, 1, 2}, {1, nan, inf}, {500, 500, -500}, {-0.0, 0, -0.0}};
   for (int k = 0; k < row_kinds; ++k)
     for (int team = is_softmax(static_cast<RowKind>(k)) ? 0 : 1; team < team_count; ++team)
-      for (const mu_dtype type : {MU_F32, MU_F16, MU_BF16}) {
+      for (const mu_dtype type : {MU_F32, MU_F16, MU_BF16, MU_F64}) {
         Case c = make(static_cast<RowKind>(k), type, team, {7, 3});
         for (std::size_t i = 0; i < 21; ++i) c.in[0].set(i, rows[i / 3][i % 3]);
         // Neither e^500 nor its multiples are numbers of all types.
