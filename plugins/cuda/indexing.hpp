@@ -1,7 +1,9 @@
 // From views to the arguments of the plugin's own kernels. Host code alone.
 #pragma once
+#include <algorithm>
+
+#include "channels.hpp"
 #include "mushin/plugin.h"
-#include "rows.hpp"
 
 namespace mushin::cuda {
 
@@ -55,6 +57,26 @@ inline Rows rows_of(const mu_tensor& x, const mu_tensor& dy, const mu_tensor& to
     for (int v = 0; v < Walk::most_views; ++v) w.stride[v][w.rank - 1] = views[v]->stride[i];
   }
   return r;
+}
+
+/// Channels of (batch, channels, rest), in parts. `dy`: x where the kind has none.
+inline Channels channels_of(const mu_tensor& x, const mu_tensor& dy, const mu_tensor& to) {
+  constexpr Index lanes = Index{512} << 8;  // to fill a GPU with
+  Channels c;
+  const mu_tensor* views[Channels::views] = {&x, &dy, &to};
+  c.batch = x.dim[0], c.count = x.dim[1], c.rest = x.dim[2];
+  bool as_one = true;
+  for (int v = 0; v < Channels::views; ++v) {
+    const std::int64_t* const stride = views[v]->stride;
+    as_one = as_one && (c.batch == 1 || c.rest == 1 || stride[0] == stride[2] * c.rest);
+    c.batch_step[v] = stride[0], c.channel_step[v] = stride[1], c.rest_step[v] = c.rest == 1 ? stride[0] : stride[2];
+  }
+  if (as_one) c.rest *= c.batch, c.batch = 1;
+  c.across = c.count > 1 && c.channel_step[0] < c.rest_step[0];
+  c.in_part = c.across ? ChannelTeam<true>::longest : ChannelTeam<false>::longest;
+  c.parts = (c.size() + c.in_part - 1) / c.in_part;
+  if (c.across && c.parts > 1) c.parts = std::min(c.parts, std::max(Index{1}, lanes / c.count));
+  return c;
 }
 
 /// a (…, m, k) times b (…, k, n) to out (…, m, n).

@@ -52,6 +52,8 @@ PlanPtr make_scatter_add(const Request&);
 PlanPtr make_matmul(const Request&);
 PlanPtr make_softmax(const Request&);
 PlanPtr make_normalize(const Request&);
+/// Of the kinds BATCH.
+PlanPtr make_batch_norm(const Request&, const mu_op_normalize&);
 PlanPtr make_scan(const Request&);
 /// Copies a view to another of its dims, converting.
 PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, bool query);
@@ -78,6 +80,7 @@ mu_code guarded(mu_error* e, const F& f) noexcept {
 }
 
 void require_views(const Request&, std::uint32_t n_in, std::uint32_t n_out, const char* op);
+void require_dims(const char* op, const mu_tensor&, const mu_tensor& like);
 /// The op's descriptor, of whatever version.
 template <class Op>
 Op descriptor(const Request& r, const char* name) {

@@ -1,5 +1,6 @@
 // The kernels that compute rows, launched; as those of kernels.hpp.
 #pragma once
+#include "channels.hpp"
 #include "kernels.hpp"
 #include "scan.hpp"
 
@@ -14,6 +15,12 @@ struct RowPlaces {
 /// `team`: of team_sizes; it must have room for a row.
 cudaError_t launch_rows(RowKind, RowType, int team, const Rows&, const RowPlaces&, cudaStream_t);
 cudaError_t launch_columns(RowType, const Columns&, const void* sums, void* dgain, void* dbias, cudaStream_t);
+/// Null: the pass has none. `memory`: as Channels has it.
+cudaError_t launch_channels(ChannelPass, ChannelType, const Channels&, const void* x, const void* dy, const void* mean, void* to,
+                            void* memory, cudaStream_t);
+/// As finish_channel has them.
+cudaError_t launch_finish(bool backward, ChannelType, const Channels&, void* memory, const void* gain, const void* a, const void* b,
+                          void* first, void* second, cudaStream_t);
 cudaError_t launch_scan(ScanKind, ScanType, int team, const Scan&, const void* from, void* to, cudaStream_t);
 
 }  // namespace mushin::cuda

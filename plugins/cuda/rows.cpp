@@ -114,12 +114,12 @@ RowType type_of(const Request& r, const char* op) {
   }
 }
 
+}  // namespace
+
 void require_dims(const char* op, const mu_tensor& v, const mu_tensor& like) {
   if (v.rank != like.rank || !std::equal(v.dim, v.dim + v.rank, like.dim))
     invalid(std::string("[") + op + "] dims differ: " + dims_text(v) + " and " + dims_text(like));
 }
-
-}  // namespace
 
 PlanPtr make_softmax(const Request& r) {
   const auto op = descriptor<mu_op_softmax>(r, "softmax");
@@ -135,6 +135,7 @@ PlanPtr make_softmax(const Request& r) {
 
 PlanPtr make_normalize(const Request& r) {
   const auto op = descriptor<mu_op_normalize>(r, "normalize");
+  if (op.kind == MU_NORMALIZE_BATCH || op.kind == MU_NORMALIZE_BATCH_BACKWARD) return make_batch_norm(r, op);
   struct Kind {
     std::uint32_t id;
     RowKind kind;
@@ -145,7 +146,7 @@ PlanPtr make_normalize(const Request& r) {
                             {MU_NORMALIZE_RMS, RowKind::rms, 2, 1},
                             {MU_NORMALIZE_RMS_BACKWARD, RowKind::rms_backward, 3, 2}};
   const auto* k = std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind& each) { return each.id == op.kind; });
-  if (k == std::end(kinds)) unsupported("[normalize] kind " + std::to_string(op.kind) + " is not done here");
+  if (k == std::end(kinds)) unsupported("[normalize] kind " + std::to_string(op.kind) + " is not known here");
   require_views(r, k->n_in, k->n_out, "normalize");
   const RowType type = type_of(r, "normalize");
   const mu_tensor& x = r.in[0];

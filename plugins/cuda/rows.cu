@@ -33,6 +33,25 @@ __global__ void __launch_bounds__(ColumnTeam::threads) columns_kernel(Columns c,
   });
 }
 
+template <bool across, ChannelPass pass, class T>
+__global__ void __launch_bounds__(ChannelTeam<across>::threads)
+    channels_kernel(Channels j, const void* x, const void* dy, const void* mean, void* to, void* memory) {
+  using Team = ChannelTeam<across>;
+  each_piece<Team>(j.pieces(), [&](Index piece) {
+    compute_part<Team, pass>(j, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<const T*>(mean), static_cast<T*>(to),
+                             static_cast<Wide<T>*>(memory), piece);
+  });
+}
+
+template <bool backward, class T>
+__global__ void __launch_bounds__(ColumnTeam::threads)
+    finish_kernel(Channels j, void* memory, const void* gain, const void* a, const void* b, void* first, void* second) {
+  each_piece<ColumnTeam>(j.count, [&](Index c) {
+    finish_channel<ColumnTeam, backward>(j, static_cast<Wide<T>*>(memory), static_cast<const T*>(gain), static_cast<const T*>(a),
+                                         static_cast<const T*>(b), static_cast<T*>(first), static_cast<T*>(second), c);
+  });
+}
+
 template <class Team, ScanKind kind, class T>
 __global__ void __launch_bounds__(Team::threads) scan_kernel(Scan s, const void* from, void* to) {
   each_piece<Team>(s.rows.walk.count, [&](Index row) { scan_row<Team, kind>(s, static_cast<const T*>(from), static_cast<T*>(to), row); });
@@ -67,6 +86,21 @@ using EachKernel = std::make_integer_sequence<int, row_kinds * team_count>;
 const KernelsOfType row_kernels[] = {kernels_of<float>(EachKernel()), kernels_of<F16>(EachKernel()), kernels_of<BF16>(EachKernel()),
                                      kernels_of<double>(EachKernel())};
 
+using ChannelsKernel = void (*)(Channels, const void*, const void*, const void*, void*, void*);
+using FinishKernel = void (*)(Channels, void*, const void*, const void*, const void*, void*, void*);
+struct ChannelKernelsOfType {
+  ChannelsKernel pass[2][channel_passes];  // the first across
+  FinishKernel finish[2];                  // the second backward
+};
+template <class T, int... pass>
+constexpr ChannelKernelsOfType channel_kernels_of(std::integer_sequence<int, pass...>) {
+  return {{{channels_kernel<true, static_cast<ChannelPass>(pass), T>...}, {channels_kernel<false, static_cast<ChannelPass>(pass), T>...}},
+          {finish_kernel<false, T>, finish_kernel<true, T>}};
+}
+using EachPass = std::make_integer_sequence<int, channel_passes>;
+// By ChannelType.
+const ChannelKernelsOfType channel_kernels[] = {channel_kernels_of<float>(EachPass()), channel_kernels_of<double>(EachPass())};
+
 using ScanKernel = void (*)(Scan, const void*, void*);
 struct ScansOfType {
   ScanKernel scan[scan_kinds][team_count];
@@ -99,6 +133,18 @@ cudaError_t launch_rows(RowKind kind, RowType type, int team, const Rows& j, con
 
 cudaError_t launch_columns(RowType type, const Columns& c, const void* sums, void* dgain, void* dbias, cudaStream_t s) {
   return launch_teams(row_kernels[static_cast<int>(type)].columns, c.count(), ColumnTeam::lanes, s, c, sums, dgain, dbias);
+}
+
+cudaError_t launch_channels(ChannelPass pass, ChannelType type, const Channels& j, const void* x, const void* dy, const void* mean,
+                            void* to, void* memory, cudaStream_t s) {
+  const ChannelsKernel kernel = channel_kernels[static_cast<int>(type)].pass[j.across ? 0 : 1][static_cast<int>(pass)];
+  return launch_teams(kernel, j.pieces(), j.across ? ChannelTeam<true>::lanes : ChannelTeam<false>::lanes, s, j, x, dy, mean, to, memory);
+}
+
+cudaError_t launch_finish(bool backward, ChannelType type, const Channels& j, void* memory, const void* gain, const void* a, const void* b,
+                          void* first, void* second, cudaStream_t s) {
+  const FinishKernel kernel = channel_kernels[static_cast<int>(type)].finish[backward ? 1 : 0];
+  return launch_teams(kernel, j.count, ColumnTeam::lanes, s, j, memory, gain, a, b, first, second);
 }
 
 cudaError_t launch_scan(ScanKind kind, ScanType type, int team, const Scan& job, const void* from, void* to, cudaStream_t s) {

@@ -32,10 +32,10 @@ MUSHIN_TEAM double exp_of(double x) { return exp(x); }
 MUSHIN_TEAM double log_of(double x) { return log(x); }
 MUSHIN_TEAM double root_of(double x) { return sqrt(x); }
 
-/// Where the i-th element of a row lies, from its first.
+/// Where an element of a row lies, from its first.
 struct Steps {
   Index step;
-  MUSHIN_BOTH Index operator()(Index i) const { return i * step; }
+  MUSHIN_TEAM Index operator()(const Element& e) const { return e.i * step; }
 };
 
 /// Elements in memory, kept by the team's lanes if they keep anything.
@@ -44,13 +44,13 @@ class Row {
  public:
   using A = Wide<T>;
   MUSHIN_TEAM Row(const T* first, Where where, Index n) : first_(first), where_(where) {
-    if constexpr (Team::keeps) Team::each(n, [&](const Element& e) { kept_[e] = wide(first_[where_(e.i)]); });
+    if constexpr (Team::keeps) Team::each(n, [&](const Element& e) { kept_[e] = wide(first_[where_(e)]); });
   }
   MUSHIN_TEAM A operator()(const Element& e) const {
     if constexpr (Team::keeps)
       return kept_[e];
     else
-      return wide(first_[where_(e.i)]);
+      return wide(first_[where_(e)]);
   }
 
  private:

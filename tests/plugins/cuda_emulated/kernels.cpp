@@ -77,6 +77,11 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
       for (const RowsKernel kernel : kind)
         if (kernel) is(kernel);
   }
+  for (const ChannelKernelsOfType& type : channel_kernels) {
+    is(type.finish[0]), is(type.finish[1]);
+    for (const auto& order : type.pass)
+      for (const ChannelsKernel kernel : order) is(kernel);
+  }
   for (const ScansOfType& type : scan_kernels)
     for (const auto& kind : type.scan)
       for (const ScanKernel kernel : kind) is(kernel);

@@ -31,28 +31,36 @@ class CudaEmulatedRows : public CudaEmulatedDevice {
     plugin_->compute->plan_destroy(plan);
     return code;
   }
-  std::vector<float> some(std::int64_t n) {
-    std::vector<float> x(static_cast<std::size_t>(n));
-    for (float& v : x) v = static_cast<float>(random_.real(-2, 2));
+  template <class T = float>
+  std::vector<T> some(std::int64_t n) {
+    std::vector<T> x(static_cast<std::size_t>(n));
+    for (T& v : x) v = static_cast<T>(random_.real(-2, 2));
     return x;
   }
-  // Of what the device and the builtin backend make of the same operands.
-  template <class Op>
-  void expect_builtin(Op op, std::uint32_t id, const std::vector<Sizes>& in, const std::vector<Sizes>& out, double tolerance) {
-    std::vector<std::vector<float>> values, want;
+  // Of what the device and the builtin backend make of the same operands, seen with two axes in each other's place if they are told.
+  template <class T = float, class Op>
+  void expect_builtin(Op op, std::uint32_t id, const std::vector<Sizes>& in, const std::vector<Sizes>& out, double tolerance,
+                      std::vector<int> swapped = {}) {
+    std::vector<std::vector<T>> values, want;
     std::vector<mu_tensor> here, there, here_out, there_out;
-    for (const Sizes& dims : in) values.push_back(some(count(dims)));
+    for (const Sizes& dims : in) values.push_back(some<T>(count(dims)));
+    if (in.size() == 5)
+      for (T& variance : values[4]) variance = 1 + std::fabs(variance);
     for (const Sizes& dims : out) want.emplace_back(static_cast<std::size_t>(count(dims)));
     for (std::size_t i = 0; i < in.size(); ++i) here.push_back(view(values[i], in[i])), there.push_back(on_device(values[i], in[i]));
     for (std::size_t i = 0; i < out.size(); ++i)
-      here_out.push_back(view(want[i], out[i])), there_out.push_back(on_device(std::vector<float>(want[i].size(), 55.f), out[i]));
+      here_out.push_back(view(want[i], out[i])), there_out.push_back(on_device(std::vector<T>(want[i].size(), T{55}), out[i]));
+    for (auto* views : {&here, &there, &here_out, &there_out})
+      for (mu_tensor& v : *views)
+        if (!swapped.empty() && v.rank == in[0].size())
+          std::swap(v.dim[swapped[0]], v.dim[swapped[1]]), std::swap(v.stride[swapped[0]], v.stride[swapped[1]]);
     ASSERT_EQ(builtin_.run(op, id, here, here_out), MU_OK) << builtin_.message();
-    std::vector<float> first[3];
+    std::vector<T> first[3];
     for (int round = 0; round < 2; ++round) {
       ASSERT_EQ(run_all(op, id, there, there_out), MU_OK) << error_.message;
       EXPECT_TRUE(info_.flags & MU_PLAN_DETERMINISTIC);
       for (std::size_t k = 0; k < out.size(); ++k) {
-        const std::vector<float> got = read<float>(there_out[k]);
+        const std::vector<T> got = read<T>(there_out[k]);
         ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
         for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[k][i], tolerance) << "result " << k << " element " << i;
         if (round == 0) first[k] = got;
@@ -87,8 +95,30 @@ TEST_F(CudaEmulatedRows, NormalizationSumsOverAllRows) {
       expect_builtin(normalize(MU_NORMALIZE_RMS), MU_OP_NORMALIZE, {x, line}, {x}, 1e-4);
       expect_builtin(normalize(MU_NORMALIZE_RMS_BACKWARD), MU_OP_NORMALIZE, {x, line, x}, {x, line}, 1e-3);
     }
+  // Doubles, and rows across memory.
+  const Sizes x{40, 9}, line{9};
+  expect_builtin<double>(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {x, line, x}, {x, line, line}, 1e-12);
+  expect_builtin(normalize(MU_NORMALIZE_LAYER), MU_OP_NORMALIZE, {x, {40}, {40}}, {x}, 1e-4, {0, 1});
+  expect_builtin(normalize(MU_NORMALIZE_RMS_BACKWARD), MU_OP_NORMALIZE, {x, {40}, x}, {x, {40}}, 1e-3, {0, 1});
   // More parts than a grid has room for at once.
   expect_builtin(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {{20000, 3}, {3}, {20000, 3}}, {{20000, 3}, {3}, {3}}, 2e-2);
+}
+
+// Images with channels before and behind the rest, lines of channels, and one part or many.
+TEST_F(CudaEmulatedRows, NormalizationOfChannels) {
+  const auto both = [&](auto type, const Sizes& x, std::vector<int> swapped, double tolerance) {
+    const Sizes line{swapped.empty() ? x[1] : x[2]};
+    using T = decltype(type);
+    expect_builtin<T>(normalize(MU_NORMALIZE_BATCH), MU_OP_NORMALIZE, {x, line, line}, {x, line, line}, tolerance, swapped);
+    expect_builtin<T>(normalize(MU_NORMALIZE_BATCH_BACKWARD), MU_OP_NORMALIZE, {x, line, x, line, line}, {x, line, line}, tolerance,
+                      swapped);
+  };
+  both(1.f, {3, 5, 7}, {}, 1e-3);
+  both(1.f, {40, 2, 121}, {}, 1e-2);
+  both(1.f, {40, 121, 3}, {1, 2}, 1e-2);
+  both(1.f, {100, 70, 1}, {}, 1e-2);
+  both(1.0, {40, 2, 121}, {}, 1e-10);
+  both(1.0, {40, 121, 2}, {1, 2}, 1e-10);
 }
 
 TEST_F(CudaEmulatedRows, ScansOfFewAndOfManyRows) {
@@ -115,6 +145,15 @@ TEST_F(CudaEmulatedRows, FailedLaunchesAndMissingWorkspaceAreTold) {
   expect(run_all(back, MU_OP_NORMALIZE, in, out), MU_INTERNAL, "[cuda] rows can't be computed: too many resources requested for launch");
   emulated = "fail=cudaLaunchKernel:2:701";
   expect(run_all(back, MU_OP_NORMALIZE, in, out), MU_INTERNAL, "[cuda] rows can't be summed: too many resources requested for launch");
+  const mu_tensor image = on_device(some(12), {2, 3, 2});
+  const std::vector<mu_tensor> channels{image, line, line}, made{image, line, line};
+  const mu_op_normalize batch = normalize(MU_NORMALIZE_BATCH);
+  expect(run_all(batch, MU_OP_NORMALIZE, channels, made, false), MU_INVALID, "[normalize] the plan's workspace is missing");
+  const char* const told[] = {"channels can't be summed", "sums of channels can't be joined", "channels can't be computed"};
+  for (int n = 1; n <= 3; ++n) {
+    emulated = "fail=cudaLaunchKernel:" + std::to_string(n) + ":701";
+    expect(run_all(batch, MU_OP_NORMALIZE, channels, made), MU_INTERNAL, "[cuda] " + std::string(told[n - 1]) + ": too many resources");
+  }
   emulated = "fail=cudaLaunchKernel:1:701 ";
   expect(run_all(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {x}, {y}), MU_INTERNAL, "[cuda] a scan can't be launched: too many resources");
 }
@@ -135,10 +174,22 @@ TEST_F(CudaEmulatedRows, WhatTheyAreNotForIsRefused) {
   refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {of(MU_F32, {3, 4})}, {x}, MU_INVALID, "[softmax] dims differ: (3, 4) and (4, 3)");
   refused(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {wide}, {x}, MU_INVALID, "[softmax] element types differ");
   const mu_op_normalize layer = normalize(MU_NORMALIZE_LAYER);
-  refused(normalize(MU_NORMALIZE_BATCH), MU_OP_NORMALIZE, {x, line, line}, {x}, MU_UNSUPPORTED, "[normalize] kind 2 is not done here");
+  refused(normalize(6), MU_OP_NORMALIZE, {x, line, line}, {x}, MU_UNSUPPORTED, "[normalize] kind 6 is not known here");
   refused(layer, MU_OP_NORMALIZE, {of(MU_F32, {2, 2, 3}), line, line}, {x}, MU_INVALID, "[normalize] x has two axes: (2, 2, 3)");
   refused(layer, MU_OP_NORMALIZE, {x, line, of(MU_F32, {4})}, {x}, MU_INVALID, "a parameter is not along the last axis: (4) and (4, 3)");
   refused(layer, MU_OP_NORMALIZE, {x, line, line}, {of(MU_F32, {3, 4})}, MU_INVALID, "[normalize] dims differ: (3, 4) and (4, 3)");
+  const mu_op_normalize batch = normalize(MU_NORMALIZE_BATCH), back = normalize(MU_NORMALIZE_BATCH_BACKWARD);
+  const mu_tensor image = of(MU_F32, {4, 3, 2}), half = of(MU_F16, {4, 3, 2}), half_line = of(MU_F16, {3});
+  refused(batch, MU_OP_NORMALIZE, {image, line, line}, {image}, MU_INVALID, "[normalize] takes 3 inputs and gives 3 results: 3 and 1");
+  refused(back, MU_OP_NORMALIZE, {image, line, image}, {image, line, line}, MU_INVALID, "takes 5 inputs and gives 3 results: 3 and 3");
+  refused(batch, MU_OP_NORMALIZE, {x, line, line}, {x, line, line}, MU_INVALID, "x has three axes where channels are normalized: (4, 3)");
+  refused(batch, MU_OP_NORMALIZE, {image, line, line}, {half, line, line}, MU_INVALID, "[normalize] element types differ");
+  refused(batch, MU_OP_NORMALIZE, {image, line, of(MU_F32, {4})}, {image, line, line}, MU_INVALID,
+          "[normalize] a parameter is not along the channels: (4) and (4, 3, 2)");
+  refused(batch, MU_OP_NORMALIZE, {image, line, line}, {image, line, image}, MU_INVALID, "not along the channels: (4, 3, 2) and (4, 3, 2)");
+  refused(back, MU_OP_NORMALIZE, {image, line, line, line, line}, {image, line, line}, MU_INVALID, "dims differ: (3) and (4, 3, 2)");
+  refused(batch, MU_OP_NORMALIZE, {half, half_line, half_line}, {half, half_line, half_line}, MU_UNSUPPORTED,
+          "[normalize] of channels is for float32 and float64");
   refused(scan(3, 0, 0), MU_OP_SCAN, {x}, {x}, MU_UNSUPPORTED, "[scan] kind 3 is not known here");
   refused(scan(MU_SCAN_SUM, 0, 2), MU_OP_SCAN, {x}, {x}, MU_UNSUPPORTED, "[scan] flags 2 are not known here");
   refused(scan(MU_SCAN_SUM, 2, 0), MU_OP_SCAN, {x}, {x}, MU_INVALID, "[scan] axis 2 is outside of (4, 3)");
