@@ -61,7 +61,7 @@ inline Rows rows_of(const mu_tensor& x, const mu_tensor& dy, const mu_tensor& to
 
 /// Channels of (batch, channels, rest), in parts. `dy`: x where the kind has none.
 inline Channels channels_of(const mu_tensor& x, const mu_tensor& dy, const mu_tensor& to) {
-  constexpr Index lanes = Index{512} << 8;  // to fill a GPU with
+  constexpr Index lanes = Index{512} << 8, most_of_lane = 2048;  // to fill a GPU with; sums of more values would lose digits
   Channels c;
   const mu_tensor* views[Channels::views] = {&x, &dy, &to};
   c.batch = x.dim[0], c.count = x.dim[1], c.rest = x.dim[2];
@@ -75,7 +75,7 @@ inline Channels channels_of(const mu_tensor& x, const mu_tensor& dy, const mu_te
   c.across = c.count > 1 && c.channel_step[0] < c.rest_step[0];
   c.in_part = c.across ? ChannelTeam<true>::longest : ChannelTeam<false>::longest;
   c.parts = (c.size() + c.in_part - 1) / c.in_part;
-  if (c.across && c.parts > 1) c.parts = std::min(c.parts, std::max(Index{1}, lanes / c.count));
+  if (c.across && c.parts > 1) c.parts = std::min(c.parts, std::max({Index{1}, lanes / c.count, c.size() / most_of_lane}));
   return c;
 }
 

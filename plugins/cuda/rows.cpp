@@ -59,7 +59,8 @@ class Normalize final : public RowsPlan {
     rows_.rows_in_part = std::max(least_rows, (rows_.walk.count + teams - 1) / teams);
     columns_.n = rows_.n, columns_.parts = rows_.parts(), columns_.results = is_layer(kind) ? 2 : 1;
     for (int i = 0; i < columns_.results; ++i) columns_.step[i] = r.out[1 + i].stride[0];
-    workspace_bytes = aligned(static_cast<std::uint64_t>(columns_.parts * 2 * columns_.n) * (type == RowType::f64 ? sizeof(double) : sizeof(float)));
+    const std::uint64_t bytes = type == RowType::f64 ? sizeof(double) : sizeof(float);
+    workspace_bytes = aligned(static_cast<std::uint64_t>(columns_.parts * 2 * columns_.n) * bytes);
   }
 
   mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {

@@ -237,6 +237,7 @@ TEST(CudaChannelOrders, FollowTheStrides) {
   EXPECT_TRUE(of({32, 100, 1}, {100, 1, 1}, {100, 1, 1}).across);
   EXPECT_EQ(of({32, 100, 1}, {100, 1, 1}, {100, 1, 1}).parts, 4);
   EXPECT_EQ(of({32, 1 << 20, 1}, {1 << 20, 1, 1}, {1 << 20, 1, 1}).parts, 1);
+  EXPECT_EQ(of({1 << 30, 64, 1}, {64, 1, 1}, {64, 1, 1}).parts, 1 << 19);
   EXPECT_FALSE(of({100, 1, 1}, {1, 1, 1}, {1, 1, 1}).across);
   EXPECT_EQ(of({0, 2, 3}, {6, 3, 1}, {6, 3, 1}).pieces(), 0);
   EXPECT_EQ(of({3, 0, 3}, {6, 3, 1}, {6, 3, 1}).pieces(), 0);
