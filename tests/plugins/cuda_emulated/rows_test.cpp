@@ -136,6 +136,24 @@ TEST_F(CudaEmulatedRows, RowsOfNothingSumToZero) {
   EXPECT_EQ(run_all(softmax(MU_SOFTMAX, 1), MU_OP_SOFTMAX, {empty_rows}, {empty_rows}), MU_OK) << error_.message;
 }
 
+TEST_F(CudaEmulatedRows, WorkspaceHasRoomForSumsOfTheType) {
+  const auto bytes = [&](std::uint32_t kind, std::size_t n_in, mu_dtype type, const Sizes& dims, const Sizes& line) {
+    const auto of = [&](const Sizes& d) { return view(nullptr, type, d, dense_strides(d)); };
+    std::vector<mu_tensor> in{of(dims), of(line), n_in == 5 ? of(dims) : of(line), of(line), of(line)}, out{of(dims), of(line), of(line)};
+    if (kind == MU_NORMALIZE_LAYER_BACKWARD) in[2] = of(dims);
+    in.resize(n_in);
+    mu_plan* plan = nullptr;
+    EXPECT_EQ(plan_all(normalize(kind), MU_OP_NORMALIZE, in, out, plan), MU_OK) << error_.message;
+    plugin_->compute->plan_destroy(plan);
+    return info_.workspace_bytes;
+  };
+  // Two sums in each of ten parts; two in the only part of a channel, and four values.
+  EXPECT_EQ(bytes(MU_NORMALIZE_LAYER_BACKWARD, 3, MU_F16, {40, 64}, {64}), 10 * 2 * 64 * 4);
+  EXPECT_EQ(bytes(MU_NORMALIZE_LAYER_BACKWARD, 3, MU_F64, {40, 64}, {64}), 10 * 2 * 64 * 8);
+  EXPECT_EQ(bytes(MU_NORMALIZE_BATCH, 3, MU_F32, {4, 64, 2}, {64}), 6 * 64 * 4);
+  EXPECT_EQ(bytes(MU_NORMALIZE_BATCH_BACKWARD, 5, MU_F64, {4, 64, 2}, {64}), 6 * 64 * 8);
+}
+
 TEST_F(CudaEmulatedRows, FailedLaunchesAndMissingWorkspaceAreTold) {
   const mu_tensor x = on_device(some(12), {4, 3}), line = on_device(some(3), {3}), y = on_device(some(12), {4, 3});
   const std::vector<mu_tensor> in{x, line, x}, out{y, line, line};
