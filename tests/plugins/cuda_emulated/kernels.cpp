@@ -29,6 +29,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #include "kernels.cu"
 #include "rows.cu"
+#include "sort.cu"
 
 namespace mushin::cuda {
 namespace {
@@ -80,6 +81,11 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   for (const ScansOfType& type : scan_kernels)
     for (const auto& kind : type.scan)
       for (const ScanKernel kernel : kind) is(kernel);
+  for (const SortKernels& type : sort_kernels) {
+    is(type.counting);
+    for (const SortKernel kernel : type.tile) is(kernel);
+  }
+  is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
   return work;
 }
 
