@@ -15,5 +15,7 @@ struct RowPlaces {
 cudaError_t launch_rows(RowKind, RowType, int team, const Rows&, const RowPlaces&, cudaStream_t);
 cudaError_t launch_columns(RowType, const Columns&, const void* sums, void* dgain, void* dbias, cudaStream_t);
 cudaError_t launch_scan(ScanKind, ScanType, int team, const Scan&, const void* from, void* to, cudaStream_t);
+/// `totals`: room for one of each part of each row, in the type that is summed in.
+cudaError_t launch_scan_in_parts(ScanKind, ScanType, const Scan&, const Parts&, const void* from, void* to, void* totals, cudaStream_t);
 
 }  // namespace mushin::cuda

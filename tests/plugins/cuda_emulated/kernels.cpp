@@ -78,9 +78,11 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
       for (const RowsKernel kernel : kind)
         if (kernel) is(kernel);
   }
-  for (const ScansOfType& type : scan_kernels)
+  for (const ScansOfType& type : scan_kernels) {
     for (const auto& kind : type.scan)
       for (const ScanKernel kernel : kind) is(kernel);
+    for (const PartKernels& kind : type.parts) is(kind.totals), is(kind.scan_totals), is(kind.parts);
+  }
   for (const SortKernels& type : sort_kernels) {
     is(type.counting);
     for (const SortKernel kernel : type.tile) is(kernel);
