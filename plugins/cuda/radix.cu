@@ -1,4 +1,8 @@
 // Radix sorts of whole arrays, by CUB.
+
+// Else CUB announces its calls by NVTX, which reads the environment and loads the library that it names.
+#define CCCL_DISABLE_NVTX
+#define NVTX_DISABLE
 #include <cub/device/device_radix_sort.cuh>
 
 #include "sort_kernels.hpp"

@@ -104,6 +104,15 @@ TEST_F(CudaEmulatedRows, ScansOfFewLongRowsInParts) {
       EXPECT_GT(info_.workspace_bytes, 0u);
     }
   const mu_tensor x = on_device(some(33000), {33000}), y = on_device(some(33000), {33000});
+  // A total of each of 1221 parts.
+  for (const auto& [type, bytes] : {std::pair{MU_F32, 4u}, std::pair{MU_F16, 4u}, std::pair{MU_I64, 8u}}) {
+    const mu_tensor long_row = view(nullptr, static_cast<mu_dtype>(type), {10'000'000}, {1});
+    const mu_op_scan op{{}, MU_SCAN_SUM, 0, static_cast<mu_dtype>(type == MU_I64 ? MU_I64 : MU_F32), 0};
+    mu_plan* plan = nullptr;
+    ASSERT_EQ(plan_all(op, MU_OP_SCAN, {long_row}, {long_row}, plan), MU_OK) << error_.message;
+    plugin_->compute->plan_destroy(plan);
+    EXPECT_GE(info_.workspace_bytes, 1221 * bytes);
+  }
   expect(run_all(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {x}, {y}, false), MU_INVALID, "[scan] the plan's workspace is missing");
   for (int n = 1; n <= 3; ++n) {  // totals, what is before each part, parts
     emulated = "fail=cudaLaunchKernel:" + std::to_string(n) + ":701";
