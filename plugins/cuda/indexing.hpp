@@ -4,6 +4,7 @@
 
 #include "channels.hpp"
 #include "mushin/plugin.h"
+#include "order.hpp"
 
 namespace mushin::cuda {
 
@@ -77,6 +78,37 @@ inline Channels channels_of(const mu_tensor& x, const mu_tensor& dy, const mu_te
   c.parts = (c.size() + c.in_part - 1) / c.in_part;
   if (c.across && c.parts > 1) c.parts = std::min(c.parts, std::max({Index{1}, lanes / c.count, c.size() / most_of_lane}));
   return c;
+}
+
+inline KeyRule key_rule_of(mu_dtype type, bool descending) {
+  const int bytes = static_cast<int>(mu_dtype_bytes(type));
+  const std::uint64_t top = std::uint64_t{1} << (8 * bytes - 1);
+  switch (type) {
+    case MU_F64:
+      return {bytes, top, std::uint64_t{0x7FF} << 52, descending};
+    case MU_F32:
+      return {bytes, top, 0x7F800000, descending};
+    case MU_F16:
+      return {bytes, top, 0x7C00, descending};
+    case MU_BF16:
+      return {bytes, top, 0x7F80, descending};
+    case MU_U8:
+    case MU_BOOL:
+      return {bytes, 0, 0, descending};
+    default:
+      return {bytes, top, 0, descending};
+  }
+}
+
+/// Rows of `in` along an axis. `values`, `indices`: one stands for the other where that isn't asked for.
+inline Ordering ordering_of(const mu_tensor& in, const mu_tensor& values, const mu_tensor& indices, std::uint32_t axis,
+                            const KeyRule& rule) {
+  Ordering o;
+  o.rows = rows_of(in, values, indices, axis);
+  o.length = in.dim[axis], o.rule = rule;
+  const Walk& w = o.rows.walk;
+  o.along = w.rank == 0 || w.stride[0][w.rank - 1] >= o.rows.step[0];
+  return o;
 }
 
 /// a (…, m, k) times b (…, k, n) to out (…, m, n).

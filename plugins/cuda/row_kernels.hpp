@@ -22,5 +22,7 @@ cudaError_t launch_channels(ChannelPass, ChannelType, const Channels&, const voi
 cudaError_t launch_finish(bool backward, ChannelType, const Channels&, void* memory, const void* gain, const void* a, const void* b,
                           void* first, void* second, cudaStream_t);
 cudaError_t launch_scan(ScanKind, ScanType, int team, const Scan&, const void* from, void* to, cudaStream_t);
+/// `totals`: room for one of each part of each row, in the type that is summed in.
+cudaError_t launch_scan_in_parts(ScanKind, ScanType, const Scan&, const Parts&, const void* from, void* to, void* totals, cudaStream_t);
 
 }  // namespace mushin::cuda

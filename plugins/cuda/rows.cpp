@@ -86,8 +86,15 @@ class ScanPlan final : public mu_plan {
       : mu_plan(r.device), kind_(kind), type_(type), scan_{rows_of(r.in[0], r.in[0], r.out[0], axis), reverse} {
     specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
     team_ = lie_across(scan_.rows) ? 0 : team_for(scan_.rows.n);
+    parts_ = parts_of(scan_.rows.walk.count, scan_.rows.n);
+    const std::uint64_t totals = static_cast<std::uint64_t>(scan_.rows.walk.count * parts_.count);
+    workspace_bytes = aligned(totals * (type == ScanType::f64 || type == ScanType::i64 ? 8 : 4));
   }
-  mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char*, mu_error* e) override {
+  mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {
+    if (workspace_bytes && !workspace) return mu_fail(e, MU_INVALID, 0, "[scan] the plan's workspace is missing");
+    if (workspace_bytes)
+      return device.check(launch_scan_in_parts(kind_, type_, scan_, parts_, address(in[0]), address(out[0]), workspace, s.handle),
+                          "a scan can't be launched", e);
     return device.check(launch_scan(kind_, type_, team_, scan_, address(in[0]), address(out[0]), s.handle), "a scan can't be launched", e);
   }
 
@@ -96,6 +103,7 @@ class ScanPlan final : public mu_plan {
   ScanType type_;
   Scan scan_;
   int team_;
+  Parts parts_;  // of few long rows
 };
 
 RowType type_of(const Request& r, const char* op) {

@@ -57,6 +57,25 @@ __global__ void __launch_bounds__(Team::threads) scan_kernel(Scan s, const void*
   each_piece<Team>(s.rows.walk.count, [&](Index row) { scan_row<Team, kind>(s, static_cast<const T*>(from), static_cast<T*>(to), row); });
 }
 
+// Parts of long rows are the widest team's.
+using PartTeam = TeamOf<team_count - 1>;
+template <ScanKind kind, class T>
+__global__ void __launch_bounds__(PartTeam::threads) totals_kernel(Scan s, Parts p, const void* from, void* totals) {
+  each_piece<PartTeam>(s.rows.walk.count * p.count, [&](Index piece) {
+    total_of_part<PartTeam, kind>(s, p, static_cast<const T*>(from), static_cast<Wide<T>*>(totals), piece);
+  });
+}
+template <ScanKind kind, class A>
+__global__ void __launch_bounds__(PartTeam::threads) scan_totals_kernel(Index rows, Parts p, void* totals) {
+  each_piece<PartTeam>(rows, [&](Index row) { scan_totals<PartTeam, kind>(p, static_cast<A*>(totals), row); });
+}
+template <ScanKind kind, class T>
+__global__ void __launch_bounds__(PartTeam::threads) scan_parts_kernel(Scan s, Parts p, const void* from, void* to, const void* totals) {
+  each_piece<PartTeam>(s.rows.walk.count * p.count, [&](Index piece) {
+    scan_behind<PartTeam, kind>(s, p, static_cast<const T*>(from), static_cast<T*>(to), static_cast<const Wide<T>*>(totals), piece);
+  });
+}
+
 using RowsKernel = void (*)(Rows, const void*, const void*, const void*, const void*, void*, void*);
 using ColumnsKernel = void (*)(Columns, const void*, void*, void*);
 
@@ -102,12 +121,23 @@ using EachPass = std::make_integer_sequence<int, channel_passes>;
 const ChannelKernelsOfType channel_kernels[] = {channel_kernels_of<float>(EachPass()), channel_kernels_of<double>(EachPass())};
 
 using ScanKernel = void (*)(Scan, const void*, void*);
+struct PartKernels {
+  void (*totals)(Scan, Parts, const void*, void*);
+  void (*scan_totals)(Index, Parts, void*);
+  void (*parts)(Scan, Parts, const void*, void*, const void*);
+};
 struct ScansOfType {
   ScanKernel scan[scan_kinds][team_count];
+  PartKernels parts[scan_kinds];
 };
+template <ScanKind kind, class T>
+constexpr PartKernels part_kernels_of() {
+  return {totals_kernel<kind, T>, scan_totals_kernel<kind, Wide<T>>, scan_parts_kernel<kind, T>};
+}
 template <class T, int... team>
 constexpr ScansOfType scans_of(std::integer_sequence<int, team...>) {
-  return {{{scan_kernel<TeamOf<team>, ScanKind::sum, T>...}, {scan_kernel<TeamOf<team>, ScanKind::product, T>...}}};
+  return {{{scan_kernel<TeamOf<team>, ScanKind::sum, T>...}, {scan_kernel<TeamOf<team>, ScanKind::product, T>...}},
+          {part_kernels_of<ScanKind::sum, T>(), part_kernels_of<ScanKind::product, T>()}};
 }
 using EachTeam = std::make_integer_sequence<int, team_count>;
 // By ScanType.
@@ -150,6 +180,16 @@ cudaError_t launch_finish(bool backward, ChannelType type, const Channels& j, vo
 cudaError_t launch_scan(ScanKind kind, ScanType type, int team, const Scan& job, const void* from, void* to, cudaStream_t s) {
   const ScanKernel kernel = scan_kernels[static_cast<int>(type)].scan[static_cast<int>(kind)][team];
   return launch_teams(kernel, job.rows.walk.count, team_sizes[team].lanes, s, job, from, to);
+}
+
+cudaError_t launch_scan_in_parts(ScanKind kind, ScanType type, const Scan& job, const Parts& p, const void* from, void* to, void* totals,
+                                 cudaStream_t s) {
+  const PartKernels& k = scan_kernels[static_cast<int>(type)].parts[static_cast<int>(kind)];
+  const Index rows = job.rows.walk.count, pieces = rows * p.count;
+  cudaError_t status = launch_teams(k.totals, pieces, PartTeam::lanes, s, job, p, from, totals);
+  if (status == cudaSuccess) status = launch_teams(k.scan_totals, rows, PartTeam::lanes, s, rows, p, totals);
+  if (status == cudaSuccess) status = launch_teams(k.parts, pieces, PartTeam::lanes, s, job, p, from, to, static_cast<const void*>(totals));
+  return status;
 }
 
 }  // namespace mushin::cuda

@@ -29,6 +29,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #include "kernels.cu"
 #include "rows.cu"
+#include "sort.cu"
 
 namespace mushin::cuda {
 namespace {
@@ -82,9 +83,16 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
     for (const auto& order : type.pass)
       for (const ChannelsKernel kernel : order) is(kernel);
   }
-  for (const ScansOfType& type : scan_kernels)
+  for (const ScansOfType& type : scan_kernels) {
     for (const auto& kind : type.scan)
       for (const ScanKernel kernel : kind) is(kernel);
+    for (const PartKernels& kind : type.parts) is(kind.totals), is(kind.scan_totals), is(kind.parts);
+  }
+  for (const SortKernels& type : sort_kernels) {
+    is(type.counting);
+    for (const SortKernel kernel : type.tile) is(kernel);
+  }
+  is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
   return work;
 }
 

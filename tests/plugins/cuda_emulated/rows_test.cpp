@@ -127,6 +127,29 @@ TEST_F(CudaEmulatedRows, ScansOfFewAndOfManyRows) {
       expect_builtin(scan(MU_SCAN_SUM, dims[1] == 1 ? 2 : 1, flags), MU_OP_SCAN, {dims}, {dims}, 1e-3);
 }
 
+TEST_F(CudaEmulatedRows, ScansOfFewLongRowsInParts) {
+  for (const Sizes& dims : {Sizes{2, 1, 33000}, Sizes{1, 40001, 3}})
+    for (const std::uint32_t flags : {0u, MU_SCAN_REVERSE}) {
+      expect_builtin(scan(MU_SCAN_SUM, dims[1] == 1 ? 2 : 1, flags), MU_OP_SCAN, {dims}, {dims}, 1e-2);
+      EXPECT_GT(info_.workspace_bytes, 0u);
+    }
+  const mu_tensor x = on_device(some(33000), {33000}), y = on_device(some(33000), {33000});
+  // A total of each of 1221 parts.
+  for (const auto& [type, bytes] : {std::pair{MU_F32, 4u}, std::pair{MU_F16, 4u}, std::pair{MU_I64, 8u}}) {
+    const mu_tensor long_row = view(nullptr, static_cast<mu_dtype>(type), {10'000'000}, {1});
+    const mu_op_scan op{{}, MU_SCAN_SUM, 0, static_cast<mu_dtype>(type == MU_I64 ? MU_I64 : MU_F32), 0};
+    mu_plan* plan = nullptr;
+    ASSERT_EQ(plan_all(op, MU_OP_SCAN, {long_row}, {long_row}, plan), MU_OK) << error_.message;
+    plugin_->compute->plan_destroy(plan);
+    EXPECT_GE(info_.workspace_bytes, 1221 * bytes);
+  }
+  expect(run_all(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {x}, {y}, false), MU_INVALID, "[scan] the plan's workspace is missing");
+  for (int n = 1; n <= 3; ++n) {  // totals, what is before each part, parts
+    emulated = "fail=cudaLaunchKernel:" + std::to_string(n) + ":701";
+    expect(run_all(scan(MU_SCAN_SUM, 0, 0), MU_OP_SCAN, {x}, {y}), MU_INTERNAL, "[cuda] a scan can't be launched: too many resources");
+  }
+}
+
 TEST_F(CudaEmulatedRows, RowsOfNothingSumToZero) {
   const mu_tensor none = on_device(std::vector<float>(1), {0, 3}), line = on_device(std::vector<float>(3, 55.f), {3});
   ASSERT_EQ(run_all(normalize(MU_NORMALIZE_LAYER_BACKWARD), MU_OP_NORMALIZE, {none, line, none}, {none, line, line}), MU_OK)

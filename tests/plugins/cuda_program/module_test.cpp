@@ -138,6 +138,32 @@ TEST_F(CudaDevice, ProductsAndRandomNumbersAreBuiltins) {
   for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << i;
 }
 
+TEST_F(CudaDevice, SortsAndLongScansAreBuiltins) {
+  Backend builtin{mushin_builtin_entry(test_host(), nullptr)};
+  Random random{7};
+  const auto expect_builtin = [&](const auto& op, std::uint32_t id, const auto& x, const Sizes& dims) {
+    std::vector<std::int64_t> want(x.size());
+    ASSERT_EQ(builtin.run(op, id, {view(x, dims)}, {view(want, dims)}), MU_OK) << builtin.message();
+    const mu_tensor to = on_device(std::vector<std::int64_t>(x.size(), 55), dims, dense_strides(dims));
+    ASSERT_EQ(run(op, id, {on_device(x, dims, dense_strides(dims))}, to), MU_OK) << error_.message;
+    ASSERT_EQ(read<std::int64_t>(to), want) << dims[0] << " rows of " << dims[1];
+  };
+  // Counted, by blocks, by radix in one tile and in many.
+  for (const Sizes& dims :
+       {Sizes{300, 64}, Sizes{90, 250}, Sizes{20, 1000}, Sizes{5, 4096}, Sizes{1, 4500}, Sizes{7, 5000}, Sizes{1, 300000}}) {
+    std::vector<float> floats(static_cast<std::size_t>(count(dims)));
+    for (float& v : floats) v = static_cast<float>(random.below(2000) - 1000);
+    const std::vector<double> doubles(floats.begin(), floats.end());
+    for (const std::uint32_t down : {0u, MU_SORT_DESCENDING}) {
+      expect_builtin(mu_op_sort{{}, 1, MU_SORT_INDICES | down}, MU_OP_SORT, floats, dims);
+      expect_builtin(mu_op_sort{{}, 1, MU_SORT_INDICES | down}, MU_OP_SORT, doubles, dims);
+    }
+  }
+  std::vector<std::int64_t> numbers(300000);
+  for (std::int64_t& v : numbers) v = random.below(1000);
+  expect_builtin(mu_op_scan{{}, MU_SCAN_SUM, 1, MU_I64, MU_SCAN_REVERSE}, MU_OP_SCAN, numbers, {3, 100000});
+}
+
 TEST_F(CudaDevice, BadIndicesAreToldBySynchronizeOnce) {
   const std::vector<float> data(6, 2.f), zero(4);
   const std::vector<std::int64_t> index{0, 3};

@@ -29,6 +29,16 @@ void scan_by(int wanted, const Scan& s, const Elements& from, const Elements& to
   for (Index row = s.rows.walk.count; row-- > 0;) scan_row<TeamOf<team>, kind>(s, at<T>(from), at<T>(to), row);
 }
 
+constexpr int in_parts = team_count;  // by the widest team, as rows that are few and long
+template <class T, ScanKind kind>
+void scan_parts(const Parts& p, const Scan& s, const Elements& from, const Elements& to) {
+  using PartTeam = TeamOf<team_count - 1>;
+  std::vector<Wide<T>> totals(static_cast<std::size_t>(s.rows.walk.count * p.count));
+  for (Index i = s.rows.walk.count * p.count; i-- > 0;) total_of_part<PartTeam, kind>(s, p, at<T>(from), totals.data(), i);
+  for (Index row = s.rows.walk.count; row-- > 0;) scan_totals<PartTeam, kind>(p, totals.data(), row);
+  for (Index i = s.rows.walk.count * p.count; i-- > 0;) scan_behind<PartTeam, kind>(s, p, at<T>(from), at<T>(to), totals.data(), i);
+}
+
 struct CudaScan : testing::Test {
   // Of numbers from low to high along axis 1; the result, and builtin's in type `exact`.
   template <class T, ScanKind kind>
@@ -42,7 +52,12 @@ struct CudaScan : testing::Test {
     op.kind = kind == ScanKind::sum ? MU_SCAN_SUM : MU_SCAN_PROD;
     op.axis = 1, op.acc = exact, op.flags = reverse ? MU_SCAN_REVERSE : 0;
     ASSERT_EQ(backend.run(op, MU_OP_SCAN, {wide.v}, {want.v}), MU_OK) << backend.message();
-    scan_by<T, kind>(team, {rows_of(from.v, from.v, to.v, 1), reverse}, from, to);
+    const Scan scan{rows_of(from.v, from.v, to.v, 1), reverse};
+    const Index each = 1 + n / 9 + random.below(n + 1);
+    if (team == in_parts)
+      scan_parts<T, kind>({each, (n + each - 1) / each}, scan, from, to);
+    else
+      scan_by<T, kind>(team, scan, from, to);
     ASSERT_TRUE(to.rest_untouched());
     for (std::size_t i = 0; i < to.at.size(); ++i)
       ASSERT_LE(std::fabs(to[i] - want[i]), tolerance * (1 + std::fabs(want[i]))) << "team " << team << " element " << i << " of " << n;
@@ -52,7 +67,7 @@ struct CudaScan : testing::Test {
 };
 
 TEST_F(CudaScan, EveryTeamComputesWhatBuiltinDoes) {
-  for (int team = 0; team < team_count; ++team)
+  for (int team = 0; team <= in_parts; ++team)
     for (const std::int64_t n : lengths) {
       expect_builtin<float, ScanKind::sum>(MU_F32, MU_F64, team, n, -1, 1, 1e-4);
       expect_builtin<float, ScanKind::product>(MU_F32, MU_F64, team, n, 0.999, 1.001, 1e-4);
@@ -64,6 +79,25 @@ TEST_F(CudaScan, EveryTeamComputesWhatBuiltinDoes) {
       expect_builtin<std::uint64_t, ScanKind::sum>(MU_I64, MU_I64, team, n, -1e6, 1e6, 0);
       if (HasFatalFailure()) return;
     }
+}
+
+TEST_F(CudaScan, FewLongRowsAreCutIntoParts) {
+  EXPECT_EQ(parts_of(1, 10'000'000).count, 1221);
+  EXPECT_EQ(parts_of(128, 32768).count, 4);
+  EXPECT_EQ(parts_of(128, 32769).count, 5);
+  EXPECT_EQ(parts_of(128, 32767).count, 0);
+  EXPECT_EQ(parts_of(129, 10'000'000).count, 0);
+}
+
+TEST_F(CudaScan, PartsOfNegativeZerosAndWrappingIntegers) {
+  Elements x(MU_F32, {1, 30}, {30, 1}), y = x, threes(MU_I64, {1, 64}, {64, 1}), powers = threes;
+  for (std::size_t i = 0; i < 30; ++i) x.set(i, -0.0);
+  scan_parts<float, ScanKind::sum>({7, 5}, {rows_of(x.v, x.v, y.v, 1), false}, x, y);
+  for (std::size_t i = 0; i < 30; ++i) ASSERT_TRUE(y[i] == 0 && std::signbit(y[i])) << i;
+  for (std::size_t i = 0; i < 64; ++i) threes.set(i, 3);
+  scan_parts<std::uint64_t, ScanKind::product>({9, 8}, {rows_of(threes.v, threes.v, powers.v, 1), true}, threes, powers);
+  std::uint64_t power = 1;
+  for (std::size_t i = 64; i-- > 0;) ASSERT_EQ(at<std::uint64_t>(powers)[i], power *= 3) << i;
 }
 
 TEST_F(CudaScan, IntegersWrapAndSpecialValuesSpread) {
