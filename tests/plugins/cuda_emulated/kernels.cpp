@@ -27,6 +27,7 @@ void atomicAdd(T* p, T x) {
 void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
+#include "attention.cu"
 #include "kernels.cu"
 #include "rows.cu"
 
@@ -39,6 +40,12 @@ T on_device(T value) {
     return emulated::here(value);
   else
     return value;
+}
+
+attention::Places on_device(attention::Places places) {
+  for (void*& p : places.at) p = emulated::here(p);
+  places.known = on_device(places.known);
+  return places;
 }
 
 template <class... Parameters, std::size_t... i>
@@ -80,6 +87,9 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   for (const ScansOfType& type : scan_kernels)
     for (const auto& kind : type.scan)
       for (const ScanKernel kernel : kind) is(kernel);
+  for (const AttentionOfType& type : attention_kernels)
+    for (const auto& kind : type.kernel)
+      for (const AttentionKernel kernel : kind) is(kernel);
   return work;
 }
 
