@@ -42,7 +42,8 @@ class AttentionPlan final : public mu_plan {
       return device.check(launch_attention(kind, type_, job_, places, s.handle), what, e);
     };
     if (!backward_) return launch(Kind::forward, "attention can't be computed");
-    const mu_code code = launch(Kind::to_queries, "gradients of queries can't be computed");
+    mu_code code = launch(Kind::known, "what gradients need of queries can't be computed");
+    if (code == MU_OK) code = launch(Kind::to_queries, "gradients of queries can't be computed");
     return code == MU_OK ? launch(Kind::to_keys, "gradients of keys can't be computed") : code;
   }
 

@@ -3,8 +3,9 @@
 namespace mushin::cuda {
 namespace {
 
+// Two blocks for a multiprocessor, where their sums leave registers for that.
 template <attention::Kind kind, int pieces, class T>
-__global__ void __launch_bounds__(attention::block_lanes) attention_kernel(attention::Job job, attention::Places places) {
+__global__ void __launch_bounds__(attention::block_lanes, 3 - pieces) attention_kernel(attention::Job job, attention::Places places) {
 #ifndef __CUDACC__
   if (threadIdx.x != 0) return;  // the first does all their work
 #endif
@@ -21,6 +22,7 @@ template <class T>
 constexpr AttentionOfType attention_of() {
   using attention::Kind;
   return {{{attention_kernel<Kind::forward, 1, T>, attention_kernel<Kind::forward, 2, T>},
+           {attention_kernel<Kind::known, 1, T>},
            {attention_kernel<Kind::to_queries, 1, T>, attention_kernel<Kind::to_queries, 2, T>},
            {attention_kernel<Kind::to_keys, 1, T>, attention_kernel<Kind::to_keys, 2, T>}}};
 }

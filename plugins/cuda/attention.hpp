@@ -27,9 +27,9 @@ struct Places {
   float* known;  // of each query, where gradients are made: lse, and y dy
 };
 
-/// Gradients to queries come first: they write down what those to keys and values need.
-enum class Kind : int { forward, to_queries, to_keys };
-inline constexpr int kinds = 3;
+/// Before gradients are made, what is known of each query is written down.
+enum class Kind : int { forward, known, to_queries, to_keys };
+inline constexpr int kinds = 4;
 
 inline constexpr int tile = 64, deep = 32;                                       // edges of a tile, and how far products go at once
 inline constexpr int side = 4, across = tile / side;                             // a lane's part of a tile is side by side
@@ -44,8 +44,9 @@ struct Task {
 MUSHIN_BOTH Index tiles(Index n, int edge) { return (n + edge - 1) / edge; }
 MUSHIN_BOTH Index task_rows(const Job& t, Kind kind) { return kind == Kind::to_keys ? t.keys : t.queries; }
 MUSHIN_BOTH Index task_columns(const Job& t, Kind kind) {
-  const Index least = kind == Kind::forward ? t.values : t.width;
-  return kind == Kind::to_keys && t.values > least ? t.values : least;
+  if (kind == Kind::known) return 1;
+  if (kind == Kind::to_keys && t.values > t.width) return t.values;
+  return kind == Kind::forward ? t.values : t.width;
 }
 MUSHIN_BOTH int pieces_for(const Job& t, Kind kind) { return task_columns(t, kind) > tile ? most_pieces : 1; }
 MUSHIN_BOTH Index column_tasks(const Job& t, Kind kind) {
@@ -95,16 +96,13 @@ struct alignas(16) Room {
   float lse[tile], along[tile];  // of queries: the logarithm of their sum of e^score, and y dy
 };
 
-/// An item's matrix in memory. Beyond its ends it is 0.
+/// An item's matrix in memory.
 template <class T>
 struct Matrix {
   T* first;
   Index rows, columns, row_step, column_step;
 
   MUSHIN_TEAM Matrix turned() const { return {first, columns, rows, column_step, row_step}; }
-  MUSHIN_TEAM float operator()(Index row, Index column) const {
-    return row < rows && column < columns ? wide(first[row * row_step + column * column_step]) : 0.f;
-  }
   MUSHIN_TEAM void write(Index row, Index column, float x) const {
     if (row < rows && column < columns) store(first[row * row_step + column * column_step], x);
   }
@@ -152,15 +150,20 @@ MUSHIN_TEAM void each(int lane, const F& f) {
   }
 }
 
-/// `deep` rows of `m`, and a tile's columns. Neighbouring lanes read what is near in memory.
+MUSHIN_BOTH int at_most(int most, Index n) { return n < most ? static_cast<int>(n) : most; }
+
+/// `deep` rows of `m`, and a tile's columns; beyond its ends it is 0. Neighbouring lanes read what is near in memory.
 template <class T>
 MUSHIN_TEAM void load(float (*to)[pitch], const Matrix<T>& m, Index row, Index column, int lane) {
   const bool along_row = m.column_step <= m.row_step;
+  const int down = along_row ? block_lanes / tile : 0, right = along_row ? 0 : block_lanes / deep;
+  const int rows = at_most(deep, m.rows - row), columns = at_most(tile, m.columns - column);
+  int r = along_row ? lane / tile : lane % deep, c = along_row ? lane % tile : lane / deep;
+  Index from = (row + r) * m.row_step + (column + c) * m.column_step;
+  const Index step = down * m.row_step + right * m.column_step;
   MUSHIN_UNROLL
-  for (int n = lane; n < deep * tile; n += block_lanes) {
-    const int r = along_row ? n / tile : n % deep, c = along_row ? n % tile : n / deep;
-    to[r][c] = m(row + r, column + c);
-  }
+  for (int n = 0; n < deep * tile / block_lanes; ++n, r += down, c += right, from += step)
+    to[r][c] = r < rows && c < columns ? wide(m.first[from]) : 0.f;
 }
 
 /// part += left^T right, over n rows of both.
@@ -174,7 +177,6 @@ MUSHIN_TEAM void multiply(Fragment& part, const float (*left)[pitch], const floa
     }
   }
 }
-MUSHIN_BOTH int at_most(int most, Index n) { return n < most ? static_cast<int>(n) : most; }
 
 /// A tile of a b^T: rows of `a` from `row` on, rows of `b` from `column` on.
 template <class T>
@@ -213,9 +215,37 @@ MUSHIN_TEAM void each_of_pieces(Fragments (&sums)[pieces], const F& f) {
 
 // ---- scores ----
 
-MUSHIN_TEAM bool sees(const Job& t, Index query, Index key) {
-  return query < t.queries && key < t.keys && (!t.causal || key <= query + t.ahead);
+/// The scores of a tile's queries and keys, counted from its first ones.
+template <class T>
+struct Scores {
+  const T* bias;  // or null
+  Index query_step, key_step;
+  int queries, keys, ahead;
+  float scale;
+
+  MUSHIN_TEAM bool sees(int query, int key) const { return query < queries && key < keys && key <= query + ahead; }
+  MUSHIN_TEAM float of(float product, int query, int key) const {
+    const float x = product * scale;
+    return bias ? x + wide(bias[query * query_step + key * key_step]) : x;
+  }
+  /// What a key weighs in a query's result, and the score's gradient. A hidden key has no part, whatever its values are.
+  MUSHIN_TEAM float weight(float product, int query, int key, float lse) const {
+    return sees(query, key) ? expf(of(product, query, key) - lse) : 0.f;
+  }
+  MUSHIN_TEAM float slope(float weight, float dw, float along) const { return weight == 0 ? 0.f : weight * (dw - along) * scale; }
+};
+template <class T>
+MUSHIN_TEAM Scores<T> scores_of(const Job& t, const Matrix<const T>& bias, Index query, Index key) {
+  const Index ahead = t.causal ? query + t.ahead - key : tile;
+  return {t.biased ? bias.first + query * bias.row_step + key * bias.column_step : nullptr,
+          bias.row_step,
+          bias.column_step,
+          at_most(tile, t.queries - query),
+          at_most(tile, t.keys - key),
+          ahead < -tile ? -tile : at_most(tile, ahead),
+          t.scale};
 }
+
 /// Keys before this are all that queries of a tile see.
 MUSHIN_TEAM Index keys_seen(const Job& t, Index first_query) {
   const Index end = first_query + tile < t.queries ? first_query + tile : t.queries, seen = end + t.ahead;
@@ -225,12 +255,6 @@ MUSHIN_TEAM Index keys_seen(const Job& t, Index first_query) {
 MUSHIN_TEAM Index queries_that_see(const Job& t, Index first_key) {
   return t.causal && first_key > t.ahead ? (first_key - t.ahead) / tile * tile : 0;
 }
-template <class T>
-MUSHIN_TEAM float score(const Job& t, const Matrix<T>& bias, float product, Index query, Index key) {
-  const float x = product * t.scale;
-  return t.biased ? x + bias(query, key) : x;
-}
-
 /// Turns scores [key][query] into e^(score - top), and brings top, sum and kept of each query up to date.
 MUSHIN_TEAM void weigh(Room& room) {
   constexpr int some = tile / parts;  // keys of a lane
@@ -271,11 +295,11 @@ MUSHIN_TEAM void over_keys(const Job& t, const Places& places, Room& room, Index
     if (lane < tile) room.top[lane] = -INFINITY, room.sum[lane] = 0;
   });
   for (Index j = 0; j < keys_seen(t, first); j += tile) {
-    Fragments scores = product(room, q, first, k, j);
+    const Scores<T> scores = scores_of(t, bias, first, j);
+    Fragments products = product(room, q, first, k, j);
     Lanes::step([&](int lane) {
       each(lane, [&](const Spot& s) {
-        const Index query = first + s.row, key = j + s.column;
-        room.scores[s.column][s.row] = sees(t, query, key) ? score(t, bias, scores[lane][s], query, key) : -INFINITY;
+        room.scores[s.column][s.row] = scores.sees(s.row, s.column) ? scores.of(products[lane][s], s.row, s.column) : -INFINITY;
       });
     });
     weigh(room);
@@ -309,29 +333,18 @@ MUSHIN_TEAM void attend(const Job& t, const Places& places, Room& room, const Ta
 
 // ---- backward ----
 
-/// What a key weighs in a query's result, and what the score's gradient is. A hidden key has no part, whatever its values are.
+/// Writes down lse and y dy of a tile of queries. A 16-bit lse has too few digits to be a power, so of such types it is made again.
 template <class T>
-MUSHIN_TEAM float weight(const Job& t, const Matrix<T>& bias, float product, Index query, Index key, float lse) {
-  return sees(t, query, key) ? expf(score(t, bias, product, query, key) - lse) : 0.f;
-}
-MUSHIN_TEAM float slope(const Job& t, float weight, float dw, float along) { return weight == 0 ? 0.f : weight * (dw - along) * t.scale; }
-
-/// Where a query's lse and y dy are written down.
-MUSHIN_TEAM float* known(const Job& t, const Places& places, Index item, Index query) {
-  return places.known + (item * t.queries + query) * 2;
-}
-
-/// lse and y dy of a tile of queries, to the room. A 16-bit lse has too few digits to be a power, so of such types it is made again.
-template <class T>
-MUSHIN_TEAM void learn_queries(const Job& t, const Places& places, Room& room, Index item, Index first) {
-  if constexpr (sizeof(T) < sizeof(float)) over_keys<T>(t, places, room, item, first, [](Index) {});
-  const auto y = matrix<const T>(t, places, of_y, item), dy = matrix<const T>(t, places, of_dy, item),
-             lse = matrix<const T>(t, places, of_lse, item);
+MUSHIN_TEAM void know_queries(const Job& t, const Places& places, Room& room, const Task& task) {
+  constexpr bool again = sizeof(T) < sizeof(float);
+  if constexpr (again) over_keys<T>(t, places, room, task.item, task.row, [](Index) {});
+  const auto at = [&](View which) { return matrix<const T>(t, places, which, task.item); };
+  const auto y = at(of_y), dy = at(of_dy), lse = at(of_lse);
   Lanes::step([&](int lane) { room.part_sum[lane / tile][lane % tile] = 0; });
   for (Index d = 0; d < t.values; d += deep) {
     Lanes::step([&](int lane) {
-      load(room.left, y.turned(), d, first, lane);
-      load(room.right, dy.turned(), d, first, lane);
+      load(room.left, y.turned(), d, task.row, lane);
+      load(room.right, dy.turned(), d, task.row, lane);
     });
     Lanes::step([&](int lane) {
       const int row = lane % tile, part = lane / tile;
@@ -339,14 +352,21 @@ MUSHIN_TEAM void learn_queries(const Job& t, const Places& places, Room& room, I
     });
   }
   Lanes::step([&](int lane) {
-    if (lane >= tile) return;
-    float sum = 0;
-    for (int part = 0; part < parts; ++part) sum += room.part_sum[part][lane];
-    room.along[lane] = sum;
-    if constexpr (sizeof(T) < sizeof(float))
-      room.lse[lane] = lse_of(room, lane);
-    else
-      room.lse[lane] = lse(first + lane, 0);
+    const Index query = task.row + lane;
+    if (lane >= tile || query >= t.queries) return;
+    float along = 0;
+    for (int part = 0; part < parts; ++part) along += room.part_sum[part][lane];
+    float* const to = places.known + (task.item * t.queries + query) * 2;
+    to[0] = again ? lse_of(room, lane) : wide(lse.first[query * lse.row_step]);
+    to[1] = along;
+  });
+}
+/// What is known of queries from `first` on, to the room.
+MUSHIN_TEAM void recall(const Job& t, const Places& places, Room& room, Index item, Index first) {
+  Lanes::step([&](int lane) {
+    if (lane >= tile || first + lane >= t.queries) return;
+    const float* const from = places.known + (item * t.queries + first + lane) * 2;
+    room.lse[lane] = from[0], room.along[lane] = from[1];
   });
 }
 
@@ -354,20 +374,15 @@ template <int pieces, class T>
 MUSHIN_TEAM void attend_to_queries(const Job& t, const Places& places, Room& room, const Task& task) {
   const auto at = [&](View which) { return matrix<const T>(t, places, which, task.item); };
   const auto q = at(of_q), k = at(of_k), v = at(of_v), dy = at(of_dy), bias = at(of_bias);
-  learn_queries<T>(t, places, room, task.item, task.row);
-  if (task.column == 0)
-    Lanes::step([&](int lane) {
-      if (lane >= tile || task.row + lane >= t.queries) return;
-      float* const to = known(t, places, task.item, task.row + lane);
-      to[0] = room.lse[lane], to[1] = room.along[lane];
-    });
+  recall(t, places, room, task.item, task.row);
   Fragments sums[pieces]{};
   for (Index j = 0; j < keys_seen(t, task.row); j += tile) {
-    Fragments scores = product(room, q, task.row, k, j), dw = product(room, dy, task.row, v, j);
+    const Scores<T> scores = scores_of(t, bias, task.row, j);
+    Fragments products = product(room, q, task.row, k, j), dw = product(room, dy, task.row, v, j);
     Lanes::step([&](int lane) {
       each(lane, [&](const Spot& s) {
-        const float w = weight(t, bias, scores[lane][s], task.row + s.row, j + s.column, room.lse[s.row]);
-        room.scores[s.column][s.row] = slope(t, w, dw[lane][s], room.along[s.row]);
+        const float w = scores.weight(products[lane][s], s.row, s.column, room.lse[s.row]);
+        room.scores[s.column][s.row] = scores.slope(w, dw[lane][s], room.along[s.row]);
       });
     });
     add_product(sums, room, k, j, task.column);
@@ -383,17 +398,14 @@ MUSHIN_TEAM void attend_to_keys(const Job& t, const Places& places, Room& room, 
   const auto q = at(of_q), k = at(of_k), v = at(of_v), dy = at(of_dy), bias = at(of_bias);
   Fragments to_k[pieces]{}, to_v[pieces]{};
   for (Index i = queries_that_see(t, task.row); i < t.queries; i += tile) {
-    Lanes::step([&](int lane) {
-      if (lane >= tile || i + lane >= t.queries) return;
-      const float* const from = known(t, places, task.item, i + lane);
-      room.lse[lane] = from[0], room.along[lane] = from[1];
-    });
-    Fragments scores = product(room, k, task.row, q, i), dw = product(room, v, task.row, dy, i);
+    recall(t, places, room, task.item, i);
+    const Scores<T> scores = scores_of(t, bias, i, task.row);
+    Fragments products = product(room, k, task.row, q, i), dw = product(room, v, task.row, dy, i);
     Lanes::step([&](int lane) {
       each(lane, [&](const Spot& s) {
-        const float w = weight(t, bias, scores[lane][s], i + s.column, task.row + s.row, room.lse[s.column]);
+        const float w = scores.weight(products[lane][s], s.column, s.row, room.lse[s.column]);
         room.scores[s.column][s.row] = w;
-        dw[lane][s] = slope(t, w, dw[lane][s], room.along[s.column]);
+        dw[lane][s] = scores.slope(w, dw[lane][s], room.along[s.column]);
       });
     });
     add_product(to_v, room, dy, i, task.column);
@@ -411,6 +423,8 @@ MUSHIN_TEAM void compute_task(const Job& t, const Places& places, Room& room, In
   const Task task = task_of(t, kind, i);
   if constexpr (kind == Kind::forward)
     attend<pieces, T>(t, places, room, task);
+  else if constexpr (kind == Kind::known)
+    know_queries<T>(t, places, room, task);
   else if constexpr (kind == Kind::to_queries)
     attend_to_queries<pieces, T>(t, places, room, task);
   else

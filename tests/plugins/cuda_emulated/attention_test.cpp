@@ -136,8 +136,10 @@ TEST_F(CudaEmulatedAttention, FailedLaunchesAndMissingWorkspaceAreTold) {
   EXPECT_EQ(info_.workspace_bytes, 256u);
   const std::string why = ": too many resources requested for launch";
   emulated = "fail=cudaLaunchKernel:1:701";
-  expect(run_all(back, in, out), MU_INTERNAL, "[cuda] gradients of queries can't be computed" + why);
+  expect(run_all(back, in, out), MU_INTERNAL, "[cuda] what gradients need of queries can't be computed" + why);
   emulated = "fail=cudaLaunchKernel:2:701";
+  expect(run_all(back, in, out), MU_INTERNAL, "[cuda] gradients of queries can't be computed" + why);
+  emulated = "fail=cudaLaunchKernel:3:701";
   expect(run_all(back, in, out), MU_INTERNAL, "[cuda] gradients of keys can't be computed" + why);
   emulated = "fail=cudaLaunchKernel:1:701 ";
   expect(run_all(attention(), {x, x, x}, {out[0]}), MU_INTERNAL, "[cuda] attention can't be computed" + why);

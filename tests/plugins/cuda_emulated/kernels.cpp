@@ -89,7 +89,8 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
       for (const ScanKernel kernel : kind) is(kernel);
   for (const AttentionOfType& type : attention_kernels)
     for (const auto& kind : type.kernel)
-      for (const AttentionKernel kernel : kind) is(kernel);
+      for (const AttentionKernel kernel : kind)
+        if (kernel) is(kernel);
   return work;
 }
 

@@ -65,6 +65,7 @@ void compute_as(const Case& c) {
   std::vector<float> known(static_cast<std::size_t>(t.items * t.queries * 2), 55.f);
   places.known = known.data();
   if (c.op.kind == MU_ATTENTION) return compute<Kind::forward, T>(t, places);
+  compute<Kind::known, T>(t, places);
   compute<Kind::to_queries, T>(t, places);
   compute<Kind::to_keys, T>(t, places);
 }
