@@ -1,6 +1,7 @@
 // Attention by tiles, lane by lane on the host, against the builtin backend in float64.
 #include "attention.hpp"
 
+#include <cstring>
 #include <limits>
 
 #include "attention_views.hpp"
@@ -45,6 +46,7 @@ std::vector<mu_tensor> views_of(const std::vector<Elements>& all) {
 template <Kind kind, class T>
 void compute(const Job& t, const Places& places) {
   Room room;
+  std::memset(&room, 0xFF, sizeof room);    // NaN: nothing is read that wasn't written
   for (Index i = tasks(t, kind); i-- > 0;)  // they need no order
     if (pieces_for(t, kind) == 1)
       compute_task<kind, 1, T>(t, places, room, i);
