@@ -24,6 +24,7 @@ constexpr Operation operations[] = {
     {MU_OP_REORDER, make_copy},        {MU_OP_SOFTMAX, make_softmax},
     {MU_OP_NORMALIZE, make_normalize}, {MU_OP_SCAN, make_scan},
     {MU_OP_SORT, make_sort},
+    {MU_OP_ATTENTION, make_attention},
 };
 
 mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,

@@ -103,11 +103,30 @@ Attended native(Operands& o, const AttentionForm& form, bool keep) {
   return try_request("attention", o.device, &op.h, n, {view, n + (keep ? 2u : 1u)}) ? made : Attended{};
 }
 
+// Nothing where the device refuses.
+AttentionGradients native_backward(Operands& o, const Attended& kept, const Array& dy, const AttentionForm& form) {
+  o.in_memory();
+  const Array y = buffer_of(kept.y, o.device), g = buffer_of(dy, o.device);
+  const AttentionGradients made{fresh_like(o.q, o, with(o.batch, o.queries, o.width)), fresh_like(o.k, o, with(o.batch, o.keys, o.width)),
+                                fresh_like(o.v, o, with(o.batch, o.keys, o.values))};
+  mu_tensor view[10];
+  view_inputs(view, o);
+  view_of(view[3], node_of(y)), view_of(view[4], node_of(kept.lse)), view_of(view[5], node_of(g));
+  unsigned n = 6;
+  if (o.bias) view_broadcast(view[n++], node_of(o.bias), with(o.batch, o.queries, o.keys));
+  view_of(view[n], node_of(made.q)), view_of(view[n + 1], node_of(made.k)), view_of(view[n + 2], node_of(made.v));
+  const mu_op_attention op = descriptor(MU_ATTENTION_BACKWARD, form);
+  return try_request("attention", o.device, &op.h, n, {view, n + 3}) ? made : AttentionGradients{};
+}
+
 Array wide(const Array& a) { return a ? cast(a, dtype::f32) : a; }
 
 Attended attended(const Array& q, const Array& k, const Array& v, const Array& bias, const AttentionForm& form, bool keep) {
   Operands o(q, k, v, bias);
   if (is_half(q.type())) {
+    // Not in host memory, where conversions are fused with what made the operands.
+    if (!o.device->host_memory)
+      if (Attended made = native(o, form, keep); made.y) return made;
     Attended made = attended(wide(q), wide(k), wide(v), wide(bias), form, keep);
     made.y = cast(made.y, q.type());
     return made;
@@ -129,26 +148,16 @@ Attended attention_kept(const Array& q, const Array& k, const Array& v, const Ar
 
 AttentionGradients attention_backward(const Array& q, const Array& k, const Array& v, const Array& bias, const Attended& kept,
                                       const Array& dy, const AttentionForm& form) {
-  if (is_half(q.type())) {
-    const auto g = attention_backward(wide(q), wide(k), wide(v), wide(bias), {wide(kept.y), kept.lse}, wide(dy), form);
-    return {cast(g.q, q.type()), cast(g.k, q.type()), cast(g.v, q.type())};
-  }
   Operands o(q, k, v, bias);
   const Sizes to = with(o.batch, o.queries, o.values);
   if (!(dy.sizes() == to)) fail<ShapeError>("[attention] the cotangent does not fit: {}, not {}", text_of(dy.sizes()), text_of(to));
-  if (kept.lse) {
-    o.in_memory();
-    const Array y = buffer_of(kept.y, o.device), g = buffer_of(dy, o.device);
-    const AttentionGradients made{fresh_like(o.q, o, with(o.batch, o.queries, o.width)), fresh_like(o.k, o, with(o.batch, o.keys, o.width)),
-                                  fresh_like(o.v, o, with(o.batch, o.keys, o.values))};
-    mu_tensor view[10];
-    view_inputs(view, o);
-    view_of(view[3], node_of(y)), view_of(view[4], node_of(kept.lse)), view_of(view[5], node_of(g));
-    unsigned n = 6;
-    if (o.bias) view_broadcast(view[n++], node_of(o.bias), with(o.batch, o.queries, o.keys));
-    view_of(view[n], node_of(made.q)), view_of(view[n + 1], node_of(made.k)), view_of(view[n + 2], node_of(made.v));
-    const mu_op_attention op = descriptor(MU_ATTENTION_BACKWARD, form);
-    if (try_request("attention", o.device, &op.h, n, {view, n + 3})) return made;
+  const bool in_type = kept.lse && kept.lse.type() == q.type();
+  if (in_type)
+    if (AttentionGradients made = native_backward(o, kept, dy, form); made.q) return made;
+  if (is_half(q.type())) {
+    const Attended in_float{wide(kept.y), in_type ? Array() : kept.lse};  // a rounded lse is no use in float
+    const auto g = attention_backward(wide(q), wide(k), wide(v), wide(bias), in_float, wide(dy), form);
+    return {cast(g.q, q.type()), cast(g.k, q.type()), cast(g.v, q.type())};
   }
   const auto g = compositions::attention_backward(o.q, o.k, o.v, o.bias, dy, form);
   return {g.q, g.k, g.v};

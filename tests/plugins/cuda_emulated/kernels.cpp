@@ -27,6 +27,7 @@ void atomicAdd(T* p, T x) {
 void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
+#include "attention.cu"
 #include "kernels.cu"
 #include "rows.cu"
 #include "sort.cu"
@@ -40,6 +41,12 @@ T on_device(T value) {
     return emulated::here(value);
   else
     return value;
+}
+
+attention::Places on_device(attention::Places places) {
+  for (void*& p : places.at) p = emulated::here(p);
+  places.known = on_device(places.known);
+  return places;
 }
 
 template <class... Parameters, std::size_t... i>
@@ -93,6 +100,10 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
     for (const SortKernel kernel : type.tile) is(kernel);
   }
   is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
+  for (const AttentionOfType& type : attention_kernels)
+    for (const auto& kind : type.kernel)
+      for (const AttentionKernel kernel : kind)
+        if (kernel) is(kernel);
   return work;
 }
 

@@ -127,6 +127,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   *p = {};
   std::strcpy(p->name, "Emulated GPU");
   p->major = static_cast<int>(number("capability", 90) / 10), p->minor = static_cast<int>(number("capability", 90) % 10);
+  p->multiProcessorCount = 132;
   p->totalGlobalMem = static_cast<std::size_t>(number("memory", 1l << 32));
   std::memset(p->uuid.bytes, device + 1, sizeof p->uuid.bytes);
   return cudaSuccess;

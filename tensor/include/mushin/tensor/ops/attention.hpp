@@ -20,7 +20,7 @@ MUSHIN_API Array attention(const Array& q, const Array& k, const Array& v, const
 
 struct Attended {
   Array y;
-  Array lse;  // of the scores, (…, queries, 1); empty where the device has no op for it
+  Array lse;  // of the scores, (…, queries, 1), in the type that the device was asked for; empty where it has no op for it
 };
 /// The same, with what the gradients can be made of.
 MUSHIN_API Attended attention_kept(const Array& q, const Array& k, const Array& v, const Array& bias, const AttentionForm&);
