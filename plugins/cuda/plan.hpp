@@ -53,6 +53,8 @@ PlanPtr make_matmul(const Request&);
 PlanPtr make_softmax(const Request&);
 PlanPtr make_normalize(const Request&);
 PlanPtr make_scan(const Request&);
+PlanPtr make_conv(const Request&);
+PlanPtr make_pool(const Request&);
 /// Copies a view to another of its dims, converting.
 PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, bool query);
 
