@@ -1,6 +1,4 @@
 // cuDNN: descriptors, what it refuses, and what its heuristic proposes; the loops are in dnn_loops.cpp.
-#include "dnn.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -8,8 +6,9 @@
 #include <string>
 #include <thread>
 
-#include "../../../plugins/cuda/dnn.hpp"
+#include "dnn.hpp"
 #include "emulated.hpp"
+#include "emulated_dnn.hpp"
 
 namespace emulated {
 namespace {

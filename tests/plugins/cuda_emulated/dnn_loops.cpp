@@ -3,8 +3,8 @@
 #include <limits>
 #include <vector>
 
-#include "../../../plugins/cuda/dnn.hpp"
 #include "dnn.hpp"
+#include "emulated_dnn.hpp"
 #include "half.hpp"
 
 namespace emulated::dnn {
