@@ -71,6 +71,9 @@ void check_numbers(const mu_op_pool& op, int axes) {
       invalid("[pool] window, stride and dilation are at least 1: " + axis + " has " + text(op.window[i]) + ", " + text(op.stride[i]) +
               " and " + text(op.dilation[i]));
     if (op.dilation[i] != 1 && op.kind >= MU_POOL_MEAN) invalid("[pool] means have dilation 1: " + axis + " has " + text(op.dilation[i]));
+    if (op.before[i] >= op.window[i])
+      unsupported("[pool] cuDNN's windows are greater than their padding: " + axis + " has " + text(op.window[i]) + " and " +
+                  text(op.before[i]));
     if (op.dilation[i] != 1) unsupported("[pool] cuDNN's windows have dilation 1: " + axis + " has " + text(op.dilation[i]));
   }
 }
