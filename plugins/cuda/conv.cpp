@@ -45,9 +45,9 @@ class Conv final : public DensePlan {
   mu_code compute(mu_stream& s, const char* const* from, char* to, char* workspace, mu_error* e) override {
     const int first = kind_ == MU_CONV_BACKWARD_DATA ? 1 : 0;  // cuDNN has the weights first
     const dnn::Status status = device.dnn_handle.use(s.handle, [&](void* handle) {
-      const auto [a, b, result] = descriptors();
-      return lib_.conv[kind_].run(handle, factors_.one(), a, from[first], b, from[1 - first], conv_.get(), algorithm_,
-                                  bytes_ ? workspace + place_ : nullptr, bytes_, factors_.zero(), result, to);
+      const Descriptors d = descriptors();
+      return lib_.conv[kind_].run(handle, factors_.one(), d.a, from[first], d.b, from[1 - first], conv_.get(), algorithm_,
+                                  bytes_ ? workspace + place_ : nullptr, bytes_, factors_.zero(), d.result, to);
     });
     return dnn::check(device, status, "[conv] cuDNN refused a convolution", e);
   }
@@ -81,12 +81,12 @@ class Conv final : public DensePlan {
   void choose(const mu_op_conv& op, const Triple& t, bool ordered) {
     const bool exact = t.x.dtype == MU_F32 && op.math != MU_MATH_TF32, half = op.acc != t.x.dtype;
     const int math = exact ? dnn::math_fma : half ? dnn::math_tensor_op : dnn::math_default;
-    const auto [a, b, result] = descriptors();
+    const Descriptors d = descriptors();
     dnn::Choice found[most_choices];
     int n = 0;
     const dnn::Status status = device.dnn_handle.use(nullptr, [&](void* handle) {
       const dnn::Status s = lib_.conv_set_math(conv_.get(), math);
-      return s != dnn::success ? s : lib_.conv[kind_].choose(handle, a, b, conv_.get(), result, most_choices, &n, found);
+      return s != dnn::success ? s : lib_.conv[kind_].choose(handle, d.a, d.b, conv_.get(), d.result, most_choices, &n, found);
     });
     dnn::require(device, status, "[conv] cuDNN has no algorithm");
     for (const dnn::Choice& c : std::span(found, static_cast<std::size_t>(n)))
@@ -101,11 +101,11 @@ class Conv final : public DensePlan {
 
   // Takes it where its workspace isn't too large. A proposal is for its own kind of math; FMA alone is exact.
   bool fits(const dnn::Choice& c, bool exact) {
-    const auto [a, b, result] = descriptors();
+    const Descriptors d = descriptors();
     std::size_t bytes = 0;
-    const dnn::Status status = device.dnn_handle.use(nullptr, [&, a = a, b = b, result = result](void* handle) {
+    const dnn::Status status = device.dnn_handle.use(nullptr, [&](void* handle) {
       const dnn::Status s = exact ? dnn::success : lib_.conv_set_math(conv_.get(), c.math);
-      return s != dnn::success ? s : lib_.conv[kind_].workspace(handle, a, b, conv_.get(), result, c.algorithm, &bytes);
+      return s != dnn::success ? s : lib_.conv[kind_].workspace(handle, d.a, d.b, conv_.get(), d.result, c.algorithm, &bytes);
     });
     if (status != dnn::success || bytes > device.properties.totalGlobalMem / 16) return false;
     algorithm_ = c.algorithm, deterministic = c.deterministic != 0;

@@ -84,7 +84,7 @@ bool is_memory(Status s) { return s == no_host_memory || s == no_device_memory; 
 }  // namespace
 
 const Library& library() {
-  static const Opened opened;
+  static const Opened& opened = *new Opened;  // devices may be closed after all else
   if (!opened.reason.empty()) unsupported(opened.reason);
   return opened.library;
 }
