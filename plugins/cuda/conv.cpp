@@ -84,7 +84,7 @@ class Conv final : public DensePlan {
     const Descriptors d = descriptors();
     dnn::Choice found[most_choices];
     int n = 0;
-    const dnn::Status status = device.dnn_handle.use(nullptr, [&](void* handle) {
+    const dnn::Status status = device.dnn_handle.use(device.default_stream.handle, [&](void* handle) {
       const dnn::Status s = lib_.conv_set_math(conv_.get(), math);
       return s != dnn::success ? s : lib_.conv[kind_].choose(handle, d.a, d.b, conv_.get(), d.result, most_choices, &n, found);
     });
@@ -103,7 +103,7 @@ class Conv final : public DensePlan {
   bool fits(const dnn::Choice& c, bool exact) {
     const Descriptors d = descriptors();
     std::size_t bytes = 0;
-    const dnn::Status status = device.dnn_handle.use(nullptr, [&](void* handle) {
+    const dnn::Status status = device.dnn_handle.use(device.default_stream.handle, [&](void* handle) {
       const dnn::Status s = exact ? dnn::success : lib_.conv_set_math(conv_.get(), c.math);
       return s != dnn::success ? s : lib_.conv[kind_].workspace(handle, d.a, d.b, conv_.get(), d.result, c.algorithm, &bytes);
     });

@@ -89,22 +89,18 @@ const Library& library() {
   return opened.library;
 }
 
-const Library& Handle::opened(mu_device& d) {
-  const Library& l = library();
-  if (handle_) return l;
-  // It may wait for the device.
-  const std::lock_guard lock(d.capture_mutex);
-  void* made = nullptr;
-  require(d, l.create(&made), "cuDNN can't be used");
-  handle_ = made;
-  return l;
-}
-
 const Library& Handle::open(mu_device& d) {
-  const std::lock_guard lock(mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (handle_) return library();
+  }
+  // Making one may wait for the device, which can't be waited for while one of its streams is captured.
+  const std::scoped_lock lock(d.capture_mutex, mutex_);
   try {
-    return opened(d);
+    if (!handle_) require(d, library().create(&handle_), "cuDNN can't be used");
+    return library();
   } catch (const Failure& f) {
+    handle_ = nullptr;
     if (!told_ && f.code == MU_UNSUPPORTED) host->log(host->ctx, MU_LOG_INFO, f.text.data(), f.text.size());
     told_ = told_ || f.code == MU_UNSUPPORTED;
     throw;

@@ -77,17 +77,15 @@ class Handle {
   /// The library, with a handle. Throws Failure: MU_UNSUPPORTED where cuDNN can't be used, with the reason, which is logged once.
   const Library& open(mu_device&);
   void close() noexcept;
-  /// What `f` gives for the handle, which works on the stream; null: it gives no work.
+  /// What `f` gives for the handle, which works on the stream.
   template <class F>
   Status use(cudaStream_t stream, const F& f) {
     const std::lock_guard lock(mutex_);
-    const Status s = stream ? library().set_stream(handle_, stream) : success;
+    const Status s = library().set_stream(handle_, stream);
     return s == success ? f(handle_) : s;
   }
 
  private:
-  const Library& opened(mu_device&);
-
   std::mutex mutex_;
   void* handle_ = nullptr;
   bool told_ = false;

@@ -45,6 +45,10 @@ class Use {
     if (alone_) c_->used = false;
   }
   bool alone() const { return alone_; }
+  Status fits() const {
+    if (!alone_) return fail(internal_error, "two threads use a handle");
+    return device_of(c_->stream) == c_->device ? success : fail(bad_param, "the handle's stream is gone");
+  }
   Context& operator*() const { return *c_; }
 
  private:
@@ -192,7 +196,7 @@ std::string name_of(int kind, const char* before, const char* behind) { return s
 template <int kind>
 Status choose(void* handle, void* a, void* b, void* conv, void* to, int room, int* n, Choice* found) {
   const Use c(handle);
-  if (!c.alone()) return fail(internal_error, "two threads use a handle");
+  if (const Status s = c.fits(); s != success) return s;
   *n = 0;
   if (const Status s = asked(name_of(kind, "cudnnGetConvolution", "Algorithm_v7").c_str()); s != success) return s;
   const auto& convolution = *static_cast<Convolution*>(conv);
@@ -211,7 +215,7 @@ Status choose(void* handle, void* a, void* b, void* conv, void* to, int room, in
 template <int kind>
 Status workspace(void* handle, void* a, void* b, void* conv, void* to, int algorithm, std::size_t* bytes) {
   const Use c(handle);
-  if (!c.alone()) return fail(internal_error, "two threads use a handle");
+  if (const Status s = c.fits(); s != success) return s;
   if (const Status s = asked(name_of(kind, "cudnnGetConvolution", "WorkspaceSize").c_str()); s != success) return s;
   const Algorithm* known = find(kind, algorithm);
   if (!known) return fail(not_supported, "no such algorithm");
@@ -236,7 +240,7 @@ template <int kind>
 Status run(void* handle, const void* alpha, void* a, const void* from_a, void* b, const void* from_b, void* conv, int algorithm, void* room,
            std::size_t bytes, const void* beta, void* to_desc, void* to) {
   const Use c(handle);
-  if (!c.alone()) return fail(internal_error, "two threads use a handle");
+  if (const Status s = c.fits(); s != success) return s;
   const Convolution convolution = *static_cast<Convolution*>(conv);
   const Triple t = triple_of(kind, a, b, to_desc);
   if (const Status s = fits(t, convolution); s != success) return s;
@@ -274,7 +278,7 @@ Status windows_fit(const Tensor& x, const Tensor& y, const Pooling& w) {
 
 Status pool_forward(void* handle, void* pooling, const void* alpha, void* x_desc, const void* x, const void* beta, void* y_desc, void* y) {
   const Use c(handle);
-  if (!c.alone()) return fail(internal_error, "two threads use a handle");
+  if (const Status s = c.fits(); s != success) return s;
   const Tensor from = *static_cast<Tensor*>(x_desc), to = *static_cast<Tensor*>(y_desc);
   const Pooling w = *static_cast<Pooling*>(pooling);
   if (const Status s = windows_fit(from, to, w); s != success) return s;
@@ -289,7 +293,7 @@ Status pool_forward(void* handle, void* pooling, const void* alpha, void* x_desc
 Status pool_backward(void* handle, void* pooling, const void* alpha, void* y_desc, const void* y, void* dy_desc, const void* dy,
                      void* x_desc, const void* x, const void* beta, void* dx_desc, void* dx) {
   const Use c(handle);
-  if (!c.alone()) return fail(internal_error, "two threads use a handle");
+  if (const Status s = c.fits(); s != success) return s;
   const Tensor to = *static_cast<Tensor*>(dx_desc), from = *static_cast<Tensor*>(dy_desc);
   const Pooling w = *static_cast<Pooling*>(pooling);
   for (const Status s : {windows_fit(to, from, w), windows_fit(*static_cast<Tensor*>(x_desc), *static_cast<Tensor*>(y_desc), w)})
