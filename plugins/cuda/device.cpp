@@ -143,6 +143,7 @@ void mu_device::release() noexcept {
   cudaDeviceSynchronize();
   loaded_.clear();
   if (blas_handle) blas->destroy(blas_handle);
+  dnn_handle.close();
   if (default_stream.handle) close_stream(default_stream);
   for (const cudaStream_t s : {memory_stream, capture_stream})
     if (s) cudaStreamDestroy(s);

@@ -11,6 +11,7 @@
 
 #include "blas.hpp"
 #include "compile.hpp"
+#include "dnn.hpp"
 #include "kernels.hpp"
 #include "mushin/plugin.h"
 
@@ -95,6 +96,7 @@ struct mu_device {
   bool pools = false;    // has stream-ordered memory
   const mushin::cuda::Blas* blas = nullptr;
   cublasLtHandle_t blas_handle = nullptr;
+  mushin::cuda::dnn::Handle dnn_handle;
   mu_stream default_stream;
   cudaStream_t memory_stream = nullptr;   // of allocations alone
   cudaStream_t capture_stream = nullptr;  // of graphs that are made

@@ -12,16 +12,21 @@ namespace emulated_test {
 
 using namespace backend_test;
 
-inline std::string emulated;  // what the host's setting EMULATED says
+inline std::string emulated;    // what the host's setting EMULATED says
+inline std::string cudnn_path;  // its setting CUDNN
+inline std::string logged;      // all that was told to the host
+
+inline void log(void*, std::uint32_t, const char* text, std::size_t length) noexcept { logged.append(text, length).append("\n"); }
 
 inline const char* config(void*, const char*, const char* key) noexcept {
   static const std::string cache = MUSHIN_EMULATED_PROGRAMS "/cache-of-this-test";
+  if (std::string(key) == "CUDNN") return cudnn_path.c_str();
   return std::string(key) == "EMULATED" ? emulated.c_str() : std::string(key) == "CACHE_DIR" ? cache.c_str() : nullptr;
 }
 inline const mu_host* host() {
   static const mu_host table = [] {
     mu_host h = *test_host();
-    h.config = config;
+    h.config = config, h.log = log;
     return h;
   }();
   return &table;
