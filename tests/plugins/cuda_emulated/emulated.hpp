@@ -6,11 +6,11 @@
 //   devices=N              2 unless given          memory=BYTES      of each, 4 GiB unless given
 //   capability=N           90 unless given; the kernels are compiled for 75 and newer
 //   pools=0                no stream-ordered memory
-//   nvrtc=none, blas=none  no such library
+//   nvrtc=none, blas=none  no such library; nccl=none too, or nccl=VERSION (22800)
 //   programs=builtin       programs aren't compiled, the builtin backend runs them: fast enough for whole suites
 //   graphs=TEXT            where "fixed", no executable graph can be updated
 //   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
-//                          CALL "work": the N-th piece of work on any stream; "cublasLtMatmul": a cublasStatus_t.
+//                          CALL "work": the N-th piece of work on any stream; "cublasLtMatmul": a cublasStatus_t; NCCL's: its.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -52,6 +52,8 @@ struct Point {
 };
 Point end_of(cudaStream_t);
 cudaError_t wait_behind(cudaStream_t, Point);
+/// The host waits for it.
+void wait_for(const Point&);
 
 /// Takes the work if the stream captures, and says whether it does.
 bool captured(cudaStream_t, const Work&, Kind, cudaError_t&);
@@ -77,5 +79,6 @@ Work bound_program();
 /// What dlsym finds in the libraries that are emulated; null: nothing of this name.
 void* blas_symbol(const std::string& name);
 void* nvrtc_symbol(const std::string& name);
+void* nccl_symbol(const std::string& name);
 
 }  // namespace emulated
