@@ -32,7 +32,7 @@ std::vector<float> train(std::int64_t first, std::int64_t rows, const mu::Commun
   for (int step = 0; step < 20; ++step) {
     optimizer.zero_grad();
     const auto y = mu::matmul(mu::tanh(mu::matmul(x, net.w) + net.b), net.out);
-    const auto error = y - mu::sum<mu::axes<1>>(x, mu::keep);
+    const auto error = y - mu::sum<1>(x, mu::keep);
     mu::mean(error * error).backward();
     if (by) nn::average_gradients(nn::parameters(net), *by);
     optimizer.step();

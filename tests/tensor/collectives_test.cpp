@@ -14,8 +14,17 @@ namespace {
 
 const reduction all_reductions[] = {reduction::sum, reduction::prod, reduction::max, reduction::min};
 
+/// The default device; from then on values are made in host memory, since a rank must not wait for another one's device.
+mushin::Device tested() {
+  static const mushin::Device it = [] {
+    const mushin::Device d = default_device();
+    if (!d.host_memory()) set_default_device("builtin");
+    return d;
+  }();
+  return it;
+}
 mushin::Device device_of(std::int64_t rank) {
-  const mushin::Device d = default_device();
+  const mushin::Device d = tested();
   return d.host_memory() ? d : device((d.plugin() + (":" + std::to_string(rank))).c_str());
 }
 /// As many ranks as a test wants and there are devices for.
@@ -177,7 +186,7 @@ TEST(Collectives, ShapesAreInTheTypes) {
 }
 
 TEST(Collectives, ManyRoundsOnSeveralCommunicators) {
-  const Communicator::Id first = Communicator::unique_id(), second = Communicator::unique_id();
+  const Communicator::Id first = Communicator::unique_id(tested()), second = Communicator::unique_id(tested());
   const auto thrown = in_threads(2, [&](int r) {
     Communicator by(device_of(r), first, r, 2), turned(device_of(r), second, 1 - r, 2);
     for (int round = 0; round < 300; ++round) {
@@ -190,6 +199,48 @@ TEST(Collectives, ManyRoundsOnSeveralCommunicators) {
     EXPECT_EQ(values(all_gather(moved, on(moved, {}, {1.0 * r}), -1)), (Values{0, 1}));
   });
   EXPECT_EQ(thrown, std::vector<std::string>(2));
+}
+
+TEST(Collectives, CapturedStepsOfDevicesTakePart) {
+  if (tested().host_memory()) GTEST_SKIP() << "a run would wait, and the other rank for its turn to record";
+  must(2, [](const Communicator& by) {
+    const auto input = [&](float v) { return to(mushin::fill<3>(v + static_cast<float>(by.rank())), by.device()); };
+    auto step = capture(
+        [&](const Tensor<float, 3>& x) {
+          const auto sum = by.all_reduce(x * 2.0f);
+          return std::tuple(sum + 1.0f, by.all_reduce<reduction::max>(x), by.all_gather<2>(x));
+        },
+        input(1));
+    for (int i = 1; i < 5; ++i) {
+      const auto [sum, most, all] = step(input(static_cast<float>(i)));
+      EXPECT_EQ(sum(2), 4.0f * static_cast<float>(i) + 3);
+      EXPECT_EQ(most(0), static_cast<float>(i) + 1);
+      EXPECT_EQ(all(1, 2), static_cast<float>(i) + 1);
+    }
+  });
+}
+
+TEST(Collectives, DevicesTellWhatFailedLater) {
+  if (tested().host_memory()) GTEST_SKIP() << "runs fail at once";
+  const auto thrown = as_ranks(2, [](const Communicator& by) {
+    const Array x = on(by, {3}, {1, 2, 3});
+    if (by.rank() == 1) return by.abort();
+    try {
+      values(all_reduce(by, x, reduction::sum));
+    } catch (const DeviceError&) {
+      try {
+        synchronize(by.device());  // from then on what is computed is fine
+      } catch (const DeviceError&) {
+      }
+      EXPECT_EQ(values(x), (Values{1, 2, 3}));
+      throw;
+    }
+  });
+  EXPECT_NE(thrown[0].find("abort"), thrown[0].npos) << thrown[0];
+  for (int r : {0, 1}) try {
+      synchronize(device_of(r));
+    } catch (const DeviceError&) {
+    }
 }
 
 TEST(CollectivesErrors, WhoComesWronglyIsToldToAllThatWait) {

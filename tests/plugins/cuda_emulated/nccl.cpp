@@ -17,6 +17,7 @@ namespace mushin::cuda::nccl {
 // Work and the thread that joins may outlive it.
 struct Shared {
   std::atomic<int> state{in_progress};
+  std::atomic<bool> aborted{false};
   std::uint64_t number = 0;
   std::size_t ranks = 0;
 };
@@ -27,7 +28,7 @@ struct Comm {
 
 namespace {
 
-constexpr int invalid_argument = 4;
+constexpr int invalid_argument = 4, remote_error = 6;
 
 const mu_plugin& builtin() {
   static const mu_plugin* const it = mushin_builtin_entry(host, nullptr);
@@ -79,12 +80,14 @@ int destroy(Comm* c) {
   delete c;
   return success;
 }
-int abort(Comm* c) {
+int abort_now(Comm* c) {
+  c->shared->aborted = true;
+  c->shared->aborted.notify_all();
   table().abort(nullptr, c->shared->number);
   return destroy(c);
 }
 const char* text(int s) {
-  return s == success ? "no error" : s == 6 ? "remote process exited or there was a network error" : "unhandled error";
+  return s == success ? "no error" : s == remote_error ? "remote process exited or there was a network error" : "unhandled error";
 }
 const char* last_error(Comm*) { return "as it was asked for"; }
 
@@ -105,10 +108,13 @@ int give(const char* call, Comm* c, mu_op_collective op, mu_tensor in, mu_tensor
   info.size = sizeof info;
   if (builtin().compute->plan_create(nullptr, &op.h, 0, 1, &in, 1, &out, &made, &info, nullptr) != MU_OK) return invalid_argument;
   const std::shared_ptr<mu_plan> plan(made, builtin().compute->plan_destroy);
-  const auto work = [=]() mutable {
+  const auto work = [=, shared = c->shared] {
     mu_tensor from = in, to = out;
     from.buffer = emulated::here(in.buffer), to.buffer = emulated::here(out.buffer);
-    builtin().compute->plan_run(plan.get(), nullptr, 1, &from, 1, &to, nullptr, 0, nullptr);  // of an aborted one nobody hears here
+    if (builtin().compute->plan_run(plan.get(), nullptr, 1, &from, 1, &to, nullptr, 0, nullptr) == MU_OK) return cudaSuccess;
+    // A rank is gone: kernels wait for it until their communicator is aborted.
+    shared->state = remote_error;
+    shared->aborted.wait(false);
     return cudaSuccess;
   };
   c->stream = stream;
@@ -140,19 +146,14 @@ namespace emulated {
 
 void* nccl_symbol(const std::string& name) {
   using namespace mushin::cuda::nccl;
-  const std::pair<const char*, void*> all[] = {{"ncclGetVersion", reinterpret_cast<void*>(version)},
-                                               {"ncclGetUniqueId", reinterpret_cast<void*>(unique_id)},
-                                               {"ncclCommInitRankConfig", reinterpret_cast<void*>(init)},
-                                               {"ncclCommGetAsyncError", reinterpret_cast<void*>(state)},
-                                               {"ncclCommFinalize", reinterpret_cast<void*>(finalize)},
-                                               {"ncclCommDestroy", reinterpret_cast<void*>(destroy)},
-                                               {"ncclCommAbort", reinterpret_cast<void*>(abort)},
-                                               {"ncclGetErrorString", reinterpret_cast<void*>(text)},
-                                               {"ncclGetLastError", reinterpret_cast<void*>(last_error)},
-                                               {"ncclAllReduce", reinterpret_cast<void*>(all_reduce)},
-                                               {"ncclBroadcast", reinterpret_cast<void*>(broadcast)},
-                                               {"ncclAllGather", reinterpret_cast<void*>(all_gather)},
-                                               {"ncclReduceScatter", reinterpret_cast<void*>(reduce_scatter)}};
+  const std::pair<const char*, void*> all[] = {
+      {"ncclGetVersion", reinterpret_cast<void*>(version)},          {"ncclGetUniqueId", reinterpret_cast<void*>(unique_id)},
+      {"ncclCommInitRankConfig", reinterpret_cast<void*>(init)},     {"ncclCommGetAsyncError", reinterpret_cast<void*>(state)},
+      {"ncclCommFinalize", reinterpret_cast<void*>(finalize)},       {"ncclCommDestroy", reinterpret_cast<void*>(destroy)},
+      {"ncclCommAbort", reinterpret_cast<void*>(abort_now)},         {"ncclGetErrorString", reinterpret_cast<void*>(text)},
+      {"ncclGetLastError", reinterpret_cast<void*>(last_error)},     {"ncclAllReduce", reinterpret_cast<void*>(all_reduce)},
+      {"ncclBroadcast", reinterpret_cast<void*>(broadcast)},         {"ncclAllGather", reinterpret_cast<void*>(all_gather)},
+      {"ncclReduceScatter", reinterpret_cast<void*>(reduce_scatter)}};
   for (const auto& [symbol, function] : all)
     if (name == symbol) return function;
   return nullptr;

@@ -30,7 +30,7 @@ MUSHIN_API Array reduce_scatter(const Communicator&, const Array&, reduction);
 /// where it doesn't (NCCL), they may wait for ever. Where a rank leaves, fails or aborts, others that wait for it get a DeviceError, and
 /// the communicator is of no more use. Operands lie on its device, or as it in host memory (DeviceError). Backends in host memory: up to 32
 /// threads of one process, on one device; a captured function can't call it there (GraphError). "cuda": NCCL, one device for each rank, in
-/// one process or many.
+/// one process or many; a rank that is gone is told where NCCL sees it, and abort() ends the wait where it doesn't.
 class MUSHIN_API Communicator {
  public:
   /// What ranks find each other by: bytes for whatever brings them from one rank to the others. It serves once.
