@@ -278,7 +278,7 @@ TEST(CollectivesErrors, IdsServeOnce) {
 }
 
 TEST(CollectivesErrors, DifferentCallsAreToldToAllRanks) {
-  const Array two = array({2}, {1, 2}), row = array({1, 2}, {1, 2}), whole = array({2}, {1, 2}, dtype::i32);
+  const Array two = array({2}, {1, 2}), row = array({1, 2}, {1, 2}), whole = array({2}, {1, 2}, dtype::i32), three = array({3}, {1, 2, 3});
   const auto pair = [&](auto first, auto second) {
     return as_ranks(2, [&](const Communicator& by) {
       if (by.rank() == 0)
@@ -291,6 +291,7 @@ TEST(CollectivesErrors, DifferentCallsAreToldToAllRanks) {
   const auto from = [&](int root) { return [=](const Communicator& by) { broadcast(by, two, root); }; };
   all_tell(pair(sum(two), sum(row)),
            "[all_reduce] ranks differ: rank 0 comes for all_reduce sum of float32 (2), rank 1 for all_reduce sum of float32 (1, 2)");
+  all_tell(pair(sum(two), sum(three)), "rank 1 for all_reduce sum of float32 (3)");
   all_tell(pair(sum(two), sum(whole)), "rank 1 for all_reduce sum of int32 (2)");
   all_tell(pair(sum(two), from(0)), "rank 1 for broadcast of float32 (2) from rank 0");
   all_tell(pair(from(0), from(1)), "rank 1 for broadcast of float32 (2) from rank 1");
