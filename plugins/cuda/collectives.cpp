@@ -85,8 +85,8 @@ class Member {
  private:
   // Under the mutex, as all that calls NCCL.
   int settled(int result, Time::time_point end) noexcept;
-  std::string reason(int result) const { return std::string(nccl_.text(result)) + ": " + nccl_.last_error(comm_); }
-  void broken(const std::string& why) noexcept;
+  void failed(int result) noexcept { broken(nccl_.text(result), nccl_.last_error(comm_)); }
+  void broken(const char* why, const char* more = "") noexcept;
   void watch() noexcept;
   void stop_watching() noexcept;
 
@@ -98,7 +98,7 @@ class Member {
   std::thread watch_;
   std::atomic<bool> aborted_{false};
   bool stop_ = false, left_ = false, captured_ = false;
-  std::string why_;  // there are no more runs
+  char why_[400] = "";  // there are no more runs
 };
 
 // Waits until NCCL has done what it said it would; `end`: at the latest.
@@ -114,12 +114,12 @@ int Member::settled(int result, Time::time_point end) noexcept {
   return result;
 }
 
-void Member::broken(const std::string& why) noexcept {
+void Member::broken(const char* why, const char* more) noexcept {
   if (!comm_) return;
-  why_ = "[collectives] " + why;
+  std::snprintf(why_, sizeof why_, "[collectives] %s%s%s", why, *more ? ": " : "", more);
   nccl_.abort(comm_);  // kernels that wait for other ranks end
   comm_ = nullptr;
-  device_.disconnect(why_.c_str());
+  device_.disconnect(why_);
 }
 
 mu_code Member::join(const nccl::Id& id, std::uint64_t timeout_ns, mu_error* e) {
@@ -135,7 +135,7 @@ mu_code Member::join(const nccl::Id& id, std::uint64_t timeout_ns, mu_error* e) 
   }
   const std::string why = result == nccl::in_progress
                               ? "rank " + std::to_string(rank) + ": not all of " + std::to_string(size) + " ranks came in time"
-                              : "rank " + std::to_string(rank) + " can't join: " + reason(result);
+                              : "rank " + std::to_string(rank) + " can't join: " + nccl_.text(result) + ": " + nccl_.last_error(comm_);
   if (comm_) nccl_.abort(std::exchange(comm_, nullptr));
   return mu_fail(e, result == nccl::in_progress ? MU_TIMEOUT : MU_INVALID, result, why.c_str());
 }
@@ -143,12 +143,15 @@ mu_code Member::join(const nccl::Id& id, std::uint64_t timeout_ns, mu_error* e) 
 template <class F>
 mu_code Member::give(bool captured, const F& f, mu_error* e) {
   const std::lock_guard lock(mutex_);
-  if (!comm_ || left_) return mu_fail(e, MU_DISCONNECTED, 0, comm_ ? "[collectives] the communicator was left" : why_.c_str());
+  if (!comm_ || left_) return mu_fail(e, MU_DISCONNECTED, 0, *why_ ? why_ : "[collectives] the communicator was left");
   captured_ = captured_ || captured;
   const int result = settled(f(nccl_, comm_), Time::time_point::max());
   if (result == nccl::success) return MU_OK;
-  broken(aborted_ ? "the communicator was aborted" : reason(result));
-  return mu_fail(e, MU_DISCONNECTED, result, why_.c_str());
+  if (aborted_)
+    broken("the communicator was aborted");
+  else
+    failed(result);
+  return mu_fail(e, MU_DISCONNECTED, result, why_);
 }
 
 void Member::leave() noexcept {
@@ -177,8 +180,7 @@ void Member::watch() noexcept {
   while (!stopped_.wait_for(lock, std::chrono::milliseconds(100), [&] { return stop_ || !comm_; })) {
     int state = nccl::success;
     const int asked = nccl_.state(comm_, &state);
-    if (const int result = asked == nccl::success ? state : asked; result != nccl::success && result != nccl::in_progress)
-      broken(reason(result));
+    if (const int result = asked == nccl::success ? state : asked; result != nccl::success && result != nccl::in_progress) failed(result);
   }
 }
 void Member::stop_watching() noexcept {
@@ -194,12 +196,10 @@ void Member::stop_watching() noexcept {
 std::mutex& members_mutex = *new std::mutex;
 std::map<std::uint64_t, std::shared_ptr<Member>>& members = *new std::map<std::uint64_t, std::shared_ptr<Member>>;
 
-std::shared_ptr<Member> find(std::uint64_t number, bool taken_out = false) {
+std::shared_ptr<Member> find(std::uint64_t number) {
   const std::lock_guard lock(members_mutex);
   const auto at = members.find(number);
-  std::shared_ptr<Member> found = at == members.end() ? nullptr : at->second;
-  if (found && taken_out) members.erase(at);
-  return found;
+  return at == members.end() ? nullptr : at->second;
 }
 
 mu_code unique_id(mu_device* d, std::uint8_t* to, mu_error* e) noexcept {
@@ -233,7 +233,11 @@ mu_code join(mu_device* d, const std::uint8_t* from, std::uint32_t rank, std::ui
 
 void leave(mu_device* d, std::uint64_t number) noexcept {
   cudaSetDevice(d->index);
-  if (const auto member = find(number, true)) member->leave();
+  const auto member = find(number);
+  if (!member) return;
+  member->leave();  // which abort can end
+  const std::lock_guard lock(members_mutex);
+  members.erase(number);
 }
 void abort(mu_device* d, std::uint64_t number) noexcept {
   cudaSetDevice(d->index);

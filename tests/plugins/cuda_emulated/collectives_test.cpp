@@ -76,8 +76,13 @@ TEST_F(CudaEmulatedCollectives, FailedRunsAreToldOnce) {
   expect(run(p, {in_}, out_), MU_DISCONNECTED, "unhandled error");
   expect(synchronize(), MU_DISCONNECTED, "unhandled error");
   expect(synchronize(), MU_OK, "");
-  plugin_->compute->plan_destroy(p.plan);
   table().leave(device_, number_);
+  plugin_->compute->plan_destroy(p.plan);
+  ASSERT_EQ(join(0, 1), MU_OK) << error_.message;
+  ASSERT_EQ(planned(p), MU_OK) << error_.message;
+  table().leave(device_, number_);
+  expect(run(p, {in_}, out_), MU_DISCONNECTED, "the communicator was left");
+  plugin_->compute->plan_destroy(p.plan);
 }
 
 TEST_F(CudaEmulatedCollectives, WhatFailsWhileNobodyCallsIsFound) {
