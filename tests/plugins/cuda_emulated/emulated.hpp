@@ -1,4 +1,4 @@
-// A CUDA runtime, driver, NVRTC and cuBLASLt for tests, as far as the plugin calls them: devices of this process, whose memory the host
+// A CUDA runtime, driver, NVRTC, cuBLASLt and NCCL for tests, as far as the plugin calls them: devices of this process, whose memory the host
 // can't reach, whose streams work as late as they may, and whose failures are asked for.
 //
 // The host's setting of the plugin "cuda" with the key EMULATED says what is there: words of the form key=value.
