@@ -4,6 +4,7 @@
 #include <new>
 
 #include "builtin.h"
+#include "collective.hpp"
 #include "common.hpp"
 #include "isa.hpp"
 
@@ -45,6 +46,7 @@ constexpr Maker makers[] = {
     {MU_OP_CTC, 4, 4, 1, 1, from_descriptor<mu_op_ctc, plan_ctc>},
     {MU_OP_SORT, 1, 1, 1, 2, from_descriptor<mu_op_sort, plan_sort>},
     {MU_OP_SCAN, 1, 1, 1, 1, from_descriptor<mu_op_scan, plan_scan>},
+    {MU_OP_COLLECTIVE, 1, 1, 1, 1, from_descriptor<mu_op_collective, plan_collective>},
 };
 
 PlanPtr make_plan(const mu_op* op, const Views& views) {
@@ -122,10 +124,14 @@ mu_code device_open(std::uint32_t index, mu_device** device, mu_error* error) no
   return MU_OK;
 }
 
+const void* extension(const char* name, std::uint32_t least) noexcept {
+  return std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION ? &collectives : nullptr;
+}
+
 constexpr mu_device_table devices{sizeof(mu_device_table), 0, device_info, synchronize, close_device, nullptr};
 constexpr mu_compute_table compute{sizeof(mu_compute_table), 0, plan_create, plan_run, plan_destroy};
 constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "builtin", "0.1.0", "mushin", "MIT OR Apache-2.0", device_count, device_open,
-                           nullptr,           &devices,     nullptr,   nullptr, &compute};
+                           extension,         &devices,     nullptr,   nullptr, &compute};
 
 }  // namespace
 }  // namespace mushin::builtin

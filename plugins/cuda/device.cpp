@@ -221,11 +221,24 @@ std::uint64_t run_of(const Fault& f) noexcept { return *const_cast<const volatil
 mu_code mu_device::told(const Clock& behind, mu_error* e) noexcept {
   for (std::size_t i = 0; i < most_streams; ++i)
     if (run_of(faults_[i]) <= behind[i]) return tell(faults_[i], e);
-  return MU_OK;
+  if (!disconnected_) return MU_OK;
+  const std::lock_guard lock(mutex_);
+  return mu_fail(e, MU_DISCONNECTED, 0, disconnected_text_.data());
+}
+
+void mu_device::disconnect(const char* why) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!disconnected_) std::snprintf(disconnected_text_.data(), disconnected_text_.size(), "%s", why);
+  disconnected_ = true;
 }
 
 mu_code mu_device::tell_once(mu_error* e) noexcept {
   mu_code code = MU_OK;
+  if (disconnected_) {
+    const std::lock_guard lock(mutex_);
+    code = mu_fail(e, MU_DISCONNECTED, 0, disconnected_text_.data());
+    disconnected_ = false;
+  }
   for (std::size_t i = 0; i < most_streams; ++i) {
     if (run_of(faults_[i]) != no_run && code == MU_OK) code = tell(faults_[i], e);
     faults_[i] = {0, 0, 0, no_run};

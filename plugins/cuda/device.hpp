@@ -85,6 +85,8 @@ struct mu_device {
   mu_code told(const mushin::cuda::Clock&, mu_error*) noexcept;
   /// What has failed at all, once: it is as if it hadn't from then on. Nothing runs.
   mu_code tell_once(mu_error*) noexcept;
+  /// A communicator has failed: each wait from then on tells so, until tell_once has.
+  void disconnect(const char* why) noexcept;
   mu_code open_stream(mu_stream&, mu_error*) noexcept;
   void close_stream(mu_stream&) noexcept;
   /// Compiles and loads a program once. Throws Failure.
@@ -115,6 +117,8 @@ struct mu_device {
   std::array<char, 400> lost_text_{};
   std::int64_t lost_code_ = 0;
   std::atomic<bool> lost_{false};
+  std::array<char, 400> disconnected_text_{};
+  std::atomic<bool> disconnected_{false};
   mushin::cuda::program::Compiler compiler_;
   std::unordered_map<std::string, std::shared_ptr<const mushin::cuda::Loaded>> loaded_;
 };

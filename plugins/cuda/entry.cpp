@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "collectives.hpp"
 #include "graph.hpp"
 #include "plan.hpp"
 
@@ -23,9 +24,9 @@ constexpr Operation operations[] = {
     {MU_OP_GATHER, make_gather},       {MU_OP_SCATTER_ADD, make_scatter_add},
     {MU_OP_REORDER, make_copy},        {MU_OP_SOFTMAX, make_softmax},
     {MU_OP_NORMALIZE, make_normalize}, {MU_OP_SCAN, make_scan},
-    {MU_OP_SORT, make_sort},
-    {MU_OP_ATTENTION, make_attention},
+    {MU_OP_SORT, make_sort},           {MU_OP_ATTENTION, make_attention},
     {MU_OP_CONV, make_conv},           {MU_OP_POOL, make_pool},
+    {MU_OP_COLLECTIVE, make_collective},
 };
 
 mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
@@ -117,6 +118,7 @@ mu_code device_open(std::uint32_t index, mu_device** device, mu_error* e) noexce
 }
 
 const void* extension(const char* name, std::uint32_t least) noexcept {
+  if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION) return &collectives_table;
   return std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION ? &graph_table : nullptr;
 }
 

@@ -11,7 +11,8 @@ std::string text_of(const Sizes& s) {
 void fail_with_code(const char* op, const Device* d, mu_code code, const mu_error& e) {
   const int length = static_cast<int>(e.message_len < sizeof e.message ? e.message_len : sizeof e.message - 1);
   std::string said(e.message, static_cast<std::size_t>(length));
-  if (const auto end = said.find("] "); code == MU_INVALID && said[0] == '[' && end != said.npos) said.erase(0, end + 2);  // its own [op]
+  if (const auto end = said.find("] "); (code == MU_INVALID || code == MU_DISCONNECTED) && said[0] == '[' && end != said.npos)
+    said.erase(0, end + 2);  // its own [op]
   switch (code) {
     case MU_INVALID:
       fail<ShapeError>("[{}] {}", op, said);
@@ -22,6 +23,8 @@ void fail_with_code(const char* op, const Device* d, mu_code code, const mu_erro
       fail<DeviceError>("[{}] device {} is lost: {}", op, d->name, said);
     case MU_UNSUPPORTED:
       fail<DeviceError>("[{}] device {} cannot do this: {}", op, d->name, said);
+    case MU_DISCONNECTED:
+      fail<DeviceError>("[{}] {}", op, said);
     default:
       fail<PluginError>("[{}] {} reported error {}: {}", op, d->name, code, said);
   }

@@ -51,7 +51,7 @@ struct Batch {
   const PlanTable* table = nullptr;
 };
 std::vector<Batch> batches;
-std::vector<const Plan*> recorded;  // out of the cache, in no section, but in a recording
+std::vector<const Plan*> recorded;  // out of the cache, in no section, but in a recording or another device's
 
 // Kernels since 4.14, where no sandbox forbids it.
 bool can_order_sections() {
@@ -68,8 +68,9 @@ void see_sections(Batch& b) {
 
 bool is_recorded(const Plan* p) { return std::atomic_ref(p->recordings).load(std::memory_order_acquire) > 0; }
 
-// Takes what nobody can run any more out of the lists.
-std::vector<const Plan*> take_unused() {
+// Takes what nobody can run any more out of the lists. What another device may be doing stays for a thread of its own: that device might
+// wait, as another rank, for this one.
+std::vector<const Plan*> take_unused(const Device* here) {
   std::vector<const Plan*> unused;
   for (Batch& b : batches) {
     std::erase_if(b.inside, [](const Batch::Seen& s) { return s.reader->count.load(std::memory_order_acquire) != s.count; });
@@ -78,7 +79,8 @@ std::vector<const Plan*> take_unused() {
     if (b.table && b.table != &first_table) delete[] b.table->slot, delete b.table;
   }
   std::erase_if(batches, [](const Batch& b) { return b.inside.empty(); });
-  const auto gone = std::partition(recorded.begin(), recorded.end(), is_recorded);
+  const auto stays = [here](const Plan* p) { return is_recorded(p) || (p->plan && !p->device->host_memory && p->device != here); };
+  const auto gone = std::partition(recorded.begin(), recorded.end(), stays);
   unused.assign(gone, recorded.end());
   recorded.erase(gone, recorded.end());
   return unused;
@@ -192,7 +194,7 @@ const Plan* keep_plan(Plan made, const std::uint64_t* key, std::size_t words) {
     made.key = copy;
     insert(*plan_table.load(std::memory_order_relaxed), kept = new Plan(made));
     ++entries;
-    if (!batches.empty() || !recorded.empty()) unused = take_unused();
+    if (!batches.empty() || !recorded.empty()) unused = take_unused(made.device);
   }
   destroy(unused);
   return kept;

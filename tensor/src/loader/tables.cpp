@@ -26,6 +26,8 @@ constexpr Field compute_fields[] = {MUSHIN_FIELD(mu_compute_table, plan_create),
                                     MUSHIN_FIELD(mu_compute_table, plan_destroy)};
 constexpr Field graph_fields[] = {MUSHIN_FIELD(mu_graph_table, capture_begin), MUSHIN_FIELD(mu_graph_table, capture_end),
                                   MUSHIN_FIELD(mu_graph_table, launch), MUSHIN_FIELD(mu_graph_table, destroy)};
+constexpr Field collectives_fields[] = {MUSHIN_FIELD(mu_collectives_table, unique_id), MUSHIN_FIELD(mu_collectives_table, join),
+                                        MUSHIN_FIELD(mu_collectives_table, leave), MUSHIN_FIELD(mu_collectives_table, abort)};
 #undef MUSHIN_FIELD
 
 // More than any table will ever be: a size beyond it is garbage.
@@ -72,7 +74,7 @@ std::string check_text(const char* field, const char* text) {
 }
 
 constexpr const char* code_names[] = {"MU_OK",          "MU_INVALID", "MU_UNSUPPORTED", "MU_OUT_OF_MEMORY", "MU_UNAVAILABLE",
-                                      "MU_DEVICE_LOST", "MU_TIMEOUT", "MU_INTERNAL",    "MU_PENDING"};
+                                      "MU_DEVICE_LOST", "MU_TIMEOUT", "MU_INTERNAL",    "MU_PENDING",       "MU_DISCONNECTED"};
 
 }  // namespace
 
@@ -97,7 +99,9 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
       {"compute", p.compute, &to.compute, sizeof to.compute, compute_fields},
       {"memory", p.memory, &to.memory, sizeof to.memory, {}},
       {"stream", p.stream, &to.stream, sizeof to.stream, {}},
-      {MU_EXT_GRAPH, p.extension ? p.extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION) : nullptr, &to.graph, sizeof to.graph, graph_fields}};
+      {MU_EXT_GRAPH, p.extension ? p.extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION) : nullptr, &to.graph, sizeof to.graph, graph_fields},
+      {MU_EXT_COLLECTIVES, p.extension ? p.extension(MU_EXT_COLLECTIVES, MU_EXT_COLLECTIVES_VERSION) : nullptr, &to.collectives,
+       sizeof to.collectives, collectives_fields}};
   for (const auto& t : tables) {
     if (!t.from) continue;
     if (auto wrong = copy_table(t.what, t.from, t.to, t.size, t.required); !wrong.empty()) return wrong;

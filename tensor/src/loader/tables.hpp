@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "mushin/plugin.h"
+#include "mushin/plugin_collectives.h"
 #include "mushin/plugin_graph.h"
 
 namespace mushin::core {
@@ -15,7 +16,8 @@ struct Backend {
   mu_memory_table memory{};  // all NULL where the plugin has none
   mu_stream_table stream{};
   mu_compute_table compute{};
-  mu_graph_table graph{};  // of the extension; all NULL where the plugin has none
+  mu_graph_table graph{};              // of the extension; all NULL where the plugin has none
+  mu_collectives_table collectives{};  // likewise
 };
 
 /// Returns what is wrong, naming the field; nothing when all that is required is there. `expected_name` is the note's.

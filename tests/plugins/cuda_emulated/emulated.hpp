@@ -1,18 +1,18 @@
-// A CUDA runtime, driver, NVRTC, cuBLASLt and cuDNN for tests, as far as the plugin calls them: devices of this process, whose memory the
-// host can't reach, whose streams work as late as they may, and whose failures are asked for.
+// A CUDA runtime, driver, NVRTC, cuBLASLt, cuDNN and NCCL for tests, as far as the plugin calls them: devices of this process, whose memory
+// the host can't reach, whose streams work as late as they may, and whose failures are asked for.
 //
 // The host's setting of the plugin "cuda" with the key EMULATED says what is there: words of the form key=value.
 //   driver=none            no libcuda.so.1; or a version, as CUDA counts them (13000)
 //   devices=N              2 unless given          memory=BYTES      of each, 4 GiB unless given
 //   capability=N           90 unless given; the kernels are compiled for 75 and newer
 //   pools=0                no stream-ordered memory
-//   nvrtc=none, blas=none, dnn=none  no such library
+//   nvrtc=none, blas=none, dnn=none  no such library; nccl=none too, or nccl=VERSION (22800)
 //   dnn_version=N          of cuDNN, as it counts them (91900)     dnn_workspace=BYTES  that its algorithms want
 //   dnn_lacks=NAME         a function that it doesn't have
 //   programs=builtin       programs aren't compiled, the builtin backend runs them: fast enough for whole suites
 //   graphs=TEXT            where "fixed", no executable graph can be updated
 //   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
-//                          CALL "work": the N-th piece of work on any stream; cublasLt…: a cublasStatus_t; cudnn…: a cudnnStatus_t.
+//                          CALL "work": the N-th piece of work on any stream; cublasLt…: a cublasStatus_t; cudnn…: a cudnnStatus_t; NCCL's: its.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -54,6 +54,8 @@ struct Point {
 };
 Point end_of(cudaStream_t);
 cudaError_t wait_behind(cudaStream_t, Point);
+/// The host waits for it.
+void wait_for(const Point&);
 
 /// Takes the work if the stream captures, and says whether it does.
 bool captured(cudaStream_t, const Work&, Kind, cudaError_t&);
@@ -80,5 +82,6 @@ Work bound_program();
 void* blas_symbol(const std::string& name);
 void* dnn_symbol(const std::string& name);
 void* nvrtc_symbol(const std::string& name);
+void* nccl_symbol(const std::string& name);
 
 }  // namespace emulated

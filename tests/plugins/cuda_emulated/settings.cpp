@@ -74,10 +74,11 @@ char* __real_dlerror();
 int __real_dlclose(void*);
 
 namespace {
-char driver_library, blas_library, dnn_library, nvrtc_library;
+char driver_library, blas_library, dnn_library, nvrtc_library, nccl_library;
 thread_local std::string reason;
 bool is_ours(const void* library) {
-  return library == &driver_library || library == &blas_library || library == &dnn_library || library == &nvrtc_library;
+  return library == &driver_library || library == &blas_library || library == &dnn_library || library == &nvrtc_library ||
+         library == &nccl_library;
 }
 }  // namespace
 
@@ -91,12 +92,14 @@ void* __wrap_dlopen(const char* path, int flags) {
   if (name.find("libcublasLt.so") != std::string::npos) return found(blas_library, emulated::setting("blas", "") != "none");
   if (name.find("libcudnn.so.9") != std::string::npos) return found(dnn_library, emulated::setting("dnn", "") != "none");
   if (name.find("libnvrtc.so") != std::string::npos) return found(nvrtc_library, emulated::setting("nvrtc", "") != "none");
+  if (name.find("libnccl.so") != std::string::npos) return found(nccl_library, emulated::setting("nccl", "") != "none");
   return __real_dlopen(path, flags);
 }
 void* __wrap_dlsym(void* library, const char* name) {
   if (library == &blas_library) return emulated::blas_symbol(name);
   if (library == &dnn_library) return emulated::dnn_symbol(name);
   if (library == &nvrtc_library) return emulated::nvrtc_symbol(name);
+  if (library == &nccl_library) return emulated::nccl_symbol(name);
   return __real_dlsym(library, name);
 }
 char* __wrap_dlerror() { return reason.empty() ? __real_dlerror() : reason.data(); }

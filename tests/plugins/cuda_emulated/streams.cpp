@@ -121,6 +121,10 @@ Point end_of(cudaStream_t stream) {
   const Stream s = find(stream);
   return {s, s ? s->given : 0};
 }
+void wait_for(const Point& p) {
+  std::unique_lock lock(mutex);
+  if (p.stream) wait_for(lock, *p.stream, p.count);
+}
 cudaError_t wait_behind(cudaStream_t stream, Point point) {
   if (!point.stream) return cudaSuccess;
   const auto wait = [point] {

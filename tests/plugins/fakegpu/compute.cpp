@@ -6,6 +6,7 @@
 #include "device.hpp"
 #include "graph.hpp"
 #include "layout.hpp"
+#include "mushin/plugin_collectives.h"
 #include "run.hpp"
 
 struct mu_plan {
@@ -49,7 +50,7 @@ bool orders_narrow(const mu_op& op, const mu_tensor* in) {
 mu_code judge(const mu_device* d, const mu_op* op, const mu_tensor* in, mu_error* error) {
   const mu_pw_program* p = program_of(op);
   if (d->refused == op->id) return mu_fail(error, MU_UNSUPPORTED, 0, "a test wants this refused");
-  if (d->plain() && (op->id > MU_OP_REORDER || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
+  if (d->plain() && ((op->id > MU_OP_REORDER && op->id != MU_OP_COLLECTIVE) || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
     return mu_fail(error, MU_UNSUPPORTED, 0, "this device does only what every device must");
   if (orders_narrow(*op, in)) return mu_fail(error, MU_UNSUPPORTED, 0, "this device orders and sums no narrow integers");
   if (p && (p->n_in > most_in || p->n_out > most_out || p->n_inst > most_inst))
@@ -127,7 +128,7 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
                  mu_buffer* workspace, std::uint64_t offset, mu_error* error) noexcept {
   mu_device* d = plan->device;
   if (!stream) stream = d->queue.default_stream();
-  Run run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, plan->shuffled, {}, {}};
+  Run run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, plan->shuffled, plan->op == MU_OP_COLLECTIVE, {}, {}};
   if (Capture* const capture = capture_on(stream); capture && capture->thread == std::this_thread::get_id()) {
     if (!plan->capture_safe) return mu_fail(error, MU_UNSUPPORTED, 0, "this plan is not for captures");
     capture->runs.push_back(std::move(run));

@@ -42,7 +42,7 @@ std::vector<std::size_t> unfriendly_order(const std::vector<Run>& runs) {
   std::vector<std::size_t> waits_for(runs.size()), order;
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (std::size_t k = i + 1; k < runs.size(); ++k)
-      if (share_memory(used[i], used[k])) later[i].push_back(k), ++waits_for[k];
+      if (share_memory(used[i], used[k]) || (runs[i].collective && runs[k].collective)) later[i].push_back(k), ++waits_for[k];
   constexpr auto done = static_cast<std::size_t>(-1);
   while (order.size() < runs.size()) {
     std::size_t next = runs.size() - 1;

@@ -7,6 +7,7 @@
 #include "builtin.h"
 #include "device.hpp"
 #include "graph.hpp"
+#include "mushin/plugin_collectives.h"
 
 MUSHIN_PLUGIN_NOTE("fakegpu", "0.1.0", 1u << MU_KIND_VENDOR);
 
@@ -176,8 +177,26 @@ constexpr mu_stream_table streams{sizeof(mu_stream_table),
                                   event_query,
                                   event_wait,
                                   stream_wait_event};
-// None under MUSHIN_FAKEGPU_GRAPHS=0.
+
+// Ranks are the builtin backend's: a run waits in its device's thread. Each has a device to itself.
+const mu_collectives_table& kernels_of(mu_device* d) {
+  return *static_cast<const mu_collectives_table*>(d->kernels->extension(MU_EXT_COLLECTIVES, MU_EXT_COLLECTIVES_VERSION));
+}
+mu_code unique_id(mu_device* d, std::uint8_t* id, mu_error* error) noexcept { return kernels_of(d).unique_id(d->kernel_device, id, error); }
+mu_code join(mu_device* d, const std::uint8_t* id, std::uint32_t rank, std::uint32_t n, std::uint64_t number, std::uint64_t timeout_ns,
+             mu_error* error) noexcept {
+  return kernels_of(d).join(d->kernel_device, id, rank, n, number, timeout_ns, error);
+}
+void leave(mu_device* d, std::uint64_t number) noexcept {
+  d->queue.wait(d->queue.default_stream());
+  kernels_of(d).leave(d->kernel_device, number);
+}
+void abort_ranks(mu_device* d, std::uint64_t number) noexcept { kernels_of(d).abort(d->kernel_device, number); }
+constexpr mu_collectives_table collectives{sizeof(mu_collectives_table), 0, unique_id, join, leave, abort_ranks};
+
+// No graphs under MUSHIN_FAKEGPU_GRAPHS=0.
 const void* extension(const char* name, std::uint32_t least) noexcept {
+  if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION) return &collectives;
   const bool graph = std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION;
   return graph && number(host, "GRAPHS", 1) ? &graphs : nullptr;
 }

@@ -26,6 +26,7 @@ struct Run {
   mu_buffer* workspace;
   std::uint64_t workspace_offset;
   int shuffled;
+  bool collective;  // keeps its order among such
   std::vector<std::shared_ptr<Bytes>> used;
   std::vector<std::vector<std::byte>> rows;  // of what is opaque, by its place
 

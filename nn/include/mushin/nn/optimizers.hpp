@@ -1,6 +1,7 @@
 #pragma once
 // Every optimiser. `nn::Adam opt{nn::parameters(net), {.lr = 1e-3}};`, and for other options of some parameters
 // `opt.add(nn::parameters(head), {.lr = 1e-2});`. Constructors and `add`: Error when an option makes no sense.
+#include "mushin/nn/optimizers/average.hpp"
 #include "mushin/nn/optimizers/clip.hpp"
 #include "mushin/nn/optimizers/grad_scaler.hpp"
 #include "mushin/nn/optimizers/lbfgs.hpp"

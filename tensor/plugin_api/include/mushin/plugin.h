@@ -53,7 +53,7 @@ typedef int32_t mu_code;
 #define MU_TIMEOUT 6       /* event_wait only: the time is over                                             */
 #define MU_INTERNAL 7      /* the plugin failed in a way that none of these says                            */
 #define MU_PENDING 8 /* event_query only                                                                    */
-
+#define MU_DISCONNECTED 9  /* MU_OP_COLLECTIVE only: a rank has left or failed (mushin/plugin_collectives.h)  */
 /* Written by the callee when it returns anything but MU_OK (and MU_PENDING). May be NULL: then the text is lost. */
 typedef struct mu_error {
   uint32_t size; /* set by the caller */

@@ -105,7 +105,7 @@ typedef struct mu_op {
   uint32_t id;
 } mu_op;
 
-/* Numbers of ops; the descriptor of MU_OP_SORT is mu_op_sort. From VENDOR on they are never given out. */
+/* Numbers of ops; the descriptor of MU_OP_SORT is mu_op_sort. 96: mushin/plugin_collectives.h. From VENDOR on they are never given out. */
 #define MU_OP_POINTWISE 1
 #define MU_OP_MAP_REDUCE 2
 #define MU_OP_MATMUL 3
