@@ -208,16 +208,19 @@ void viewed(const Block* b) {
   if (records) recorder().viewed.push_back(b);
 }
 
-void ran(const char* op, const Plan* plan, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out) {
+void ran(const char* op, const Plan* plan, std::uint32_t n, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
+         const mu_tensor* out) {
   if (!records) return;
   Recorder& r = recorder();
   const std::lock_guard lock(r.guard);
   Recording::Contents& s = *r.contents;
-  s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out});
-  hold_plan(plan);
   note_given(s, plan->device);
-  for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
-  for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
+  for (; n > 0; --n, in += n_in + n_out, out += n_in + n_out) {
+    s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out, n});
+    hold_plan(plan);
+    for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
+    for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
+  }
   r.viewed.clear();
 }
 

@@ -6,6 +6,7 @@
 
 #include "mushin/plugin.h"
 #include "mushin/plugin_graph.h"
+#include "mushin/plugin_many.h"
 
 namespace mushin::core {
 
@@ -29,7 +30,8 @@ struct Device {
   mu_memory_table memory;  // all NULL on host_memory devices without their own
   mu_stream_table stream;
   mu_compute_table compute;
-  mu_graph_table graph;  // all NULL where the plugin has no such extension
+  mu_graph_table graph;  // these two are all NULL where the plugin has no such extension
+  mu_many_table many;
   mu_device_info info;
   bool host_memory;
   bool layouts;         // has some of its own: is offered MU_LAYOUT_ANY

@@ -26,6 +26,7 @@ constexpr Field compute_fields[] = {MUSHIN_FIELD(mu_compute_table, plan_create),
                                     MUSHIN_FIELD(mu_compute_table, plan_destroy)};
 constexpr Field graph_fields[] = {MUSHIN_FIELD(mu_graph_table, capture_begin), MUSHIN_FIELD(mu_graph_table, capture_end),
                                   MUSHIN_FIELD(mu_graph_table, launch), MUSHIN_FIELD(mu_graph_table, destroy)};
+constexpr Field many_fields[] = {MUSHIN_FIELD(mu_many_table, run)};
 #undef MUSHIN_FIELD
 
 // More than any table will ever be: a size beyond it is garbage.
@@ -86,6 +87,7 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
   if (p.abi_minor != MU_ABI_MINOR)
     return fmt::format("was built for plugin ABI {}.{}, this mushin speaks {}.{}", MU_ABI_MAJOR, p.abi_minor, MU_ABI_MAJOR, MU_ABI_MINOR);
 
+  const auto extension = [&p](const char* name, std::uint32_t least) { return p.extension ? p.extension(name, least) : nullptr; };
   struct {
     const char* what;
     const void* from;
@@ -97,7 +99,8 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
       {"compute", p.compute, &to.compute, sizeof to.compute, compute_fields},
       {"memory", p.memory, &to.memory, sizeof to.memory, {}},
       {"stream", p.stream, &to.stream, sizeof to.stream, {}},
-      {MU_EXT_GRAPH, p.extension ? p.extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION) : nullptr, &to.graph, sizeof to.graph, graph_fields}};
+      {MU_EXT_GRAPH, extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION), &to.graph, sizeof to.graph, graph_fields},
+      {MU_EXT_MANY, extension(MU_EXT_MANY, MU_EXT_MANY_VERSION), &to.many, sizeof to.many, many_fields}};
   for (const auto& t : tables) {
     if (!t.from) continue;
     if (auto wrong = copy_table(t.what, t.from, t.to, t.size, t.required); !wrong.empty()) return wrong;

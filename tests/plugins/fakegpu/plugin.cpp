@@ -176,10 +176,11 @@ constexpr mu_stream_table streams{sizeof(mu_stream_table),
                                   event_query,
                                   event_wait,
                                   stream_wait_event};
-// None under MUSHIN_FAKEGPU_GRAPHS=0.
+// Not the one under MUSHIN_FAKEGPU_GRAPHS=0, not the other one under MUSHIN_FAKEGPU_MANY=0.
 const void* extension(const char* name, std::uint32_t least) noexcept {
-  const bool graph = std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION;
-  return graph && number(host, "GRAPHS", 1) ? &graphs : nullptr;
+  if (std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION && number(host, "GRAPHS", 1)) return &graphs;
+  if (std::strcmp(name, MU_EXT_MANY) == 0 && least <= MU_EXT_MANY_VERSION && number(host, "MANY", 1)) return &many;
+  return nullptr;
 }
 
 constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "fakegpu", "0.1.0",  "mushin's tests", "MIT OR Apache-2.0",
