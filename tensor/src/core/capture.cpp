@@ -407,8 +407,7 @@ void settle_home(Recording::Contents& s, Cell& c, Array last) {
   const Kind kind = kind_of(last);
   if (!(kind.sizes == c.kind.sizes) || kind.type != c.kind.type || kind.device != c.kind.device)
     fail<GraphError>("[capture] a value is not what it was when the function began: {} and {}", text_of(c.kind.sizes), text_of(kind.sizes));
-  Piece& home = s.pieces[c.piece];
-  if (node_of(last)->block != home.block) {
+  if (node_of(last)->block != s.pieces[c.piece].block) {
     if (others_see(s, c))
       fail<GraphError>("[capture] a value that the function changes is held by others, too: let it change a copy of {}",
                        text_of(kind.sizes));
@@ -420,7 +419,7 @@ void settle_home(Recording::Contents& s, Cell& c, Array last) {
     last = to;
   }
   *c.place = std::move(last);
-  if (home.held) s.let_go(home);
+  if (Piece& home = s.pieces[c.piece]; home.held) s.let_go(home);  // the copy may have added pieces
 }
 
 void finish(Recording::Contents& s, Cell& c) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/capture.hpp"
+
 namespace mushin::core {
 
 bool Many::take(const Plan* plan, const Program& p, const mu_tensor* views, Node* const* made, Block* const* block,
@@ -10,6 +12,9 @@ bool Many::take(const Plan* plan, const Program& p, const mu_tensor* views, Node
   if (!plan->plan || !plan->device->many.run) return false;
   if (plan != plan_ || full()) give();
   plan_ = plan, n_in_ = p.n_in, n_out_ = p.n_out;
+  if (capturing())
+    for (unsigned i = 0; i < n_in_; ++i)
+      if (const Block* b = p.in[i]->block) read_.push_back(b);
   made_.reserve(made_.size() + n_out_);
   views_.insert(views_.end(), views, views + n_in_ + n_out_);
   for (unsigned k = 0; k < n_out_; ++k) {
@@ -26,10 +31,14 @@ bool Many::makes(const Program& p) const noexcept {
 
 void Many::give() {
   if (n_ == 0) return;
+  if (capturing()) {  // others may have run since
+    for (const Block* b : read_) capture::viewed(b);
+    for (const Array& a : made_) capture::viewed(node_of(a)->block);
+  }
   run_plans("pointwise", plan_, n_, n_in_, n_out_, views_.data());
   for (const Array& a : made_) become_buffer(node_of(a), node_of(a)->block, node_of(a)->offset);
   n_ = 0;
-  views_.clear(), made_.clear();
+  views_.clear(), made_.clear(), read_.clear();
 }
 
 void Many::forget() noexcept {

@@ -37,6 +37,7 @@ class Many {
   std::uint32_t n_ = 0, n_in_ = 0, n_out_ = 0;
   std::vector<mu_tensor> views_;  // set by set
   std::vector<Array> made_;       // with a block, though they are pending
+  std::vector<const Block*> read_;  // for a recording
 };
 
 }  // namespace mushin::core
