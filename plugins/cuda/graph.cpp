@@ -265,8 +265,7 @@ mu_code take_down_many(mu_stream& s, mu_plan& plan, std::uint32_t n, const mu_te
   return guarded(e, [&]() -> mu_code {
     plan.prepare_many(n, views);
     Runs taken;
-    for (; n > 0; --n, views += plan.n_in + plan.n_out)
-      taken.push_back(std::make_shared<Run>(plan, views, views + plan.n_in, nullptr, n));
+    for (; n > 0; --n, views += plan.n_in + plan.n_out) taken.push_back(std::make_shared<Run>(plan, views, views + plan.n_in, nullptr, n));
     s.capture->runs.insert(s.capture->runs.end(), taken.begin(), taken.end());
     return MU_OK;
   });

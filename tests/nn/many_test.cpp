@@ -298,7 +298,7 @@ TEST(Many, ACallThatFindsNoMemoryIsTriedAgain) {
 // Arrays of 1.6 MB, on a device with 32 MB.
 struct LargePlaces {
   static constexpr std::int64_t n = 632;
-  std::vector<float> first = uniform<float>(1, static_cast<std::size_t>(n * n));
+  std::vector<float> first = uniform<float>(1, std::size_t{n * n});
   std::vector<core::Array> at;
   core::Assignments updates;
 

@@ -35,8 +35,8 @@ class Many {
   const PlanSection section_;
   const Plan* plan_ = nullptr;
   std::uint32_t n_ = 0, n_in_ = 0, n_out_ = 0;
-  std::vector<mu_tensor> views_;  // set by set
-  std::vector<Array> made_;       // with a block, though they are pending
+  std::vector<mu_tensor> views_;    // set by set
+  std::vector<Array> made_;         // with a block, though they are pending
   std::vector<const Block*> read_;  // for a recording
 };
 

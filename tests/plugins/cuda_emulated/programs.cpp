@@ -33,8 +33,8 @@ using Run = unsigned long (*)(const void*, unsigned, unsigned);
 struct Kernel {
   Run run;
   std::size_t bytes, pointers;
-  CUlib_st* library;      // null: unloaded
-  std::size_t set = 0;    // of a kernel for several sets of arguments: bytes of each
+  CUlib_st* library;    // null: unloaded
+  std::size_t set = 0;  // of a kernel for several sets of arguments: bytes of each
   bool is_many = false;
 };
 

@@ -1,7 +1,7 @@
 // Kernels that run one program on several sets of views, on this CPU, against the builtin backend set by set.
+#include "sets.hpp"
 #include "builtin.h"
 #include "case.hpp"
-#include "sets.hpp"
 
 namespace cuda_program_test {
 namespace {
