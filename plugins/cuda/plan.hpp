@@ -103,5 +103,9 @@ constexpr std::uint64_t aligned(std::uint64_t bytes) { return (bytes + workspace
 
 }  // namespace mushin::cuda
 
-inline void mu_plan::prepare_many(std::uint32_t, const mu_tensor*) { mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans"); }
-inline mu_code mu_plan::run_many(mu_stream&, std::uint32_t, const mu_tensor*, mu_error*) { mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans"); }
+inline void mu_plan::prepare_many(std::uint32_t, const mu_tensor*) {
+  mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans");
+}
+inline mu_code mu_plan::run_many(mu_stream&, std::uint32_t, const mu_tensor*, mu_error*) {
+  mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans");
+}
