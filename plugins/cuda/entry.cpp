@@ -6,6 +6,7 @@
 
 #include "collectives.hpp"
 #include "graph.hpp"
+#include "mushin/plugin_many.h"
 #include "plan.hpp"
 
 MUSHIN_PLUGIN_NOTE("cuda", "0.1.0", 1u << MU_KIND_CUDA);
@@ -55,6 +56,15 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
   if (s.capture) return take_down(s, *plan, in, out, room, e);
   if (const mu_code code = plan->device.enter(e); code != MU_OK) return code;
   return guarded(e, [&] { return plan->run(s, in, out, room, e); });
+}
+
+mu_code run_many(mu_plan* plan, mu_stream* stream, std::uint32_t n, std::uint32_t n_in, std::uint32_t n_out, const mu_tensor* views,
+                 mu_buffer*, std::uint64_t, mu_error* e) noexcept {
+  if (n_in != plan->n_in || n_out != plan->n_out) return mu_fail(e, MU_INVALID, 0, "[cuda] the plan was made for another number of views");
+  mu_stream& s = plan->device.stream_or_default(stream);
+  if (s.capture) return take_down_many(s, *plan, n, views, e);
+  if (const mu_code code = plan->device.enter(e); code != MU_OK) return code;
+  return guarded(e, [&] { return plan->run_many(s, n, views, e); });
 }
 
 void plan_destroy(mu_plan* plan) noexcept {
@@ -117,9 +127,12 @@ mu_code device_open(std::uint32_t index, mu_device** device, mu_error* e) noexce
   });
 }
 
+constexpr mu_many_table many_table{sizeof many_table, 0, run_many};
+
 const void* extension(const char* name, std::uint32_t least) noexcept {
   if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION) return &collectives_table;
-  return std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION ? &graph_table : nullptr;
+  if (std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION) return &graph_table;
+  return std::strcmp(name, MU_EXT_MANY) == 0 && least <= MU_EXT_MANY_VERSION ? &many_table : nullptr;
 }
 
 constexpr mu_device_table device_table{sizeof device_table, 0, device_info, device_synchronize, device_close, device_mem_info};

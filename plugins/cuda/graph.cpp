@@ -14,7 +14,8 @@ namespace {
 
 // The buffers' records may be gone when an update gives the run to CUDA again.
 struct Run {
-  Run(mu_plan& p, const mu_tensor* in, const mu_tensor* out, char* room) : plan(p), views(in, in + p.n_in), workspace(room) {
+  Run(mu_plan& p, const mu_tensor* in, const mu_tensor* out, char* room, std::uint32_t n)
+      : plan(p), views(in, in + p.n_in), workspace(room), together(n) {
     views.insert(views.end(), out, out + p.n_out);
     for (const mu_tensor& v : views) buffers.push_back(*v.buffer);
     for (std::size_t i = 0; i < views.size(); ++i) views[i].buffer = &buffers[i];
@@ -28,12 +29,32 @@ struct Run {
   std::vector<mu_tensor> views;
   std::vector<mu_buffer> buffers;
   char* workspace;
+  std::uint32_t together;  // this run, and so many less one behind it, are one call
 };
 using Runs = std::vector<std::shared_ptr<const Run>>;
 
 std::shared_ptr<const Run> prepared(mu_plan& plan, const mu_tensor* in, const mu_tensor* out, char* workspace) {
   plan.prepare(in, out, workspace);
-  return std::make_shared<Run>(plan, in, out, workspace);
+  return std::make_shared<Run>(plan, in, out, workspace, 1);
+}
+
+// Of the runs from that one on that are one call.
+std::vector<mu_tensor> views_together(const Runs& runs, std::size_t first) {
+  std::vector<mu_tensor> views;
+  for (std::size_t i = first; i < first + runs[first]->together; ++i)
+    views.insert(views.end(), runs[i]->views.begin(), runs[i]->views.end());
+  return views;
+}
+
+void prepare_together(const Runs& runs) {
+  for (std::size_t i = 0; i < runs.size(); i += runs[i]->together)
+    if (runs[i]->together > 1) runs[i]->plan.prepare_many(runs[i]->together, views_together(runs, i).data());
+}
+
+mu_code run_together(mu_stream& s, const Runs& runs, std::size_t i, mu_error* e) {
+  const Run& r = *runs[i];
+  if (r.together == 1) return r.plan.run(s, r.in(), r.out(), r.workspace, e);
+  return r.plan.run_many(s, r.together, views_together(runs, i).data(), e);
 }
 
 struct Destroy {
@@ -112,12 +133,12 @@ Owned<cudaGraph_t> mu_graph::captured(const Runs& given) {
   s.device = &device, s.handle = device.capture_stream, s.graph_fault = device_fault_;
   mu_error error{};
   error.size = sizeof error;
+  prepare_together(given);
   const std::lock_guard lock(device.capture_mutex);
   must(device, cudaStreamBeginCapture(s.handle, cudaStreamCaptureModeThreadLocal), "a graph can't be begun");
   const mu_code code = guarded(&error, [&] {
     mu_code of_run = MU_OK;
-    for (auto run = given.begin(); run != given.end() && of_run == MU_OK; ++run)
-      of_run = (*run)->plan.run(s, (*run)->in(), (*run)->out(), (*run)->workspace, &error);
+    for (std::size_t i = 0; i < given.size() && of_run == MU_OK; i += given[i]->together) of_run = run_together(s, given, i, &error);
     return of_run;
   });
   cudaGraph_t graph = nullptr;
@@ -217,7 +238,10 @@ mu_code update(mu_graph* g, std::uint32_t n, const mu_graph_run* to, mu_error* e
     Runs next = g->runs;
     for (const mu_graph_run* r = to; r != to + n; ++r) {
       if (!fits(next, *r)) invalid("[cuda] an update of run " + std::to_string(r->number) + " changes more than where views lie");
-      next[r->number] = prepared(next[r->number]->plan, r->in, r->out, next[r->number]->workspace);
+      const Run& old = *next[r->number];
+      const bool alone = old.together == 1 && (r->number == 0 || next[r->number - 1]->together == 1);
+      next[r->number] = alone ? prepared(old.plan, r->in, r->out, old.workspace)
+                              : std::make_shared<Run>(old.plan, r->in, r->out, old.workspace, old.together);
     }
     g->update(std::move(next));
     return MU_OK;
@@ -232,6 +256,17 @@ mu_code take_down(mu_stream& s, mu_plan& plan, const mu_tensor* in, const mu_ten
   if (const mu_code code = plan.device.make_current(e); code != MU_OK) return code;
   return guarded(e, [&]() -> mu_code {
     s.capture->runs.push_back(prepared(plan, in, out, workspace));
+    return MU_OK;
+  });
+}
+
+mu_code take_down_many(mu_stream& s, mu_plan& plan, std::uint32_t n, const mu_tensor* views, mu_error* e) noexcept {
+  if (const mu_code code = plan.device.make_current(e); code != MU_OK) return code;
+  return guarded(e, [&]() -> mu_code {
+    plan.prepare_many(n, views);
+    Runs taken;
+    for (; n > 0; --n, views += plan.n_in + plan.n_out) taken.push_back(std::make_shared<Run>(plan, views, views + plan.n_in, nullptr, n));
+    s.capture->runs.insert(s.capture->runs.end(), taken.begin(), taken.end());
     return MU_OK;
   });
 }

@@ -17,6 +17,9 @@ struct mu_plan {
   virtual void prepare(const mu_tensor* /*in*/, const mu_tensor* /*out*/, char* /*workspace*/) {}
   /// May throw Failure or std::bad_alloc, where a program for views that lie in a new way can't be made.
   virtual mu_code run(mu_stream&, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) = 0;
+  /// The same for n sets of views, each of inputs and then outputs, none of which writes what another one uses: of pointwise plans.
+  virtual void prepare_many(std::uint32_t n, const mu_tensor* views);
+  virtual mu_code run_many(mu_stream&, std::uint32_t n, const mu_tensor* views, mu_error*);
 
   mu_device& device;
   std::uint32_t n_in = 0, n_out = 0;
@@ -106,3 +109,10 @@ constexpr std::uint64_t workspace_align = 256;
 constexpr std::uint64_t aligned(std::uint64_t bytes) { return (bytes + workspace_align - 1) / workspace_align * workspace_align; }
 
 }  // namespace mushin::cuda
+
+inline void mu_plan::prepare_many(std::uint32_t, const mu_tensor*) {
+  mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans");
+}
+inline mu_code mu_plan::run_many(mu_stream&, std::uint32_t, const mu_tensor*, mu_error*) {
+  mushin::cuda::invalid("[cuda] many sets of views are for pointwise plans");
+}

@@ -33,7 +33,27 @@ class ProgramPlan final : public mu_plan {
     bind(in, out, workspace, l);
     if (!l.grid[0].x) return MU_OK;
     if (l.workspace_bytes > (workspace ? workspace_bytes : 0)) return mu_fail(e, MU_INVALID, 0, "[cuda] the plan's workspace is missing");
-    const Loaded& kernels = form(l.form);
+    return launch(s, l, form(l.form), e);
+  }
+
+  void prepare_many(std::uint32_t n, const mu_tensor* views) override {
+    for (const program::Launch& l : launches(n, views)) form(l.form);
+  }
+
+  mu_code run_many(mu_stream& s, std::uint32_t n, const mu_tensor* views, mu_error* e) override {
+    std::vector<program::Launch> all = launches(n, views);
+    std::vector<const Loaded*> kernels;  // all of them before the first launch: what throws has done nothing
+    for (const program::Launch& l : all) kernels.push_back(&form(l.form));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const mu_code code = launch(s, all[i], *kernels[i], e);
+      if (code == MU_OUT_OF_MEMORY && i > 0 && e) e->code = MU_INTERNAL, e->flags = 0;
+      if (code != MU_OK) return code == MU_OUT_OF_MEMORY && i > 0 ? mu_code{MU_INTERNAL} : code;  // it can't be tried again
+    }
+    return MU_OK;
+  }
+
+ private:
+  mu_code launch(mu_stream& s, program::Launch& l, const Loaded& kernels, mu_error* e) {
     void* arguments[] = {l.args};
     const cudaKernel_t passes[] = {kernels.entry, kernels.second};
     for (int i = 0; i < 2 && l.grid[i].x; ++i) {
@@ -44,7 +64,22 @@ class ProgramPlan final : public mu_plan {
     return MU_OK;
   }
 
- private:
+  // One for all sets that lie in one way, or some where there are more than an argument has room for.
+  std::vector<program::Launch> launches(std::uint32_t n, const mu_tensor* views) const {
+    if (op_.reduce) invalid("[cuda] many sets of views are for pointwise plans");
+    std::vector<program::Launch> all;
+    program::Launch one;
+    for (; n > 0; --n, views += n_in + n_out) {
+      bind(views, views + n_in, nullptr, one);
+      if (!one.grid[0].x) continue;
+      bool taken = false;
+      for (auto l = all.rbegin(); !taken && l != all.rend(); ++l) taken = program::add_set(*l, one);
+      if (!taken) program::add_set(all.emplace_back(), one);
+    }
+    for (program::Launch& l : all) program::simplify(l);
+    return all;
+  }
+
   void bind(const mu_tensor* in, const mu_tensor* out, const char* workspace, program::Launch& l) const {
     std::uint64_t places[most_views];
     const int inputs = op_.program.n_in, outputs = op_.n_out();

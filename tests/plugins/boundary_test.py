@@ -11,7 +11,7 @@ from pathlib import Path
 SOURCE, BUILD = Path(sys.argv[1]), Path(sys.argv[2])
 API = SOURCE / "tensor/plugin_api/include"
 TAKEN_DOWN = SOURCE / "tests/plugins/boundary.txt"
-NAMES = ("plugin.h", "plugin_ops.h", "plugin_graph.h", "plugin_collectives.h")
+NAMES = ("plugin.h", "plugin_ops.h", "plugin_graph.h", "plugin_collectives.h", "plugin_many.h")
 
 
 def header(name):
@@ -39,7 +39,7 @@ def describe():
             lines.append(f'  printf("{name}.{member} at %zu, %zu bytes\\n", offsetof({name}, {member}), sizeof((({name}*)0)->{member}));')
         if not re.match(r"\s*(uint32_t size|mu_op h)\b", body):  # without its size nobody could tell that it has grown
             lines.append(f'  printf("{name} %zu bytes\\n", sizeof({name}));')
-    program = "#include <stdio.h>\n#include <mushin/plugin.h>\n#include <mushin/plugin_graph.h>\n#include <mushin/plugin_collectives.h>\nint main(void) {\n" + "\n".join(lines) + "\n}\n"
+    program = "#include <stdio.h>\n#include <mushin/plugin.h>\n#include <mushin/plugin_graph.h>\n#include <mushin/plugin_collectives.h>\n#include <mushin/plugin_many.h>\nint main(void) {\n" + "\n".join(lines) + "\n}\n"
     with tempfile.TemporaryDirectory(prefix="mushin-boundary-") as folder:
         source, binary = Path(folder, "describe.c"), Path(folder, "describe")
         source.write_text(program)

@@ -151,6 +151,26 @@ TEST(LoaderTables, TakesTheGraphExtensionWhole) {
   EXPECT_CONTAINS(t.wrong(), "mushin.graph ends before destroy");
 }
 
+// So is that of many sets.
+mu_many_table many_table;
+TEST(LoaderTables, TakesTheExtensionForManySets) {
+  Tables t;
+  Backend b;
+  EXPECT_EQ(core::read_tables(&t.plugin, "t", b), "");
+  EXPECT_EQ(b.many.run, nullptr);
+  t.plugin.extension = [](const char* name, std::uint32_t least) noexcept -> const void* {
+    return std::strcmp(name, "mushin.many") == 0 && least == 1 ? &many_table : nullptr;
+  };
+  many_table = {sizeof many_table, 0, nullptr};
+  EXPECT_EQ(t.wrong(), "mushin.many.run is missing");
+  many_table.run = [](mu_plan*, mu_stream*, std::uint32_t, std::uint32_t, std::uint32_t, const mu_tensor*, mu_buffer*, std::uint64_t,
+                      mu_error*) noexcept -> mu_code { return MU_OK; };
+  EXPECT_EQ(core::read_tables(&t.plugin, "t", b), "");
+  EXPECT_EQ(b.many.run, many_table.run);
+  many_table.size = 8;
+  EXPECT_CONTAINS(t.wrong(), "mushin.many ends before run");
+}
+
 template <class Table>
 std::string without(Table Tables::*table, std::size_t offset) {
   Tables t;

@@ -39,7 +39,7 @@ class Template(unittest.TestCase):
         header, pc = prefix / INCLUDEDIR / "mushin", prefix / LIBDIR / "pkgconfig"
         header.mkdir(parents=True)
         pc.mkdir(parents=True)
-        for name in ("plugin.h", "plugin_collectives.h", "plugin_graph.h", "plugin_ops.h"):
+        for name in ("plugin.h", "plugin_collectives.h", "plugin_graph.h", "plugin_many.h", "plugin_ops.h"):
             shutil.copy(f"{SOURCE}/tensor/plugin_api/include/mushin/{name}", header)
         shutil.copy(f"{BUILD}/meson-private/mushin-plugin.pc", pc)
         shutil.copytree(f"{SOURCE}/plugins/template", root / "template", ignore=shutil.ignore_patterns("build*"))

@@ -19,6 +19,7 @@ void Adagrad::add(Parameters parameters, AdagradOptions options) {
 }
 
 void Adagrad::step() {
+  core::Assignments updates;
   for (std::size_t k = 0; k < groups(); ++k) {
     Group& group = all()[k];
     const AdagradOptions& o = options_[k];
@@ -40,9 +41,10 @@ void Adagrad::step() {
       const core::Array g = decayed_gradient(leaf, o.weight_decay);
       const core::Array sum = core::add(state[0] ? state[0] : core::literal(o.initial_accumulator_value, type), core::mul(g, g));
       const core::Array quotient = core::div(g, core::add(core::sqrt(sum), core::literal(o.eps, type)));
-      store({&state[0], &p}, {sum, core::sub(p, core::mul(quotient, core::cast(rate, type)))});
+      store(updates, {&state[0], &p}, {sum, core::sub(p, core::mul(quotient, core::cast(rate, type)))});
     }
   }
+  updates.finish();
 }
 
 }  // namespace mushin::nn

@@ -25,11 +25,12 @@ void AdamW::add(Parameters parameters, AdamWOptions o) {
 }
 
 void Adam::step() {
+  core::Assignments updates;
   for (std::size_t g = 0; g < groups(); ++g) {
     Group& group = all()[g];
     const AdamOptions& o = options_[g];
     if (counts_on_device(group)) {
-      step_on_device(group, o);
+      step_on_device(updates, group, o);
       continue;
     }
     group.numbers[0] *= o.beta1;
@@ -37,27 +38,31 @@ void Adam::step() {
     const double rate = group.lr / (1 - group.numbers[0]), root = 1 / std::sqrt(1 - group.numbers[1]);
     for (auto& slot : group.slots) {
       const dtype type = slot.leaf.value().type();
-      update(group, slot, o, core::literal(rate, type), core::literal(root, type));
+      update(updates, group, slot, o, core::literal(rate, type), core::literal(root, type));
     }
   }
+  updates.finish();
 }
 
 // The same numbers, computed where the parameters are.
-void Adam::step_on_device(Group& group, const AdamOptions& o) {
+void Adam::step_on_device(core::Assignments& updates, Group& group, const AdamOptions& o) {
   const auto number = [](double x) { return core::literal(x, dtype::f64); };
   auto& powers = group.on_device;
   store({&powers[0], &powers[1]}, {core::mul(powers[0], number(o.beta1)), core::mul(powers[1], number(o.beta2))});
   const core::Array rate = core::div(number(group.lr), core::sub(number(1), powers[0]));
   const core::Array root = core::div(number(1), core::sqrt(core::sub(number(1), powers[1])));
+  core::Array both[2];
   for (auto& slot : group.slots) {
-    const dtype type = slot.leaf.value().type();
-    const core::Array both[] = {core::cast(rate, type), core::cast(root, type)};
-    core::evaluate(both, 2);
-    update(group, slot, o, both[0], both[1]);
+    if (const dtype type = slot.leaf.value().type(); !both[0] || both[0].type() != type) {
+      both[0] = core::cast(rate, type), both[1] = core::cast(root, type);
+      core::evaluate(both, 2);
+    }
+    update(updates, group, slot, o, both[0], both[1]);
   }
 }
 
-void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Array& rate, const core::Array& root) const {
+void Adam::update(core::Assignments& updates, Group& group, Slot& slot, const AdamOptions& o, const core::Array& rate,
+                  const core::Array& root) const {
   core::Array& p = slot.leaf.value();
   auto& [m_place, v_place, greatest_place] = slot.state;
   const core::Array g = decayed_gradient(slot.leaf, decoupled_ ? 0 : o.weight_decay);
@@ -68,9 +73,9 @@ void Adam::update(Group& group, Slot& slot, const AdamOptions& o, const core::Ar
   // In this order, as PyTorch rounds; plugins/builtin has this program as one loop (formula_kernels.cpp).
   const core::Array next = reduced(p, decoupled_ ? 1 - group.lr * o.weight_decay : 1, core::mul(core::div(m, divisor), rate));
   if (o.amsgrad)
-    store({&m_place, &v_place, &greatest_place, &p}, {m, v, greatest, next});
+    store(updates, {&m_place, &v_place, &greatest_place, &p}, {m, v, greatest, next});
   else
-    store({&m_place, &v_place, &p}, {m, v, next});
+    store(updates, {&m_place, &v_place, &p}, {m, v, next});
 }
 
 }  // namespace mushin::nn

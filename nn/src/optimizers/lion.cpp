@@ -16,6 +16,7 @@ void Lion::add(Parameters parameters, LionOptions options) {
 }
 
 void Lion::step() {
+  core::Assignments updates;
   for (std::size_t k = 0; k < groups(); ++k) {
     const LionOptions& o = options_[k];
     const double lr = all()[k].lr;
@@ -24,9 +25,10 @@ void Lion::step() {
       const core::Array g = leaf.grad();
       const core::Array direction = core::sign(blend(state[0], o.beta1, g));
       // The state last: both read it, and then it can lie where it did.
-      store({&p, &state[0]}, {reduced(p, 1 - lr * o.weight_decay, scaled(direction, lr)), blend(state[0], o.beta2, g)});
+      store(updates, {&p, &state[0]}, {reduced(p, 1 - lr * o.weight_decay, scaled(direction, lr)), blend(state[0], o.beta2, g)});
     }
   }
+  updates.finish();
 }
 
 }  // namespace mushin::nn

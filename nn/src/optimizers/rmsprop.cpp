@@ -18,6 +18,7 @@ void RMSprop::add(Parameters parameters, RMSpropOptions options) {
 }
 
 void RMSprop::step() {
+  core::Assignments updates;
   for (std::size_t k = 0; k < groups(); ++k) {
     const RMSpropOptions& o = options_[k];
     for (auto& [leaf, state] : all()[k].slots) {
@@ -38,9 +39,10 @@ void RMSprop::step() {
         to.push_back(&state[2]), from.push_back(direction);
       }
       to.push_back(&p), from.push_back(core::sub(p, scaled(direction, all()[k].lr)));
-      core::assign(to.data(), from.data(), static_cast<unsigned>(to.size()));
+      updates.add(to.data(), from.data(), static_cast<unsigned>(to.size()));
     }
   }
+  updates.finish();
 }
 
 }  // namespace mushin::nn

@@ -16,6 +16,7 @@ void SGD::add(Parameters parameters, SGDOptions options) {
 }
 
 void SGD::step() {
+  core::Assignments updates;
   for (std::size_t g = 0; g < groups(); ++g) {
     const SGDOptions& o = options_[g];
     const double lr = all()[g].lr;
@@ -23,16 +24,17 @@ void SGD::step() {
       const core::Array& p = leaf.value();
       const core::Array grad = decayed_gradient(leaf, o.weight_decay);
       if (o.momentum == 0) {
-        store({&leaf.value()}, {core::sub(p, scaled(grad, lr))});
+        store(updates, {&leaf.value()}, {core::sub(p, scaled(grad, lr))});
         continue;
       }
       core::Array& buffer = state[0];
       const core::Array fresh = o.dampening == 0 ? grad : scaled(grad, 1 - o.dampening);
       const core::Array next = buffer ? core::add(scaled(buffer, o.momentum), fresh) : grad;
       const core::Array direction = o.nesterov ? core::add(grad, scaled(next, o.momentum)) : next;
-      store({&buffer, &leaf.value()}, {next, core::sub(p, scaled(direction, lr))});
+      store(updates, {&buffer, &leaf.value()}, {next, core::sub(p, scaled(direction, lr))});
     }
   }
+  updates.finish();
 }
 
 }  // namespace mushin::nn

@@ -25,5 +25,8 @@ core::Array towards(const core::Array& old, double part, const core::Array& fres
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from) {
   core::assign(to.begin(), from.begin(), static_cast<unsigned>(to.size()));
 }
+void store(core::Assignments& updates, std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from) {
+  updates.add(to.begin(), from.begin(), static_cast<unsigned>(to.size()));
+}
 
 }  // namespace mushin::nn

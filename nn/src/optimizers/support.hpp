@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "mushin/nn/module.hpp"
+#include "mushin/tensor/core/assignments.hpp"
 #include "mushin/tensor/error.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 
@@ -38,5 +39,7 @@ core::Array towards(const core::Array& old, double part, const core::Array& fres
 /// `*to[i] = from[i]` in one pass, where some `*to[i]` may be empty. In the memory of `*to[i]` as far as nothing else holds its value: a step
 /// keeps no copy of a parameter or state until then.
 void store(std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
+/// The same by the end of the step.
+void store(core::Assignments&, std::initializer_list<core::Array*> to, std::initializer_list<core::Array> from);
 
 }  // namespace mushin::nn

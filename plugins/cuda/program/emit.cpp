@@ -1,6 +1,7 @@
 // Kernels as text: one thread's share of a pointwise program, or of a reduction.
 #include <algorithm>
 
+#include "sets.hpp"
 #include "text.hpp"
 
 namespace mushin::cuda::program {
@@ -48,6 +49,17 @@ class Emitter {
     };
     axes("", f_.rank);
     if (op_.reduce) axes("r", f_.reduced);
+    line("};");
+    if (f_.many) sets();
+  }
+
+  // As sets.hpp has it.
+  void sets() {
+    const std::string args = name_ + "_args", most = name_ + "_most";
+    line("enum { " + most + " = " + std::to_string(most_args - sets_head) + " / (sizeof(" + args + ") + 4) };");
+    line("struct " + name_ + "_sets {");
+    line("  u32 n, begin[" + most + "];");
+    line("  " + args + " set[" + most + "];");
     line("};");
   }
 
@@ -126,8 +138,16 @@ class Emitter {
   // ---- pointwise
 
   void pointwise() {
-    line("MU_KERNEL " + name_ + "(const " + name_ + "_args a) {");
-    line(define("unit", "(" + index_ + ")blockIdx.x * 256 + threadIdx.x"));
+    if (f_.many) {
+      line("MU_KERNEL " + name_ + "(const " + name_ + "_sets m) {");
+      line("u32 set = 0;");
+      line("for (u32 by = 128; by; by /= 2) if (set + by < m.n && m.begin[set + by] <= blockIdx.x) set += by;");
+      line("const " + name_ + "_args& a = m.set[set];");
+      line(define("unit", "(" + index_ + ")(blockIdx.x - m.begin[set]) * 256 + threadIdx.x"));
+    } else {
+      line("MU_KERNEL " + name_ + "(const " + name_ + "_args a) {");
+      line(define("unit", "(" + index_ + ")blockIdx.x * 256 + threadIdx.x"));
+    }
     line("if (unit >= a.units) return;");
     position("", f_.rank, "unit", f_.vector);
     for (int k = 0; k < operands(); ++k) line(define("o" + str(k), offset("", f_.rank, k)));

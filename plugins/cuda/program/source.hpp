@@ -37,6 +37,7 @@ struct Form {
   std::uint8_t wide;                 // 1: 64-bit indices
   std::uint8_t columns;              // map-reduce: 1: a warp's lanes take 32 results, 0: `width` threads share one
   std::uint8_t split;                // map-reduce: 1: partial results go to the workspace, a second pass joins them
+  std::uint8_t many;                 // pointwise: 1: one launch for several sets of views
   std::uint16_t width;               // map-reduce: threads that share a result: 1, 8, 32, 256; of columns 8
   std::uint8_t step[most_operands];  // along the innermost axis: 0 one value, 1 dense (by vectors), 2 any stride
   bool operator==(const Form& o) const { return std::memcmp(this, &o, sizeof o) == 0; }
@@ -54,6 +55,7 @@ struct Launch {
   std::uint32_t block = 256;          // threads; shared memory is static, so 0 bytes of the dynamic kind
   std::uint64_t workspace_bytes = 0;  // that the kernels use; at most `most_workspace`
   std::size_t args_bytes = 0;
+  std::size_t set_bytes = 0;  // of several sets: those of each
   alignas(16) unsigned char args[most_args];
 };
 /// What plan_create asks for, for a map-reduce op: enough for views of any dims.
@@ -63,6 +65,12 @@ inline constexpr std::uint64_t most_workspace = std::uint64_t{1} << 19;
 /// included; null: taken as aligned to 16, to learn form and sizes alone. The result depends on dims, strides and alignment, and on
 /// nothing else, so equal operands give equal bits. Throws nothing, allocates nothing.
 void bind(const Op&, const mu_tensor* in, const mu_tensor* out, const std::uint64_t* address, std::uint64_t workspace, Launch&) noexcept;
+
+/// Adds what `one`, a pointwise launch, does to what `many` does, where it is of the same form and there is room: else false. An empty one has no
+/// args_bytes. Such a kernel's argument is how many sets there are, the first block of each, and what bind() gives for each.
+bool add_set(Launch& many, const Launch& one) noexcept;
+/// A launch of one set is that of the set alone.
+void simplify(Launch& many) noexcept;
 
 struct Source {
   std::string kernel;         // needs prelude() before it, once however many kernels there are

@@ -1,15 +1,21 @@
 // Values in and out of arrays, and evaluation of several at once.
 #include "mushin/tensor/core/array.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <exception>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/capture.hpp"
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
+#include "core/many.hpp"
 #include "core/plans.hpp"
 #include "core/request.hpp"
+#include "mushin/tensor/core/assignments.hpp"
 
 namespace mushin::core {
 
@@ -51,12 +57,12 @@ bool is_expression(const Array& a) noexcept { return node_of(a)->state.load(std:
 namespace {
 
 // Calls f(roots, into) for pending nodes of equal sizes on one device together. `into` has entries where `to` isn't null.
-void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
+void evaluate_together(const Array* arrays, Array* const* to, unsigned count, Many* many = nullptr) {
   if (count == 1) {
     Node* root = node_of(arrays[0]);
     if (root->state.load(std::memory_order_relaxed) != State::pending) return compute_locked(root);
     Node* into = to && *to[0] ? node_of(*to[0]) : nullptr;
-    return evaluate_group({&root, 1}, {&into, 1});
+    return evaluate_group({&root, 1}, {&into, 1}, many);
   }
   std::vector<bool> done(count, false);
   Node *roots[Program::most_out], *into[Program::most_out];
@@ -75,7 +81,7 @@ void evaluate_together(const Array* arrays, Array* const* to, unsigned count) {
       roots[n] = r;
       into[n++] = to && *to[k] ? node_of(*to[k]) : nullptr;
     }
-    evaluate_group({roots, n}, {into, n});
+    evaluate_group({roots, n}, {into, n}, many);
   }
 }
 
@@ -97,6 +103,50 @@ void assign(Array* const* to, const Array* from, unsigned count) {
     if (capturing()) capture_replace(to[i], from[i]);
     *to[i] = from[i];
   }
+}
+
+void Assignments::add(Array* const* to, const Array* from, unsigned count) {
+  if (count == 0 || !from->device()->many.run) return assign(to, from, count);
+  to_.insert(to_.end(), to, to + count);
+  from_.insert(from_.end(), from, from + count);
+  end_.push_back(to_.size());
+}
+
+void Assignments::finish() {
+  if (capturing())
+    for (Array* place : to_) capture::assigned(place);
+  for (std::size_t group = 0; group < end_.size();) group = give(group);
+  to_.clear(), from_.clear(), end_.clear();
+}
+
+// From that group on, as many as go together. What is computed is in its place then, because its memory may be that of the old value.
+std::size_t Assignments::give(std::size_t group) {
+  const std::size_t first = first_of(group);
+  std::exception_ptr failed;
+  std::size_t next = group;
+  try {
+    const std::lock_guard lock(evaluation_lock);
+    Many many;
+    for (; next < end_.size() && !many.full(); ++next) {
+      const std::size_t begin = first_of(next);
+      try {
+        evaluate_together(&from_[begin], &to_[begin], static_cast<unsigned>(end_[next] - begin), &many);
+      } catch (const OutOfMemory&) {
+        if (many.empty()) throw;
+        break;  // old values go when their places have the new ones
+      }
+    }
+    many.give();
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  for (std::size_t i = first; i < end_[std::min(next, end_.size() - 1)]; ++i) {
+    if (is_expression(from_[i])) continue;
+    if (capturing()) capture_replace(to_[i], from_[i]);
+    *to_[i] = from_[i];
+  }
+  if (failed) std::rethrow_exception(failed);
+  return next;
 }
 
 void check_sizes(const char* op, const Sizes& sizes, std::initializer_list<std::int64_t> expected) {

@@ -208,16 +208,19 @@ void viewed(const Block* b) {
   if (records) recorder().viewed.push_back(b);
 }
 
-void ran(const char* op, const Plan* plan, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out) {
+void ran(const char* op, const Plan* plan, std::uint32_t n, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,
+         const mu_tensor* out) {
   if (!records) return;
   Recorder& r = recorder();
   const std::lock_guard lock(r.guard);
   Recording::Contents& s = *r.contents;
-  s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out});
-  hold_plan(plan);
   note_given(s, plan->device);
-  for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
-  for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
+  for (; n > 0; --n, in += n_in + n_out, out += n_in + n_out) {
+    s.runs.push_back({op, plan, static_cast<std::uint32_t>(s.views.size()), n_in, n_out, n});
+    hold_plan(plan);
+    for (std::uint32_t k = 0; k < n_in; ++k) record_view(s, op, plan, in[k]);
+    for (std::uint32_t k = 0; k < n_out; ++k) record_view(s, op, plan, out[k]);
+  }
   r.viewed.clear();
 }
 
@@ -404,8 +407,7 @@ void settle_home(Recording::Contents& s, Cell& c, Array last) {
   const Kind kind = kind_of(last);
   if (!(kind.sizes == c.kind.sizes) || kind.type != c.kind.type || kind.device != c.kind.device)
     fail<GraphError>("[capture] a value is not what it was when the function began: {} and {}", text_of(c.kind.sizes), text_of(kind.sizes));
-  Piece& home = s.pieces[c.piece];
-  if (node_of(last)->block != home.block) {
+  if (node_of(last)->block != s.pieces[c.piece].block) {
     if (others_see(s, c))
       fail<GraphError>("[capture] a value that the function changes is held by others, too: let it change a copy of {}",
                        text_of(kind.sizes));
@@ -417,7 +419,7 @@ void settle_home(Recording::Contents& s, Cell& c, Array last) {
     last = to;
   }
   *c.place = std::move(last);
-  if (home.held) s.let_go(home);
+  if (Piece& home = s.pieces[c.piece]; home.held) s.let_go(home);  // the copy may have added pieces
 }
 
 void finish(Recording::Contents& s, Cell& c) {

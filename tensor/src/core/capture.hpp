@@ -20,8 +20,8 @@ void died(std::uint16_t recording) noexcept;
 
 /// A view of the block goes to the next plan.
 void viewed(const Block*);
-/// A plan ran.
-void ran(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
+/// A plan ran, on `n` sets of views in one call: those of each set behind those of the one before.
+void ran(const char* op, const Plan*, std::uint32_t n, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
 /// Memory that the recording has and nobody uses, or null.
 Block* take(Device*, std::size_t bytes) noexcept;
 /// Memory came from the allocator.

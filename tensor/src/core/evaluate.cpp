@@ -10,6 +10,7 @@
 #include "core/fail.hpp"
 #include "core/fallback.hpp"
 #include "core/layouts.hpp"
+#include "core/many.hpp"
 #include "core/plans.hpp"
 #include "core/pointwise.hpp"
 #include "core/product.hpp"
@@ -176,7 +177,7 @@ void fill_views(const Program& p, const Outputs& o, mu_tensor* view) {
   }
 }
 
-void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
+void run_group(Program& p, Outputs& o, std::span<Node* const> into, Many* many) {
   const Node* shape = o.node[0];
   if (p.n_inst > 1) add_shared(p, o);
   Layout common;
@@ -188,6 +189,13 @@ void run_group(Program& p, Outputs& o, std::span<Node* const> into) {
     fill_views(p, o, view);
     const PlanSection section;
     const Plan* plan = program_plan(p, shape->device, MU_OP_POINTWISE, 0, dtype{}, view);
+    if (many) {
+      if (!o.layout && many->take(plan, p, view, o.node, o.block, o.offset)) {
+        o.taken = 0;
+        return;
+      }
+      many->give();
+    }
     if (plan->plan)
       run_plan("pointwise", plan, p.n_in, view, p.n_out, view + p.n_in);
     else
@@ -286,7 +294,7 @@ void evaluate_one(Node* n) {
     if (run_as_epilogue(p, n)) return;
     force_products(p);
   }
-  run_group(p, o, {});
+  run_group(p, o, {}, nullptr);
 }
 
 }  // namespace
@@ -318,7 +326,7 @@ void force(Node* n) {
   make_strided(n);
 }
 
-void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
+void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into, Many* many) {
   if (capturing())
     for (Node* r : roots) capture::settle_older(r);
   for (std::size_t done = 0; done < roots.size();) {
@@ -337,17 +345,21 @@ void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into) {
       o.node[p.n_out] = r;
       p.out[p.n_out++] = id;
     }
+    if (many && !many->empty() && (p.overflow || many->makes(p))) {  // part of this is put off
+      many->give();
+      continue;
+    }
     if (p.overflow) {  // what fits goes first; visiting marks nodes, so it begins anew
       if (p.n_out == 0) {
         evaluate_part(p, roots[next]);
         continue;
       }
-      evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done));
+      evaluate_group(roots.subspan(done, next - done), into.empty() ? into : into.subspan(done, next - done), many);
     } else if (p.n_out) {
       const bool alone = p.n_out == 1 && p.unready && !old[0];
       if (!alone || !run_as_epilogue(p, o.node[0])) {
         force_products(p);
-        run_group(p, o, {old, p.n_out});
+        run_group(p, o, {old, p.n_out}, many);
       }
     }
     done = next;

@@ -9,6 +9,8 @@
 
 namespace mushin::core {
 
+class Many;
+
 extern std::atomic<int> eager_mode;  // -1: the environment hasn't been asked
 bool read_eager();
 /// MUSHIN_EAGER=1: every op is evaluated at once.
@@ -31,8 +33,8 @@ void compute_locked(Node*);
 void force(Node*);
 /// Pending nodes of equal sizes on one device become buffers, in as few passes as the device's limits allow. Under the lock.
 /// `into` (empty, or one a root; entries may be null): old values whose memory may be reused if nobody else sees them: the
-/// caller holds exactly one reference of each.
-void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into);
+/// caller holds exactly one reference of each. `many`, where it isn't null, may put passes off: their nodes are pending until it gives them.
+void evaluate_group(std::span<Node* const> roots, std::span<Node* const> into, Many* many = nullptr);
 /// The inputs' views as one row of `count` elements. False: they can't be walked so.
 bool fill_flat(const Program&, std::int64_t count, Device*, mu_tensor* views);
 /// The inputs' views in a collapsed space.

@@ -51,11 +51,14 @@ mu_code Graph::capture_runs(const Contents& s, mu_error& err) {
   const std::lock_guard lock(device_->giving);
   if (const mu_code code = t.capture_begin(device_->handle, nullptr, &err); code != MU_OK) return code;
   mu_code code = MU_OK;
-  for (const Contents::Run& r : s.runs) {
+  for (std::size_t i = 0; code == MU_OK && i < s.runs.size(); i += s.runs[i].together) {
+    const Contents::Run& r = s.runs[i];
     const Block* const w = r.plan->workspace ? workspace_ : nullptr;
-    code = r.plan->run(r.plan->plan, nullptr, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in], w ? w->buffer : nullptr,
-                       w ? w->begin : 0, &err);
-    if (code != MU_OK) break;
+    mu_buffer* const room = w ? w->buffer : nullptr;
+    const std::uint64_t begin = w ? w->begin : 0;
+    const mu_tensor* const views = &s.views[r.first];
+    code = r.together == 1 ? r.plan->run(r.plan->plan, nullptr, r.n_in, views, r.n_out, views + r.n_in, room, begin, &err)
+                           : device_->many.run(r.plan->plan, nullptr, r.together, r.n_in, r.n_out, views, room, begin, &err);
   }
   mu_error ignored = no_error();
   const mu_code ended = t.capture_end(device_->handle, nullptr, &handle_, code == MU_OK ? &err : &ignored);

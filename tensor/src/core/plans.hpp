@@ -152,6 +152,9 @@ const Plan* epilogue_plan(Program&, Device*, unsigned product, std::span<const m
 /// Runs it, or queues it: on a device with memory of its own an error may come later, from whoever waits. When the device has no memory
 /// left its cache is drained and it is asked once more.
 void run_plan(const char* op, const Plan*, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out, const mu_tensor* out);
+/// The same for `n` sets of views, each of inputs and then outputs, where none writes memory that another one uses: in one call, by the
+/// device's mu_many_table.
+void run_plans(const char* op, const Plan*, std::uint32_t n, std::uint32_t n_in, std::uint32_t n_out, const mu_tensor* views);
 
 /// Into a block that nothing has used since it was allocated: at once in host memory, else by the plugin, beside what is computed; whatever
 /// uses the block later comes after it. `from` has been read when it returns.

@@ -49,6 +49,7 @@ struct Recording::Contents {
     const char* op;
     const Plan* plan;
     std::uint32_t first, n_in, n_out;  // of views
+    std::uint32_t together;            // this run, and so many less one behind it, in one call
   };
   struct Draw {
     std::uint32_t piece;

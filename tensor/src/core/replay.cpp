@@ -185,7 +185,10 @@ void see_late_failures(Contents& s) {
 
 void run_one_by_one(Contents& s) {
   try {
-    for (const Contents::Run& r : s.runs) run_plan(r.op, r.plan, r.n_in, &s.views[r.first], r.n_out, &s.views[r.first + r.n_in]);
+    for (std::size_t i = 0; i < s.runs.size(); i += s.runs[i].together) {
+      const Contents::Run& r = s.runs[i];
+      run_plans(r.op, r.plan, r.together, r.n_in, r.n_out, &s.views[r.first]);
+    }
   } catch (const std::exception& error) {
     if (changes_values(s)) s.torn = error.what();
     throw;

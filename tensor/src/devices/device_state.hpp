@@ -7,6 +7,7 @@
 #include "mushin/plugin.h"
 #include "mushin/plugin_collectives.h"
 #include "mushin/plugin_graph.h"
+#include "mushin/plugin_many.h"
 
 namespace mushin::core {
 
@@ -30,8 +31,9 @@ struct Device {
   mu_memory_table memory;  // all NULL on host_memory devices without their own
   mu_stream_table stream;
   mu_compute_table compute;
-  mu_graph_table graph;              // all NULL where the plugin has no such extension
-  mu_collectives_table collectives;  // likewise
+  mu_graph_table graph;  // these three are all NULL where the plugin has no such extension
+  mu_collectives_table collectives;
+  mu_many_table many;
   mu_device_info info;
   bool host_memory;
   bool layouts;         // has some of its own: is offered MU_LAYOUT_ANY

@@ -71,7 +71,8 @@ std::string open_one(const Backend& b, std::uint32_t kinds, std::uint32_t i, std
   auto* d = new Device{};          // for the life of the process
   d->plugin_name = b.plugin.name;  // static in a library that stays mapped
   d->handle = handle;
-  d->device = b.device, d->memory = b.memory, d->stream = b.stream, d->compute = b.compute, d->graph = b.graph, d->collectives = b.collectives;
+  d->device = b.device, d->memory = b.memory, d->stream = b.stream, d->compute = b.compute;
+  d->graph = b.graph, d->collectives = b.collectives, d->many = b.many;
   std::string wrong = read_info(*d, kinds);
   mu_code code = MU_INVALID;
   if (wrong.empty())

@@ -28,6 +28,7 @@ constexpr Field graph_fields[] = {MUSHIN_FIELD(mu_graph_table, capture_begin), M
                                   MUSHIN_FIELD(mu_graph_table, launch), MUSHIN_FIELD(mu_graph_table, destroy)};
 constexpr Field collectives_fields[] = {MUSHIN_FIELD(mu_collectives_table, unique_id), MUSHIN_FIELD(mu_collectives_table, join),
                                         MUSHIN_FIELD(mu_collectives_table, leave), MUSHIN_FIELD(mu_collectives_table, abort)};
+constexpr Field many_fields[] = {MUSHIN_FIELD(mu_many_table, run)};
 #undef MUSHIN_FIELD
 
 // More than any table will ever be: a size beyond it is garbage.
@@ -88,6 +89,7 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
   if (p.abi_minor != MU_ABI_MINOR)
     return fmt::format("was built for plugin ABI {}.{}, this mushin speaks {}.{}", MU_ABI_MAJOR, p.abi_minor, MU_ABI_MAJOR, MU_ABI_MINOR);
 
+  const auto extension = [&p](const char* name, std::uint32_t least) { return p.extension ? p.extension(name, least) : nullptr; };
   struct {
     const char* what;
     const void* from;
@@ -99,9 +101,9 @@ std::string read_tables(const mu_plugin* from, std::string_view expected_name, B
       {"compute", p.compute, &to.compute, sizeof to.compute, compute_fields},
       {"memory", p.memory, &to.memory, sizeof to.memory, {}},
       {"stream", p.stream, &to.stream, sizeof to.stream, {}},
-      {MU_EXT_GRAPH, p.extension ? p.extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION) : nullptr, &to.graph, sizeof to.graph, graph_fields},
-      {MU_EXT_COLLECTIVES, p.extension ? p.extension(MU_EXT_COLLECTIVES, MU_EXT_COLLECTIVES_VERSION) : nullptr, &to.collectives,
-       sizeof to.collectives, collectives_fields}};
+      {MU_EXT_GRAPH, extension(MU_EXT_GRAPH, MU_EXT_GRAPH_VERSION), &to.graph, sizeof to.graph, graph_fields},
+      {MU_EXT_COLLECTIVES, extension(MU_EXT_COLLECTIVES, MU_EXT_COLLECTIVES_VERSION), &to.collectives, sizeof to.collectives, collectives_fields},
+      {MU_EXT_MANY, extension(MU_EXT_MANY, MU_EXT_MANY_VERSION), &to.many, sizeof to.many, many_fields}};
   for (const auto& t : tables) {
     if (!t.from) continue;
     if (auto wrong = copy_table(t.what, t.from, t.to, t.size, t.required); !wrong.empty()) return wrong;

@@ -6,6 +6,7 @@
 #include "mushin/plugin.h"
 #include "mushin/plugin_collectives.h"
 #include "mushin/plugin_graph.h"
+#include "mushin/plugin_many.h"
 
 namespace mushin::core {
 
@@ -16,8 +17,9 @@ struct Backend {
   mu_memory_table memory{};  // all NULL where the plugin has none
   mu_stream_table stream{};
   mu_compute_table compute{};
-  mu_graph_table graph{};              // of the extension; all NULL where the plugin has none
-  mu_collectives_table collectives{};  // likewise
+  mu_graph_table graph{};  // of the extensions; all NULL where the plugin has none
+  mu_collectives_table collectives{};
+  mu_many_table many{};
 };
 
 /// Returns what is wrong, naming the field; nothing when all that is required is there. `expected_name` is the note's.

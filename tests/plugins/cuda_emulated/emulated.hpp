@@ -75,8 +75,10 @@ cudaError_t lost();
 Work own_kernel(const void* function, dim3 grid, dim3 block, void** arguments);
 /// A kernel of a loaded program, likewise.
 Work loaded_kernel(const void* kernel, dim3 grid, dim3 block, void** arguments);
-/// What the last call of the emitter's `bind` in this thread was for.
-Work bound_program();
+/// What the last call of the emitter's `bind` in this thread was for, or the one before it that gave these arguments; and what those were for
+/// that gave the arguments of each set.
+Work bound_program(const void* arguments);
+Work bound_sets(const void* arguments);
 
 /// What dlsym finds in the libraries that are emulated; null: nothing of this name.
 void* blas_symbol(const std::string& name);

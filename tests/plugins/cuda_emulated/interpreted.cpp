@@ -1,12 +1,16 @@
 // Programs by the builtin backend, for whole suites on the emulated device (programs=builtin): their sources go the plugin's whole way, but
 // aren't compiled, and a launch computes what the call of bind before it was given.
+#include <algorithm>
+#include <cstring>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "builtin.h"
 #include "device.hpp"
 #include "emulated.hpp"
-#include "source.hpp"
+#include "sets.hpp"
 
 namespace program = mushin::cuda::program;
 
@@ -20,11 +24,14 @@ namespace emulated {
 namespace {
 
 struct Bound {
+  std::string args;
   program::Op op;
   std::vector<mu_tensor> in, out;
   std::vector<const void*> place;  // on the device, of inputs and outputs
 };
-thread_local std::shared_ptr<const Bound> last_bound;
+using BoundPtr = std::shared_ptr<const Bound>;
+thread_local BoundPtr last_bound;
+thread_local std::map<std::string, BoundPtr> bound_before;  // of pointwise programs, by their arguments
 
 mu_dtype dtype_of(program::Type t) {
   constexpr mu_dtype types[] = {MU_F32, MU_F64, MU_I64, MU_I32, MU_I8, MU_U8, MU_BOOL, MU_F16, MU_BF16};
@@ -71,8 +78,35 @@ cudaError_t compute(const Bound& b) {
 
 }  // namespace
 
-Work bound_program() {
-  return [bound = std::move(last_bound)] { return bound ? compute(*bound) : cudaSuccess; };  // a second pass has nothing to do
+Work bound_program(const void* arguments) {
+  const auto gave = [arguments](const BoundPtr& b) { return b && std::memcmp(b->args.data(), arguments, b->args.size()) == 0; };
+  BoundPtr bound = std::exchange(last_bound, nullptr);
+  if (!gave(bound)) {
+    const auto before = std::find_if(bound_before.begin(), bound_before.end(), [&](const auto& entry) { return gave(entry.second); });
+    bound = before == bound_before.end() ? nullptr : before->second;
+  }
+  return [bound] { return bound ? compute(*bound) : cudaSuccess; };  // a second pass has nothing to do
+}
+
+Work bound_sets(const void* arguments) {
+  const auto* given = static_cast<const char*>(arguments);
+  std::uint32_t n;
+  std::memcpy(&n, given, sizeof n);
+  for (const auto& [args, first] : bound_before) {  // which are as long as these
+    const std::size_t bytes = args.size(), begin = program::first_set(bytes);
+    if (n > program::most_sets(bytes) || std::memcmp(given + begin, args.data(), bytes) != 0) continue;
+    std::vector<BoundPtr> all;
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (const auto found = bound_before.find(std::string(given + begin + i * bytes, bytes)); found != bound_before.end())
+        all.push_back(found->second);
+    if (all.size() != n) continue;
+    return [all] {
+      cudaError_t status = cudaSuccess;
+      for (auto set = all.rbegin(); set != all.rend() && status == cudaSuccess; ++set) status = compute(**set);
+      return status;
+    };
+  }
+  return [] { return cudaErrorLaunchFailure; };
 }
 
 }  // namespace emulated
@@ -85,5 +119,8 @@ void wrapped_bind(const program::Op& op, const mu_tensor* in, const mu_tensor* o
   const int n_in = op.program.n_in, n_out = op.n_out();
   bound->op = op, bound->in.assign(in, in + n_in), bound->out.assign(out, out + n_out);
   for (int i = 0; i < n_in + n_out; ++i) bound->place.push_back(reinterpret_cast<const void*>(address[i]));
-  emulated::last_bound = std::move(bound);
+  bound->args.assign(reinterpret_cast<const char*>(l.args), l.args_bytes);
+  emulated::last_bound = bound;
+  if (emulated::bound_before.size() > 4096) emulated::bound_before.clear();
+  if (!op.reduce) emulated::bound_before[bound->args] = bound;
 }

@@ -16,7 +16,7 @@
 
 #include "cuda_program/host_prelude.hpp"
 #include "emulated.hpp"
-#include "source.hpp"
+#include "sets.hpp"
 
 struct CUlib_st {
   std::string source;
@@ -33,8 +33,26 @@ using Run = unsigned long (*)(const void*, unsigned, unsigned);
 struct Kernel {
   Run run;
   std::size_t bytes, pointers;
-  CUlib_st* library;  // null: unloaded
+  CUlib_st* library;    // null: unloaded
+  std::size_t set = 0;  // of a kernel for several sets of arguments: bytes of each
+  bool is_many = false;
 };
+
+// Pointers come first.
+void translate(char* args, std::size_t pointers) {
+  for (std::size_t i = 0; i < pointers; ++i) {
+    void* p;
+    std::memcpy(&p, args + i * sizeof p, sizeof p);
+    p = here(p);
+    std::memcpy(args + i * sizeof p, &p, sizeof p);
+  }
+}
+void translate(const Kernel& kernel, char* args) {
+  if (!kernel.is_many) return translate(args, kernel.pointers);
+  std::uint32_t n;
+  std::memcpy(&n, args, sizeof n);
+  for (std::uint32_t i = 0; i < n; ++i) translate(args + mushin::cuda::program::first_set(kernel.set) + i * kernel.set, kernel.pointers);
+}
 
 // Never destroyed: threads of streams live as long as the process.
 std::mutex& mutex = *new std::mutex;
@@ -83,6 +101,8 @@ const std::string& header() {
   return path;
 }
 
+bool is_many(const std::string& kernel) { return kernel.find("_sets m)") != std::string::npos; }
+
 void* compiled(const std::string& kernel, bool two) {
   const auto reduces = [&](const std::string& name) {
     const std::size_t at = kernel.find("MU_KERNEL " + name + "(");
@@ -90,7 +110,7 @@ void* compiled(const std::string& kernel, bool two) {
     return line.find(" rows<") != std::string::npos || line.find(" columns<") != std::string::npos;
   };
   const std::string name = "mushin_kernel", args = name + "_args";
-  std::string text = kernel + cuda_program_test::runner(name, args, reduces(name));
+  std::string text = kernel + cuda_program_test::runner(name, is_many(kernel) ? name + "_sets" : args, reduces(name));
   if (two) text += cuda_program_test::runner(name + "_2", args, true);
   text += "extern \"C\" unsigned long args_bytes() { return sizeof(" + args + "); }\n";
   const std::string file = std::string(MUSHIN_EMULATED_PROGRAMS "/") + name_of(header() + text) + ".so";
@@ -155,7 +175,7 @@ Work loaded_kernel(const void* function, dim3 grid, dim3 block, void** arguments
   for (const auto& kernel : kernels) {
     if (kernel.get() != function) continue;
     if (!kernel->library || block.x != 256 || block.y != 1) return {};
-    if (!kernel->run) return bound_program();
+    if (!kernel->run) return kernel->is_many ? bound_sets(arguments[0]) : bound_program(arguments[0]);
     const auto* given = static_cast<const char*>(arguments[0]);
     return [kernel, grid, all = std::vector<char>(given, given + kernel->bytes)] {
       std::vector<char> args = all;
@@ -163,14 +183,8 @@ Work loaded_kernel(const void* function, dim3 grid, dim3 block, void** arguments
         const std::lock_guard still(mutex);
         if (!kernel->library) return cudaErrorLaunchFailure;
       }
-      for (std::size_t i = 0; i < kernel->pointers; ++i) {
-        void* p;
-        std::memcpy(&p, args.data() + i * sizeof p, sizeof p);
-        p = here(p);
-        std::memcpy(args.data() + i * sizeof p, &p, sizeof p);
-      }
-      kernel->run(args.data(), grid.x, grid.y);
-      return cudaSuccess;
+      translate(*kernel, args.data());
+      return kernel->run(args.data(), grid.x, grid.y) == kernel->bytes ? cudaSuccess : cudaErrorLaunchFailure;
     };
   }
   return {};
@@ -211,18 +225,20 @@ cudaError_t cudaLibraryGetKernel(cudaKernel_t* to, cudaLibrary_t library, const 
   if (const cudaError_t s = begin("cudaLibraryGetKernel"); s != cudaSuccess) return s;
   if (!library->library) {
     const std::lock_guard lock(mutex);
-    *to = reinterpret_cast<cudaKernel_t>(kernels.insert(std::make_shared<Kernel>(Kernel{nullptr, 0, 0, library})).first->get());
+    const auto made = std::make_shared<Kernel>(Kernel{nullptr, 0, 0, library, 0, is_many(library->source)});
+    *to = reinterpret_cast<cudaKernel_t>(kernels.insert(made).first->get());
     return cudaSuccess;
   }
   const auto run = reinterpret_cast<Run>(__real_dlsym(library->library, (std::string("run_") + name).c_str()));
   const auto bytes = reinterpret_cast<unsigned long (*)()>(__real_dlsym(library->library, "args_bytes"));
   if (!run || !bytes) return answer(cudaErrorSymbolNotFound);
-  // Pointers come first.
   const std::string& text = library->source;
   const std::size_t first = text.find("_args {"), numbers = text.find("count, units", first);
   std::size_t pointers = 0;
   for (std::size_t at = text.find('*', first); at < numbers; at = text.find('*', at + 1)) ++pointers;
-  const auto kernel = std::make_shared<Kernel>(Kernel{run, bytes(), pointers, library});
+  const auto kernel = std::make_shared<Kernel>(Kernel{run, bytes(), pointers, library, bytes(), is_many(text)});
+  if (kernel->is_many)
+    kernel->bytes = mushin::cuda::program::first_set(kernel->set) + mushin::cuda::program::most_sets(kernel->set) * kernel->set;
   const std::lock_guard lock(mutex);
   kernels.insert(kernel);
   *to = reinterpret_cast<cudaKernel_t>(kernel.get());

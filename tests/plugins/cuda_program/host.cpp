@@ -22,7 +22,8 @@ HostKernels::~HostKernels() {
 }
 
 void HostKernels::add(const mushin::cuda::program::Source& s, bool reduces) {
-  text_ += s.kernel + runner(s.entry, s.entry + "_args", reduces);
+  const bool sets = s.kernel.find(s.entry + "_sets m)") != std::string::npos;
+  text_ += s.kernel + runner(s.entry, s.entry + (sets ? "_sets" : "_args"), reduces);
   if (!s.second.empty()) text_ += runner(s.second, s.entry + "_args", true);
 }
 

@@ -1,4 +1,5 @@
 // Plans and runs: judged when they are made, copied when they are given, computed by the device's thread.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -145,8 +146,44 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
 
 void plan_destroy(mu_plan* plan) noexcept { delete plan; }
 
+// Sets as runs of their own. The law that none writes what another one uses is kept by the host: else there is one that waits for another.
+struct Sets {
+  std::vector<Run> runs;
+  std::vector<Failure> faults;
+  Failure operator()() {
+    const std::vector<std::size_t> order = unfriendly_order(runs);
+    if (!std::is_sorted(order.rbegin(), order.rend())) return {MU_INTERNAL, "sets of one call share memory"};
+    return do_all(runs, order, faults);
+  }
+};
+
+mu_code run_many(mu_plan* plan, mu_stream* stream, std::uint32_t n, std::uint32_t n_in, std::uint32_t n_out, const mu_tensor* views,
+                 mu_buffer* workspace, std::uint64_t offset, mu_error* error) noexcept {
+  mu_device* d = plan->device;
+  if (!stream) stream = d->queue.default_stream();
+  if (plan->op != MU_OP_POINTWISE) return mu_fail(error, MU_INVALID, 0, "many sets are for pointwise plans");
+  Sets sets;
+  for (const mu_tensor* v = views; sets.runs.size() < n; v += n_in + n_out)
+    sets.runs.push_back({d, plan->kernel, plan->layouts, {v, v + n_in}, {v + n_in, v + n_in + n_out}, workspace, offset, -1, false, {}, {}});
+  if (Capture* const capture = capture_on(stream); capture && capture->thread == std::this_thread::get_id()) {
+    if (!plan->capture_safe) return mu_fail(error, MU_UNSUPPORTED, 0, "this plan is not for captures");
+    capture->runs.insert(capture->runs.end(), sets.runs.begin(), sets.runs.end());
+    return MU_OK;
+  }
+  if (const Failure no = refusal(d, stream); no.code != MU_OK) return tell(error, no);
+  if (d->due(d->no_memory_to_run)) return mu_fail(error, MU_OUT_OF_MEMORY, 0, "no room for these runs");
+  std::vector<Access> used;
+  for (const Run& r : sets.runs) {
+    sets.faults.push_back(d->fault_of_run());
+    for (const Access& a : r.accesses()) used.push_back(a);
+  }
+  count(d, "many", d->many, n);
+  return tell(error, d->queue.give(stream, std::move(used), [work = std::make_shared<Sets>(std::move(sets))] { return (*work)(); }));
+}
+
 }  // namespace
 
 const mu_compute_table compute{sizeof(mu_compute_table), 0, plan_create, plan_run, plan_destroy};
+const mu_many_table many{sizeof(mu_many_table), 0, run_many};
 
 }  // namespace fakegpu

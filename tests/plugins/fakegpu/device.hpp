@@ -19,7 +19,7 @@ struct mu_device {
   const std::uint64_t unsafe;     // an op without MU_PLAN_CAPTURE_SAFE: MUSHIN_FAKEGPU_UNSAFE
   const bool updates;             // of graphs: MUSHIN_FAKEGPU_UPDATES
   const mu_host* host;
-  std::atomic<std::uint64_t> reorders{0}, graphs{0}, launches{0}, graph_updates{0};
+  std::atomic<std::uint64_t> reorders{0}, graphs{0}, launches{0}, graph_updates{0}, many{0};
   fakegpu::Memory memory;
   fakegpu::Queue queue;
   std::mutex fault_mutex;

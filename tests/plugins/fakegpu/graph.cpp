@@ -19,39 +19,11 @@ thread_local const mu_device* captures = nullptr;  // on one of its streams
 
 mu_stream* or_default(mu_device* d, mu_stream* s) { return s ? s : d->queue.default_stream(); }
 
-// Tests count them by the number in the last message.
-void count(mu_device* d, const char* what, std::atomic<std::uint64_t>& counter, std::size_t runs) {
-  char text[96];
-  const int n =
-      std::snprintf(text, sizeof text, "fakegpu:%d %s %llu: %zu runs", d->index, what, static_cast<unsigned long long>(++counter), runs);
-  d->host->log(d->host->ctx, MU_LOG_DEBUG, text, static_cast<std::size_t>(n));
-}
-
 bool share_memory(const std::vector<Access>& a, const std::vector<Access>& b) {
   for (const Access& one : a)
     for (const Access& other : b)
       if (overlap(one, other)) return true;
   return false;
-}
-
-// The last run first, as far as it needs nothing of one before it. The workspace is scratch, and runs are done one after the other.
-std::vector<std::size_t> unfriendly_order(const std::vector<Run>& runs) {
-  std::vector<std::vector<Access>> used;
-  for (const Run& r : runs) used.push_back(r.views_used());
-  std::vector<std::vector<std::size_t>> later(runs.size());
-  std::vector<std::size_t> waits_for(runs.size()), order;
-  for (std::size_t i = 0; i < runs.size(); ++i)
-    for (std::size_t k = i + 1; k < runs.size(); ++k)
-      if (share_memory(used[i], used[k]) || (runs[i].collective && runs[k].collective)) later[i].push_back(k), ++waits_for[k];
-  constexpr auto done = static_cast<std::size_t>(-1);
-  while (order.size() < runs.size()) {
-    std::size_t next = runs.size() - 1;
-    while (waits_for[next] != 0) --next;
-    waits_for[next] = done;
-    order.push_back(next);
-    for (const std::size_t k : later[next]) --waits_for[k];
-  }
-  return order;
 }
 
 mu_code capture_begin(mu_device* d, mu_stream* given, mu_error* error) noexcept {
@@ -83,13 +55,7 @@ struct Launch {
 
   Failure operator()() {
     if (fails) return {MU_INTERNAL, "the launch that was to fail"};
-    Failure first;
-    for (const std::size_t i : order) {
-      Failure f = faults[i].code != MU_OK ? faults[i] : runs[i]();
-      if (f.code == MU_DEVICE_LOST) return f;
-      if (f.code != MU_OK && first.code == MU_OK) first = std::move(f);
-    }
-    return first;
+    return do_all(runs, order, faults);
   }
 };
 
@@ -143,6 +109,42 @@ Failure refusal(mu_device* d, const mu_stream* s) {
   if (captures == d) return {MU_INVALID, "a thread that captures may do nothing but give runs to its stream"};
   if (s && s->capture.load()) return {MU_INVALID, "the stream is being captured"};
   return d->queue.lost();
+}
+
+void count(mu_device* d, const char* what, std::atomic<std::uint64_t>& counter, std::size_t runs) {
+  char text[96];
+  const int n =
+      std::snprintf(text, sizeof text, "fakegpu:%d %s %llu: %zu runs", d->index, what, static_cast<unsigned long long>(++counter), runs);
+  d->host->log(d->host->ctx, MU_LOG_DEBUG, text, static_cast<std::size_t>(n));
+}
+
+std::vector<std::size_t> unfriendly_order(const std::vector<Run>& runs) {
+  std::vector<std::vector<Access>> used;
+  for (const Run& r : runs) used.push_back(r.views_used());
+  std::vector<std::vector<std::size_t>> later(runs.size());
+  std::vector<std::size_t> waits_for(runs.size()), order;
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    for (std::size_t k = i + 1; k < runs.size(); ++k)
+      if (share_memory(used[i], used[k]) || (runs[i].collective && runs[k].collective)) later[i].push_back(k), ++waits_for[k];
+  constexpr auto done = static_cast<std::size_t>(-1);
+  while (order.size() < runs.size()) {
+    std::size_t next = runs.size() - 1;
+    while (waits_for[next] != 0) --next;
+    waits_for[next] = done;
+    order.push_back(next);
+    for (const std::size_t k : later[next]) --waits_for[k];
+  }
+  return order;
+}
+
+Failure do_all(std::vector<Run>& runs, const std::vector<std::size_t>& order, const std::vector<Failure>& faults) {
+  Failure first;
+  for (const std::size_t i : order) {
+    Failure f = faults[i].code != MU_OK ? faults[i] : runs[i]();
+    if (f.code == MU_DEVICE_LOST) return f;
+    if (f.code != MU_OK && first.code == MU_OK) first = std::move(f);
+  }
+  return first;
 }
 
 Capture* capture_on(const mu_stream* s) { return s->capture.load(); }

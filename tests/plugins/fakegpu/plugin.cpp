@@ -194,11 +194,12 @@ void leave(mu_device* d, std::uint64_t number) noexcept {
 void abort_ranks(mu_device* d, std::uint64_t number) noexcept { kernels_of(d).abort(d->kernel_device, number); }
 constexpr mu_collectives_table collectives{sizeof(mu_collectives_table), 0, unique_id, join, leave, abort_ranks};
 
-// No graphs under MUSHIN_FAKEGPU_GRAPHS=0.
+// Not the one under MUSHIN_FAKEGPU_GRAPHS=0, not the other one under MUSHIN_FAKEGPU_MANY=0.
 const void* extension(const char* name, std::uint32_t least) noexcept {
   if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION) return &collectives;
-  const bool graph = std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION;
-  return graph && number(host, "GRAPHS", 1) ? &graphs : nullptr;
+  if (std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION && number(host, "GRAPHS", 1)) return &graphs;
+  if (std::strcmp(name, MU_EXT_MANY) == 0 && least <= MU_EXT_MANY_VERSION && number(host, "MANY", 1)) return &many;
+  return nullptr;
 }
 
 constexpr mu_plugin plugin{sizeof(mu_plugin), MU_ABI_MINOR, "fakegpu", "0.1.0",  "mushin's tests", "MIT OR Apache-2.0",

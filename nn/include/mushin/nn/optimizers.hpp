@@ -51,8 +51,8 @@ class MUSHIN_API Adam : public Optimizer {
   Adam(const char* op, bool decoupled);
 
  private:
-  void update(Group&, Slot&, const AdamOptions&, const core::Array& rate, const core::Array& root) const;
-  void step_on_device(Group&, const AdamOptions&);
+  void update(core::Assignments&, Group&, Slot&, const AdamOptions&, const core::Array& rate, const core::Array& root) const;
+  void step_on_device(core::Assignments&, Group&, const AdamOptions&);
   std::vector<AdamOptions> options_;
   bool decoupled_ = false;  // weight decay is not part of the gradient
 };

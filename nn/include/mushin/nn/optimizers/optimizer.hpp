@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mushin/nn/module.hpp"
+#include "mushin/tensor/core/assignments.hpp"
 #include "mushin/tensor/io/file_name.hpp"
 
 namespace mushin::nn {
