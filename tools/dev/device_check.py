@@ -35,17 +35,15 @@ class Build:
             suites = {s.split(":")[-1] for s in test["suite"]}
             if test["protocol"] == "gtest" and suites & SUITES and "MUSHIN_DEVICE" not in test["env"]:
                 env = {k: self.moved(v) for k, v in test["env"].items()}
-                env.update((k, v) for k, v in self.environment().items() if k not in env or k in os.environ)
+                env.update((k, v) for k, v in self.environment(env).items() if k not in env or os.environ.get(k) or k == "LD_LIBRARY_PATH")
                 yield test["name"], [self.moved(word) for word in test["cmd"]], env
 
-    def environment(self):
+    def environment(self, of_test=None):
         """What programs here find plugins by, and the libraries that tools/dev/gather_build put beside them."""
         folders = sorted({str(f.parent) for f in (self.build / "plugins").glob("*/mushin-*.so")})
-        env = {"MUSHIN_PLUGIN_PATH": os.environ.get("MUSHIN_PLUGIN_PATH", ":".join(folders)), "MUSHIN_PLUGIN_PATH_ONLY": "1"}
-        carried = [str(self.build / "lib")] if (self.build / "lib").is_dir() else []
-        if carried:
-            env["LD_LIBRARY_PATH"] = ":".join(carried + [p for p in [os.environ.get("LD_LIBRARY_PATH")] if p])
-        return env
+        libraries = [str(self.build / "lib"), *(e.get("LD_LIBRARY_PATH") for e in (of_test or {}, os.environ))]
+        return {"MUSHIN_PLUGIN_PATH": os.environ.get("MUSHIN_PLUGIN_PATH") or ":".join(folders), "MUSHIN_PLUGIN_PATH_ONLY": "1",
+                "LD_LIBRARY_PATH": ":".join(filter(None, libraries))}
 
 
 def state_of(build, device):
