@@ -131,5 +131,39 @@ class BenchTable(InFolder):
         self.assertIn("fits nothing", self.table("--only", "nothing", "ours.json", code=1))
 
 
+class DeviceCheck(InFolder):
+    """A build folder that was made elsewhere, with a program that tells its environment as a test's report does."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "meson-info").mkdir()
+        self.tells("meson-info", {"directories": {"build": "/was/build", "source": "/was"}})
+        program = self.folder / "tests/ops/one"
+        program.parent.mkdir(parents=True)
+        program.write_text('#!/bin/sh\necho "$MUSHIN_DEVICE $DATA $MUSHIN_PLUGIN_PATH $LD_LIBRARY_PATH"\nexit 1\n')
+        program.chmod(0o755)
+
+    def tells(self, name, what):
+        (self.folder / "meson-info" / f"{name}.json").write_text(json.dumps(what))
+
+    def says(self, **environment):
+        env = {"DATA": "/was/data", "MUSHIN_PLUGIN_PATH": "/was/build/plugins/a", "LD_LIBRARY_PATH": "/was/build/tensor"}
+        self.tells("intro-tests", [{"name": "ops/one", "suite": ["mushin:ops"], "protocol": "gtest", "env": env, "cmd": ["/was/build/tests/ops/one"]}])
+        clean = {k: v for k, v in os.environ.items() if k not in ("MUSHIN_PLUGIN_PATH", "LD_LIBRARY_PATH")}
+        done = subprocess.run([str(SOURCE / "tools/check"), "--build", str(self.folder), "--device", "builtin"], text=True, capture_output=True,
+                              env={**clean, **environment})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        return next(line for line in done.stdout.splitlines() if line.startswith("builtin "))
+
+    def test_a_moved_build_finds_data_plugins_and_the_libraries_that_came_with_it(self):
+        here = self.folder.resolve()
+        self.assertEqual(self.says(), f"builtin {SOURCE}/data {here}/plugins/a {here}/lib:{here}/tensor")
+
+    def test_plugins_of_the_environment_come_before_the_builds(self):
+        here = self.folder.resolve()
+        self.assertEqual(self.says(MUSHIN_PLUGIN_PATH="/mine", LD_LIBRARY_PATH="/toolkit"),
+                         f"builtin {SOURCE}/data /mine {here}/lib:{here}/tensor:/toolkit")
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -49,3 +49,29 @@ with tempfile.TemporaryDirectory() as folder:
     assert head == "| workload | builtin | rate | of the limit | peak memory |", head
     rate = f"{result['gb_per_s']:.1f} GB/s | {100 * result['share_of_limit']:.0f} %"
     assert re.fullmatch(r"\| `reduce_sum_rows_4096` \| [\d.]+ [um]s \| " + re.escape(rate) + r" \| \d+ MiB \|", row), row
+
+    # A device with memory of its own is measured by what it shows itself, a type's products by products of that type; the host by its own.
+    shown = run(BENCH, "--suite", "ops", "--filter", "^op_(sum|matmul_512_f64)$", "--backend", "builtin,fakegpu:0", "--min-time", "0.01", "--repeats", "1",
+                "--json", str(ours))
+    told = json.loads(ours.read_text())
+    (device, of_device), of_host = *told["device_limits"].items(), told["limits"]
+    assert of_device["what"] == f"the best that {device} showed: read by sums, written by fills, both by -x and x + y", of_device
+    assert [p["type"] for p in of_device["products"]] == ["float", "double", "f16", "bf16"], of_device
+    double = of_device["products"][1]
+    assert double["what"] == f"the best that {device} showed at a product of {double['side']} x {double['side']} by {double['side']} x {double['side']}", double
+    memory = [m for m in of_device["memory"] if m["mib"] <= 64][-1]
+    host_memory = next(m for m in of_host["memory"] if m["mib"] == 64)
+    found = {(r["workload"], r["backend"]): r for r in told["results"]}
+    for key, least in ((("op_sum", device), (1 << 26) * 1e-9 / max(memory["read_gb_per_s"], memory["both_gb_per_s"])),
+                       (("op_sum", "builtin"), (1 << 26) * 1e-9 / host_memory["read_gb_per_s"]),
+                       (("op_matmul_512_f64", device), 2 * 512**3 * 1e-9 / double["gflop_per_s"]),
+                       (("op_matmul_512_f64", "builtin"), 2 * 512**3 * 1e-9 / of_host["gflop_per_s"])):
+        assert math.isclose(found[key]["share_of_limit"], least / found[key]["min_s"], rel_tol=1e-9), (key, least, told)
+    # Where steps weren't waited for, they would seem many times as quick as anything that the device showed.
+    assert all(found[w, device]["share_of_limit"] < 2 for w in ("op_sum", "op_matmul_512_f64")), found
+    assert f"limits of {device}, the best that it showed: " in shown and "limits of the host, by plain loops: " in shown, shown
+    assert f" double {double['gflop_per_s']:.0f} GFLOP/s at {double['side']} x " in shown, shown
+    _, limits, _, head, _, *rows = run(sys.executable, "-B", SCRIPT, "--rates", str(ours)).splitlines()
+    assert limits.startswith(f"The best that {device} showed: ") and f"double {double['gflop_per_s']:.0f} GFLOP/s (side {double['side']})" in limits, limits
+    best = min((found["op_sum", b] for b in ("builtin", device)), key=lambda r: r["min_s"])
+    assert f"| {100 * best['share_of_limit']:.0f} % of {best['backend']} |" in rows[0], rows

@@ -178,7 +178,7 @@ void recurrent_family(const std::string& name, const States&... states) {
 }
 
 /// Saves the state of `net` and compares it with a file of PyTorch's, name by name.
-void expect_saved_alike(const auto& net, const char* file) {
+void expect_saved_alike(const auto& net, const std::string& file) {
   const Folder folder;
   nn::save(net, folder / "saved");
   const auto theirs = mu::load_safetensors(file), ours = mu::load_safetensors(folder / "saved");
@@ -337,23 +337,23 @@ TEST(Parity, CtcOfLabelsOneBehindTheOther) {
 
 TEST(Parity, AStateOfPyTorchLoadsAndIsSavedAlike) {
   Network network;
-  nn::load(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
+  nn::load(network.net, committed("network.safetensors"));
   nn::eval(network);
   EXPECT_TRUE(as_torch(network.net(given<4, 6>("network/x")), "network/y"));
-  expect_saved_alike(network.net, MUSHIN_PARITY_FOLDER "/network.safetensors");
+  expect_saved_alike(network.net, committed("network.safetensors"));
 }
 
 TEST(Parity, AStateOfEveryLayerLoadsAndIsSavedAlike) {
   EveryLayer net;
-  nn::load(net, MUSHIN_PARITY_FOLDER "/every_layer.safetensors");
-  expect_saved_alike(net, MUSHIN_PARITY_FOLDER "/every_layer.safetensors");
+  nn::load(net, committed("every_layer.safetensors"));
+  expect_saved_alike(net, committed("every_layer.safetensors"));
 }
 
 TEST(Parity, AStateOfAnLstmLoadsAndIsSavedAlike) {
   nn::LSTM<4, 6, 2> lstm;
-  nn::load(lstm, MUSHIN_PARITY_FOLDER "/lstm.safetensors");
+  nn::load(lstm, committed("lstm.safetensors"));
   const auto [y, h, c] = lstm(given<3, 5, 4>("lstm_deep/x0"), given<2, 3, 6>("lstm_deep/x1"), given<2, 3, 6>("lstm_deep/x2"));
   EXPECT_TRUE(as_torch(y, "lstm_deep/y0"));
   EXPECT_TRUE(as_torch(c, "lstm_deep/y2"));
-  expect_saved_alike(lstm, MUSHIN_PARITY_FOLDER "/lstm.safetensors");
+  expect_saved_alike(lstm, committed("lstm.safetensors"));
 }

@@ -164,7 +164,7 @@ TEST(Parity, GradScaler) {
 namespace {
 
 const mu::Safetensors& lbfgs_file() {
-  static const mu::Safetensors file = mu::load_safetensors(MUSHIN_PARITY_FOLDER "/lbfgs.safetensors");
+  static const mu::Safetensors file = mu::load_safetensors(committed("lbfgs.safetensors"));
   return file;
 }
 Ref lbfgs_row(const std::string& name, std::int64_t t, Index shape) {

@@ -1,5 +1,6 @@
 #pragma once
 // What PyTorch computes (generate.py), and comparisons with it: EXPECT_TRUE(as_torch(y, "gelu/y")).
+#include "folder.hpp"
 #include "mushin/nn.hpp"
 #include "mushin/tensor/io/safetensors.hpp"
 #include "support/matchers.hpp"
@@ -27,11 +28,10 @@ class TorchFiles {
     const Safetensors* file = any_of(name);
     return file ? *file : files_[0];
   }
-  Safetensors files_[7] = {
-      load_safetensors(MUSHIN_PARITY_FOLDER "/reference.safetensors"),    load_safetensors(MUSHIN_PARITY_FOLDER "/conv.safetensors"),
-      load_safetensors(MUSHIN_PARITY_FOLDER "/plain_layers.safetensors"), load_safetensors(MUSHIN_PARITY_FOLDER "/recurrent.safetensors"),
-      load_safetensors(MUSHIN_PARITY_FOLDER "/transformer.safetensors"),  load_safetensors(MUSHIN_PARITY_FOLDER "/sequences.safetensors"),
-      load_safetensors(MUSHIN_PARITY_FOLDER "/training.safetensors")};
+  Safetensors files_[7] = {load_safetensors(committed("reference.safetensors")),    load_safetensors(committed("conv.safetensors")),
+                           load_safetensors(committed("plain_layers.safetensors")), load_safetensors(committed("recurrent.safetensors")),
+                           load_safetensors(committed("transformer.safetensors")),  load_safetensors(committed("sequences.safetensors")),
+                           load_safetensors(committed("training.safetensors"))};
 };
 inline const TorchFiles& torch_file() {
   static const TorchFiles files;

@@ -75,7 +75,7 @@ TEST(Parity, TransformerDecoderLayer) {
 
 TEST(Parity, AStateOfATransformerLayerLoads) {
   Encoder layer;
-  nn::load(layer, MUSHIN_PARITY_FOLDER "/encoder.safetensors");
+  nn::load(layer, committed("encoder.safetensors"));
   nn::eval(layer);
   EXPECT_TRUE(as_torch(layer(input("encoder/x0")), "encoder/y", 2e-5, 1e-5));
 }

@@ -4,7 +4,8 @@ bench_table.py --page PAGE [--check]: writes the tables of a page anew; with --c
 The least time of each workload on each backend, of all files. Files of other programs have results by `workload|program|variant|threads`; of each
 program the best variant is taken, and there is a column for how many times faster mushin is than the best of them. The last one is the peak memory on
 the last backend that has the workload, and that of the others. Above the table stands whose figures they are. With --rates there is what the quickest
-backend did in a second, and the part of the machine's limit that this is.
+backend did in a second, and the part of the machine's limit that this is: of that device's, where it has memory of its own, whose limits then stand above the
+table.
 
 A page has such a table between `<!-- bench_table [--only REGEX] [--rates] FILE… -->`, with files that lie beside the page, and `<!-- end of table -->`.
 """
@@ -30,10 +31,20 @@ def time_text(seconds):
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1e9:.2f} ns"
 
 
-def rate_of(result):
-    """The rate, and its part of the limit; empty where mushin-bench knew neither."""
+def limit_text(device, limits):
+    """What mushin-bench found a device to do at best, of the largest memory that it went through."""
+    if "error" in limits:
+        return f"Limits of {device} are unknown: {limits['error']}."
+    most = limits["memory"][-1]
+    products = ", ".join(f"{p['type']} {p['gflop_per_s']:.0f} GFLOP/s (side {p['side']})" for p in limits["products"] if "gflop_per_s" in p)
+    return (f"The best that {device} showed: {most['read_gb_per_s']:.1f} GB/s read, {most['write_gb_per_s']:.1f} written, {most['both_gb_per_s']:.1f} both at "
+            f"once ({most['mib']:.0f} MiB); square products {products or 'none'}.")
+
+
+def rate_of(result, whose=""):
+    """The rate, and its part of the limit, which is named where there are several; empty where mushin-bench knew neither."""
     rate = f"{result['gflop_per_s']:.0f} GFLOP/s" if "gflop_per_s" in result else f"{result['gb_per_s']:.1f} GB/s" if "gb_per_s" in result else ""
-    return [rate, f"{100 * result['share_of_limit']:.0f} %" if "share_of_limit" in result else ""]
+    return [rate, f"{100 * result['share_of_limit']:.0f} %{whose}" if "share_of_limit" in result else ""]
 
 
 class Measured:
@@ -41,7 +52,7 @@ class Measured:
 
     def __init__(self, files, only="", rates=False):
         self.rates = rates
-        self.rows, self.order, self.backends, self.others, self.machines = {}, {}, [], [], {}
+        self.rows, self.order, self.backends, self.others, self.machines, self.limits = {}, {}, [], [], {}, {}
         for name in files:
             self._read(json.loads(Path(name).read_text()), re.compile(only))
         # In mushin-bench's order; what only others have is no row.
@@ -67,6 +78,7 @@ class Measured:
             best = self.rows.setdefault(workload, {}).get(who)
             if best is None or r["min_s"] < best["min_s"]:
                 self.rows[workload][who] = r
+        self.limits.update(told.get("device_limits", {}))
         machine = told.get("machine", {})
         if ours:
             versions = [f"mushin {machine['mushin']} ({machine['compiler']})"] if "mushin" in machine else ["mushin"]
@@ -88,7 +100,8 @@ class Measured:
             ours, theirs = [r[b] for b in self.backends if b in r], [r[o] for o in self.others if o in r]
             line = [f"`{workload}`", *(time_text(r[who]["min_s"]) if who in r else "" for who in self.backends + self.others)]
             if self.rates:
-                line += rate_of(min(ours, key=lambda o: o["min_s"]))
+                best = min(ours, key=lambda o: o["min_s"])
+                line += rate_of(best, f" of {best['backend']}" if self.limits and len(self.backends) > 1 else "")
             if self.others:
                 line.append(f"{min(t['min_s'] for t in theirs) / min(o['min_s'] for o in ours):.2f}" if theirs else "")
             memory = [f"{NAMES.get(o, o)} {r[o]['peak_rss_mib']:.0f}" for o in self.others if "peak_rss_mib" in r.get(o, {})]
@@ -97,7 +110,8 @@ class Measured:
         return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|" for line in lines)
 
     def text(self):
-        return f"{self.caption()}\n\n{self.table()}\n"
+        limits = [limit_text(*l) for l in self.limits.items()] if self.rates else []
+        return "\n".join([self.caption(), *limits]) + f"\n\n{self.table()}\n"
 
 
 def page_with_tables(page):

@@ -35,11 +35,15 @@ class Build:
             suites = {s.split(":")[-1] for s in test["suite"]}
             if test["protocol"] == "gtest" and suites & SUITES and "MUSHIN_DEVICE" not in test["env"]:
                 env = {k: self.moved(v) for k, v in test["env"].items()}
+                env.update((k, v) for k, v in self.environment(env).items() if k not in env or os.environ.get(k) or k == "LD_LIBRARY_PATH")
                 yield test["name"], [self.moved(word) for word in test["cmd"]], env
 
-    def plugin_path(self):
+    def environment(self, of_test=None):
+        """What programs here find plugins by, and the libraries that tools/dev/gather_build put beside them."""
         folders = sorted({str(f.parent) for f in (self.build / "plugins").glob("*/mushin-*.so")})
-        return {"MUSHIN_PLUGIN_PATH": ":".join(folders), "MUSHIN_PLUGIN_PATH_ONLY": "1"}
+        libraries = [str(self.build / "lib"), *(e.get("LD_LIBRARY_PATH") for e in (of_test or {}, os.environ))]
+        return {"MUSHIN_PLUGIN_PATH": os.environ.get("MUSHIN_PLUGIN_PATH") or ":".join(folders), "MUSHIN_PLUGIN_PATH_ONLY": "1",
+                "LD_LIBRARY_PATH": ":".join(filter(None, libraries))}
 
 
 def state_of(build, device):
@@ -49,13 +53,13 @@ def state_of(build, device):
     program = build.build / "tools" / "mushin-info" / "mushin-info"
     if not program.exists():
         return False, f"{program} is missing: build with -Dtools=enabled"
-    done = subprocess.run([str(program), "--json"], env={**os.environ, **build.plugin_path()}, capture_output=True, text=True)
+    done = subprocess.run([str(program), "--json"], env={**os.environ, **build.environment()}, capture_output=True, text=True)
     if done.returncode != 0:
         return False, done.stderr.strip()
     found = {p["name"]: p for p in json.loads(done.stdout)["plugins"]}
     plugin = found.get(device.split(":")[0])
     if plugin is None:
-        return False, f"no plugin {device.split(':')[0]} in {build.plugin_path()['MUSHIN_PLUGIN_PATH']}"
+        return False, f"no plugin {device.split(':')[0]} in {build.environment()['MUSHIN_PLUGIN_PATH']}"
     return plugin["state"] in ("loaded", "linked in"), plugin.get("reason") or plugin["state"]
 
 

@@ -1,5 +1,6 @@
 #include "limits.hpp"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -147,34 +148,76 @@ Limits measure_limits() {
     const double writing = least_of_rounds(threads, [&](unsigned t) {
       for (std::size_t i = 0; i < times; ++i) std::memset(blocks[t].get(), static_cast<int>(t), each);
     });
-    limits.memory.push_back({static_cast<double>(all), moved / reading, moved / writing});
+    limits.memory.push_back({static_cast<double>(all), moved / reading, moved / writing, 0});
   }
   std::atomic<int> width{0};
   const double time = least_of_rounds(threads, [&](unsigned) { width = chains(); });
-  limits.flop = 2.0 * width * multiply_adds * threads / time;
+  limits.peaks.push_back({"", 2.0 * width * multiply_adds * threads / time});
   return limits;
 }
 
-double Limits::least_time(double flop_count, double bytes, double written) const {
-  if (memory.empty() || flop <= 0) return 0;
+double Limits::least_time(double flop_count, mushin::dtype type, double bytes, double written) const {
+  double flop = 0;
+  for (const Peak& p : peaks)
+    if (p.type.empty() || p.type == mushin::name_of(type)) flop = p.flop;
+  if (memory.empty() || (flop_count > 0 && flop <= 0)) return 0;
   const Memory* of = &memory.front();
   for (const Memory& m : memory)
     if (m.bytes <= bytes) of = &m;
-  return std::max(flop_count / flop, (bytes - written) / of->read + written / of->write);
+  // What moves bytes both ways at a rate shows that each way has it.
+  const double read = std::max(of->read, of->both), write = std::max(of->write, of->both);
+  return std::max(flop_count > 0 ? flop_count / flop : 0, (bytes - written) / read + written / write);
 }
 
 nlohmann::json Limits::json() const {
+  if (!error.empty()) return {{"error", error}};
   nlohmann::json sizes = nlohmann::json::array();
-  for (const Memory& m : memory)
+  for (const Memory& m : memory) {
     sizes.push_back({{"mib", m.bytes / (1 << 20)}, {"read_gb_per_s", m.read * 1e-9}, {"write_gb_per_s", m.write * 1e-9}});
-  return {{"memory", std::move(sizes)}, {"gflop_per_s", flop * 1e-9}};
+    if (m.both > 0) sizes.back()["both_gb_per_s"] = m.both * 1e-9;
+  }
+  if (device.empty()) return {{"memory", std::move(sizes)}, {"gflop_per_s", peaks.empty() ? 0 : peaks.front().flop * 1e-9}};
+  nlohmann::json products = nlohmann::json::array();
+  for (const Peak& p : peaks) {
+    products.push_back({{"type", p.type}});
+    if (p.flop > 0)
+      products.back().update({{"gflop_per_s", p.flop * 1e-9},
+                              {"side", p.side},
+                              {"what", fmt::format("the best that {0} showed at a product of {1} x {1} by {1} x {1}", device, p.side)}});
+    if (!p.error.empty()) products.back()["error"] = p.error;
+  }
+  const std::string what = fmt::format("the best that {} showed: read by sums, written by fills, both by -x and x + y", device);
+  return {{"device", device}, {"what", what}, {"memory", std::move(sizes)}, {"products", std::move(products)}};
 }
+
+std::string Limits::text() const {
+  if (!error.empty()) return fmt::format("limits of {} unknown: {}\n", device, error);
+  if (memory.empty()) return {};
+  const Memory& m = memory.back();
+  std::string out = device.empty() ? "limits of the host, by plain loops" : fmt::format("limits of {}, the best that it showed", device);
+  out += fmt::format(": {:.1f} GB/s read, {:.1f} written", m.read * 1e-9, m.write * 1e-9);
+  if (m.both > 0) out += fmt::format(", {:.1f} both at once", m.both * 1e-9);
+  out += fmt::format(" ({:.0f} MiB)", m.bytes / (1 << 20));
+  for (const Peak& p : peaks)
+    if (p.flop > 0)
+      out += p.type.empty() ? fmt::format("; {:.0f} GFLOP/s multiply-adds in registers", p.flop * 1e-9)
+                            : fmt::format("; {0} {1:.0f} GFLOP/s at {2} x {2} by {2} x {2}", p.type, p.flop * 1e-9, p.side);
+    else if (!p.error.empty())
+      out += fmt::format("; {} none: {}", p.type, p.error);
+  return out + "\n";
+}
+
 Limits Limits::from(const nlohmann::json& j) {
   Limits limits;
+  limits.error = j.value("error", "");
+  limits.device = j.value("device", "");
+  if (!limits.error.empty()) return limits;
   for (const auto& m : j["memory"])
-    limits.memory.push_back(
-        {m["mib"].get<double>() * (1 << 20), m["read_gb_per_s"].get<double>() * 1e9, m["write_gb_per_s"].get<double>() * 1e9});
-  limits.flop = j["gflop_per_s"].get<double>() * 1e9;
+    limits.memory.push_back({m["mib"].get<double>() * (1 << 20), m["read_gb_per_s"].get<double>() * 1e9,
+                             m["write_gb_per_s"].get<double>() * 1e9, m.value("both_gb_per_s", 0.0) * 1e9});
+  if (j.contains("gflop_per_s")) limits.peaks.push_back({"", j["gflop_per_s"].get<double>() * 1e9});
+  for (const auto& p : j.value("products", nlohmann::json::array()))
+    limits.peaks.push_back({p["type"], p.value("gflop_per_s", 0.0) * 1e9, p.value("side", std::int64_t{0}), p.value("error", "")});
   return limits;
 }
 

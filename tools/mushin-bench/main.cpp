@@ -43,7 +43,7 @@ std::vector<Backend> backends(const Options& o) {
     std::string version = mu::version();
     for (const auto& p : mu::plugins())
       if (p.state == mu::plugin_state::loaded && std::string(p.name) == d.plugin()) version = p.version;
-    out.push_back({d.name(), d.description(), version});
+    out.push_back({d.name(), d.description(), version, d.host_memory()});
   };
   if (o.backends.empty())
     for (const auto& d : mu::devices()) add(d);
@@ -64,10 +64,27 @@ nlohmann::json start_apart(const std::string& backend) {
   return {{"check", first}, {"min_s", done.first_line_s}, {"median_s", done.first_line_s}, {"samples", 1}, {"peak_rss_mib", rss}};
 }
 
-/// In a process of its own: a child's peak memory begins with its parent's.
-Limits limits_apart() {
-  const auto done = run_self({"limits"});
-  return done.status == 0 ? Limits::from(nlohmann::json::parse(done.output)) : Limits{};
+/// In processes of their own: a child's peak memory begins with its parent's.
+std::map<std::string, Limits> limits_apart(const std::vector<Backend>& backends) {
+  std::map<std::string, Limits> limits;
+  for (const Backend& b : backends) {
+    const std::string key = b.host_memory ? "" : b.name;
+    if (limits.contains(key)) continue;
+    const auto done = run_self(b.host_memory ? std::vector<std::string>{"limits"} : std::vector<std::string>{"limits", "--on", b.name});
+    if (done.status == 0) {
+      limits[key] = Limits::from(nlohmann::json::parse(done.output));
+    } else {
+      limits[key].device = b.name;
+      limits[key].error = done.errors.empty() ? fmt::format("ended with status {}", done.status) : done.errors;
+    }
+  }
+  return limits;
+}
+
+/// Of the host, unless `device` names another with memory of its own.
+Limits limits_here(const std::string& device) {
+  if (device.empty() || mu::device(device.c_str()).host_memory()) return measure_limits();
+  return measure_limits(mu::device(device.c_str()));
 }
 
 void add_run(Result& result, const nlohmann::json& run) {
@@ -79,7 +96,8 @@ void add_run(Result& result, const nlohmann::json& run) {
 
 /// Repeats take turns between the backends, so that a disturbance meets all of them.
 Report compare(const Options& o) {
-  Report report{describe_machine(), backends(o), {}, limits_apart()};
+  Report report{describe_machine(), backends(o), {}, {}};
+  report.limits = limits_apart(report.backends);
   const auto take_turns = [&](Row row, int repeats, auto run) {
     std::fprintf(stderr, "%s\n", row.name.c_str());
     for (int i = 0; i < repeats; ++i)
@@ -87,9 +105,10 @@ Report compare(const Options& o) {
     report.rows.push_back(std::move(row));
   };
   for (const Workload& w : chosen(o))
-    take_turns({w.name, w.what, w.flop, w.bytes, w.written, {}}, o.repeats,
+    take_turns({w.name, w.what, w.flop, w.bytes, w.written, w.type, {}}, o.repeats,
                [&](const std::string& backend) { return run_apart(w.name, backend, o.min_time / o.repeats); });
-  if (startup_chosen(o)) take_turns({startup_name, "process start to the first result", 0, 0, 0, {}}, 7 * o.repeats, start_apart);
+  if (startup_chosen(o))
+    take_turns({startup_name, "process start to the first result", 0, 0, 0, mu::dtype::f32, {}}, 7 * o.repeats, start_apart);
   return report;
 }
 
@@ -189,13 +208,14 @@ int run(int argc, char** argv) {
   measure_command->add_option("--on", o.backend)->required();
   measure_command->add_option("--min-time", o.min_time);
   auto* limits_command = app.add_subcommand("limits", "what this machine can do at best, as JSON");
+  limits_command->add_option("--on", o.backend, "what this device shows at best");
   auto* first_command = app.add_subcommand("first-result", "the smallest program")->group("");
   first_command->add_option("--on", o.backend)->required();
   CLI11_PARSE(app, argc, argv);
   if (o.threads > 0) setenv("MUSHIN_THREADS", std::to_string(o.threads).c_str(), 1);
   if (measure_command->parsed()) return measure_here(o);
   if (limits_command->parsed()) {
-    fmt::print("{}\n", measure_limits().json().dump());
+    fmt::print("{}\n", limits_here(o.backend).json().dump());
     return 0;
   }
   if (first_command->parsed()) return first_result_here(o);

@@ -34,12 +34,20 @@ class Samples final : public benchmark::BenchmarkReporter {
 
 void warm_up(const Work& work) {
   const auto start = Clock::now();
-  for (int n = 0; n < 3 || since(start) < warm_up_time; ++n) work.step();
+  for (int n = 0; n < 3 || since(start) < warm_up_time; ++n) {
+    work.step();
+    mu::synchronize(mu::default_device());
+  }
 }
 
 Samples time_steps(const Workload& workload, const Work& work, double min_time) {
-  auto step = [&work](benchmark::State& state) {
-    for (auto _ : state) work.step();
+  // A device may still compute when a step returns: the last one of a sample waits for it.
+  auto step = [&work, device = mu::default_device()](benchmark::State& state) {
+    auto left = state.max_iterations;
+    for (auto _ : state) {
+      work.step();
+      if (--left == 0) mu::synchronize(device);
+    }
   };
   benchmark::RegisterBenchmark(workload.name, step)
       ->UseRealTime()

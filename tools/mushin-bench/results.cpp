@@ -74,13 +74,19 @@ std::string Row::rate(const Result& r) const {
 }
 
 double Row::share(const Result& r, const Limits& limits) const {
-  return r.min_s > 0 ? limits.least_time(flop, bytes, written) / r.min_s : 0;
+  return r.min_s > 0 ? limits.least_time(flop, type, bytes, written) / r.min_s : 0;
+}
+
+const Limits& Report::limits_of(const std::string& backend) const {
+  static const Limits unknown;
+  const auto of_device = limits.find(backend), found = of_device == limits.end() ? limits.find("") : of_device;
+  return found == limits.end() ? unknown : found->second;
 }
 
 nlohmann::json Report::json() const {
   nlohmann::json out{{"machine", machine}, {"backends", nlohmann::json::array()}, {"results", nlohmann::json::array()}};
   for (const Backend& b : backends) out["backends"].push_back({{"name", b.name}, {"description", b.description}, {"version", b.version}});
-  if (limits.flop > 0) out["limits"] = limits.json();
+  for (const auto& [device, of] : limits) (device.empty() ? out["limits"] : out["device_limits"][device]) = of.json();
   for (const Row& row : rows)
     for (const auto& [backend, result] : row.by_backend) {
       auto entry = result.json();
@@ -89,7 +95,7 @@ nlohmann::json Report::json() const {
         if (row.flop > 0) entry["gflop_per_s"] = row.flop / result.min_s * 1e-9;
         if (row.bytes > 0) entry["gb_per_s"] = row.bytes / result.min_s * 1e-9;
         entry["ratio_to_best"] = result.min_s / row.best();
-        if (const double share = row.share(result, limits); share > 0) entry["share_of_limit"] = share;
+        if (const double share = row.share(result, limits_of(backend)); share > 0) entry["share_of_limit"] = share;
       }
       if (const double d = row.largest_difference(); d >= 0) entry["largest_difference"] = d;
       out["results"].push_back(std::move(entry));
@@ -99,7 +105,7 @@ nlohmann::json Report::json() const {
 
 std::string Report::table() const {
   std::string out = fmt::format("{:<24}", "workload");
-  for (const Backend& b : backends) out += fmt::format(" {:>11} {:>6} {:>14}{}", b.name, "ratio", "rate", limits.flop > 0 ? "  limit" : "");
+  for (const Backend& b : backends) out += fmt::format(" {:>11} {:>6} {:>14}{}", b.name, "ratio", "rate", limits.empty() ? "" : "  limit");
   out += fmt::format(" {:>10} {:>11}\n", "peak MiB", "difference");
   for (const Row& row : rows) {
     out += fmt::format("{:<24}", row.name);
@@ -116,11 +122,12 @@ std::string Report::table() const {
       const Result& r = found->second;
       rss = std::max(rss, r.peak_rss_mib);
       out += fmt::format(" {:>11} {:>6.2f} {:>14}", time_text(r.min_s), r.min_s / row.best(), row.rate(r));
-      if (limits.flop > 0) out += fmt::format(" {:>5.0f}%", 100 * row.share(r, limits));
+      if (!limits.empty()) out += fmt::format(" {:>5.0f}%", 100 * row.share(r, limits_of(b.name)));
     }
     const double d = row.largest_difference();
     out += fmt::format(" {:>10.0f} {:>11}\n{}", rss, d < 0 ? "" : fmt::format("{:.1e}", d), errors);
   }
+  for (const auto& [device, of] : limits) out += of.text();
   return out;
 }
 

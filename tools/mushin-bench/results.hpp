@@ -27,6 +27,7 @@ struct Result {
 struct Row {
   std::string name, what;
   double flop = 0, bytes = 0, written = 0;
+  mushin::dtype type = mushin::dtype::f32;
   std::map<std::string, Result> by_backend;
 
   /// max |x - y| / max(1, max |x|) over the compared elements of any two backends; negative with fewer than two.
@@ -35,20 +36,22 @@ struct Row {
   double best() const;
   /// "12.3 GFLOP/s", "38 GB/s", or nothing.
   std::string rate(const Result&) const;
-  /// The part of the machine's limit that was reached; 0 where either is unknown.
+  /// The part of the limit that was reached; 0 where either is unknown.
   double share(const Result&, const Limits&) const;
 };
 
 struct Backend {
   std::string name, description, version;
+  bool host_memory = true;
 };
 
 struct Report {
   nlohmann::json machine;
   std::vector<Backend> backends;
   std::vector<Row> rows;
-  Limits limits;
+  std::map<std::string, Limits> limits;  // by device; of all backends in the host's memory: ""
 
+  const Limits& limits_of(const std::string& backend) const;
   nlohmann::json json() const;
   std::string table() const;
 };

@@ -36,7 +36,8 @@ struct Workload {
   double bytes;   // that one step must at least move; 0: arithmetic decides
   Expected expected;
   Work (*make)();
-  double written = 0;  // of the bytes
+  double written = 0;               // of the bytes
+  mu::dtype type = mu::dtype::f32;  // of what is multiplied
 };
 
 std::span<const Workload> product_workloads();

@@ -86,6 +86,13 @@ constexpr Workload list[] = {
      0,
      {1.00239, 0.997395},
      work<Training<ResidualProblem>>},
+    {"resnet_block_captured",
+     "the same step, captured",
+     true,
+     residual_flop,
+     0,
+     {1.00239, 0.997395},
+     work<CapturedTraining<ResidualProblem>>},
 };
 
 }  // namespace

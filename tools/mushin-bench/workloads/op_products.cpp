@@ -12,7 +12,7 @@ auto definite(std::uint64_t stream) {
   return mu::Tensor<float, N, N>(mu::matmul(a, mu::transpose(a)) + mu::eye<N, N>(static_cast<float>(N.size)));
 }
 
-// Columns: name, what, training, flop, bytes, expected, make, written.
+// Columns: name, what, training, flop, bytes, expected, make, written, type.
 constexpr Workload products[] = {
     {"op_matmul_512_f64",
      "matrix product, 512^3, f64",
@@ -20,14 +20,18 @@ constexpr Workload products[] = {
      2.0 * 512 * 512 * 512,
      0,
      {},
-     [] { return expression([a = uniform<512, 512>(707).to<double>()] { return mu::matmul(a, a); }); }},
+     [] { return expression([a = uniform<512, 512>(707).to<double>()] { return mu::matmul(a, a); }); },
+     0,
+     mu::dtype::f64},
     {"op_matmul_512_bf16",
      "matrix product, 512^3, bf16",
      false,
      2.0 * 512 * 512 * 512,
      0,
      {},
-     [] { return expression([a = uniform<512, 512>(707).to<mu::bf16>()] { return mu::matmul(a, a); }); }},
+     [] { return expression([a = uniform<512, 512>(707).to<mu::bf16>()] { return mu::matmul(a, a); }); },
+     0,
+     mu::dtype::bf16},
     {"op_matmul_batched",
      "64 products of 64^3",
      false,

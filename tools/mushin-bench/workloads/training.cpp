@@ -113,6 +113,7 @@ constexpr Workload list[] = {
      0,
      {0.33886, 0.338827},
      work<Training<LstmProblem>>},
+    {"lstm_captured", "the same step, captured", true, lstm_flop, 0, {0.33886, 0.338827}, work<CapturedTraining<LstmProblem>>},
     {"adam_10M",
      "Adam on one tensor of 10 million",
      false,

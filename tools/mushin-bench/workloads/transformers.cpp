@@ -88,6 +88,7 @@ struct GptProblem {
 
 // Multiply-adds of a block forward; the backward pass has twice as many.
 constexpr double block_products = 12.0 * batch * steps * width * width + 2.0 * batch * steps * steps * width;
+constexpr double gpt_flop = 2 * 3 * (4 * block_products + 1.0 * batch * steps * width * vocabulary);
 constexpr Workload list[] = {
     {"gpt_block_step",
      "training step, a GPT's block of 256, 8 heads, batch 8 of 128, AdamW",
@@ -106,10 +107,11 @@ constexpr Workload list[] = {
     {"gpt_tiny_step",
      "training step, a GPT of 4 such blocks on 256 symbols",
      true,
-     2 * 3 * (4 * block_products + 1.0 * batch * steps * width * vocabulary),
+     gpt_flop,
      0,
      {5.73119, 3.65443},
      work<Training<GptProblem>>},
+    {"gpt_tiny_captured", "the same step, captured", true, gpt_flop, 0, {5.73119, 3.65443}, work<CapturedTraining<GptProblem>>},
 };
 
 }  // namespace
