@@ -31,6 +31,7 @@
 #include "mushin/tensor/ops/transfer.hpp"
 #include "mushin/tensor/print.hpp"
 #include "mushin/tensor/tensor.hpp"
+#include "mushin/tensor/tf32.hpp"
 #ifdef FMT_VERSION
 #include "mushin/tensor/fmt.hpp"
 #endif

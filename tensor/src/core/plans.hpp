@@ -17,8 +17,13 @@ struct Answers {
 /// deterministic_algorithms(): plans are made, and kept, for each of the two.
 extern std::atomic<bool> deterministic_mode;
 inline bool deterministic() noexcept { return deterministic_mode.load(std::memory_order_relaxed); }
-/// The 16 bits of a key that tell whose plan it is, and for which mode.
-inline std::uint64_t device_bits(const Device* d) { return std::uint64_t{d->index} | std::uint64_t{deterministic()} << 15; }
+/// allow_tf32(): likewise. What products of floats may be computed with.
+extern std::atomic<bool> tf32_mode;
+inline std::uint32_t product_math() noexcept { return tf32_mode.load(std::memory_order_relaxed) ? MU_MATH_TF32 : MU_MATH_EXACT; }
+/// The 16 bits of a key that tell whose plan it is, and for which modes.
+inline std::uint64_t device_bits(const Device* d) {
+  return std::uint64_t{d->index} | std::uint64_t{product_math()} << 14 | std::uint64_t{deterministic()} << 15;
+}
 
 // What it tells is immutable once it is in the table. It is there for as long as a PlanSection of a thread that found it, or a recording,
 // may run it.

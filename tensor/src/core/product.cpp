@@ -76,7 +76,7 @@ void view_result(mu_tensor& out, const Node* product, unsigned rank, std::int64_
 }
 
 mu_op_matmul bare_product(const Node* product) {
-  return {{sizeof(mu_op_matmul), MU_OP_MATMUL}, abi(product_type(product->type)), MU_MATH_EXACT, nullptr};
+  return {{sizeof(mu_op_matmul), MU_OP_MATMUL}, abi(product_type(product->type)), product_math(), nullptr};
 }
 
 void multiply(const Node* product, const Node* a, const Node* b, Block* block) {

@@ -227,7 +227,7 @@ Plan create_product(Device* d, const Text& from, std::uint32_t hash, std::span<c
                     std::uint32_t& spec) {
   Text text = from;
   const mu_pw_program program = finish(text, hash);
-  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, sums_of(views[0]), MU_MATH_EXACT, &program};
+  const mu_op_matmul op{{sizeof op, MU_OP_MATMUL}, sums_of(views[0]), product_math(), &program};
   return create_plan("matmul", d, &op.h, views.first(views.size() - 1), views.last(1), spec, elsewhere);
 }
 
@@ -253,7 +253,7 @@ const Plan* epilogue_plan(Program& p, Device* d, unsigned product, std::span<con
   // declines, and strided.
   const bool opaque = views[0].layout == MU_LAYOUT_OPAQUE || views[1].layout == MU_LAYOUT_OPAQUE;
   if (!made.plan && d->host_memory && d != builtin() && !opaque) {
-    const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, sums_of(views[0]), MU_MATH_EXACT, nullptr};
+    const mu_op_matmul bare{{sizeof bare, MU_OP_MATMUL}, sums_of(views[0]), product_math(), nullptr};
     std::uint32_t unused = 0;
     const Plan own = create_plan("matmul", d, &bare.h, views.first(2), views.last(1), unused, false);
     delete own.answers;

@@ -4,6 +4,7 @@
 
 #include "core/fail.hpp"
 #include "core/layouts.hpp"
+#include "core/plans.hpp"
 #include "core/request.hpp"
 #include "mushin/tensor/ops/pointwise.hpp"
 #include "mushin/tensor/ops/shape.hpp"
@@ -76,7 +77,7 @@ mu_op_conv description(ConvKind kind, dtype type, const mu_pw_program* epilogue,
   const dtype acc = is_half(type) ? dtype::f32 : type;
   mu_op_conv op{};
   op.h = {sizeof op, MU_OP_CONV};
-  op.kind = static_cast<std::uint32_t>(kind), op.acc = abi(acc), op.math = MU_MATH_EXACT, op.groups = static_cast<std::uint32_t>(groups);
+  op.kind = static_cast<std::uint32_t>(kind), op.acc = abi(acc), op.math = product_math(), op.groups = static_cast<std::uint32_t>(groups);
   std::copy_n(window.stride, 3, op.stride), std::copy_n(window.dilation, 3, op.dilation), std::copy_n(window.before, 3, op.before);
   op.epilogue = epilogue;
   return op;
