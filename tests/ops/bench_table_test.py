@@ -67,8 +67,8 @@ with tempfile.TemporaryDirectory() as folder:
                        (("op_matmul_512_f64", device), 2 * 512**3 * 1e-9 / double["gflop_per_s"]),
                        (("op_matmul_512_f64", "builtin"), 2 * 512**3 * 1e-9 / of_host["gflop_per_s"])):
         assert math.isclose(found[key]["share_of_limit"], least / found[key]["min_s"], rel_tol=1e-9), (key, least, told)
-    # Where steps weren't waited for, they would seem many times as quick as anything that the device showed.
-    assert all(found[w, device]["share_of_limit"] < 2 for w in ("op_sum", "op_matmul_512_f64")), found
+    # Where steps weren't waited for, they would seem hundreds of times as quick as anything that the device showed.
+    assert all(found[w, device]["share_of_limit"] < 20 for w in ("op_sum", "op_matmul_512_f64")), found
     assert f"limits of {device}, the best that it showed: " in shown and "limits of the host, by plain loops: " in shown, shown
     assert f" double {double['gflop_per_s']:.0f} GFLOP/s at {double['side']} x " in shown, shown
     _, limits, _, head, _, *rows = run(sys.executable, "-B", SCRIPT, "--rates", str(ours)).splitlines()
