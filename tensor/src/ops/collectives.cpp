@@ -100,8 +100,8 @@ Array together(const char* name, const Communicator& by, const Array& a, const S
   view_of(view[0], node_of(stored));
   view_of(view[1], node_of(made));
   if (!try_request(name, here, &op.h, 1, view))
-    fail<DeviceError>("[{}] device {} has no such collective of {}{}", name, here->name, mushin::name_of(a.type()),
-                      deterministic() ? " that promises equal bits from run to run" : "");
+    fail<DeviceError>("[{}] device {} computes none of {}{}", name, here->name, mushin::name_of(a.type()),
+                      deterministic() ? " in one order, as deterministic_algorithms(true) demands" : "");
   return made;
 }
 

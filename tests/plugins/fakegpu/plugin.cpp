@@ -196,7 +196,7 @@ constexpr mu_collectives_table collectives{sizeof(mu_collectives_table), 0, uniq
 
 // Not the one under MUSHIN_FAKEGPU_GRAPHS=0, not the other one under MUSHIN_FAKEGPU_MANY=0.
 const void* extension(const char* name, std::uint32_t least) noexcept {
-  if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION) return &collectives;
+  if (std::strcmp(name, MU_EXT_COLLECTIVES) == 0 && least <= MU_EXT_COLLECTIVES_VERSION && number(host, "COLLECTIVES", 1)) return &collectives;
   if (std::strcmp(name, MU_EXT_GRAPH) == 0 && least <= MU_EXT_GRAPH_VERSION && number(host, "GRAPHS", 1)) return &graphs;
   if (std::strcmp(name, MU_EXT_MANY) == 0 && least <= MU_EXT_MANY_VERSION && number(host, "MANY", 1)) return &many;
   return nullptr;

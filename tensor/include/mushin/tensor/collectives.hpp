@@ -11,7 +11,12 @@ namespace mushin {
 
 class Communicator;
 /// How the ranks' elements become one.
-enum class reduction : std::uint8_t { sum = 1, prod, max, min };
+enum class reduction : std::uint8_t {
+  sum = 1,  ///< their sum; bool: or
+  prod,     ///< their product; bool: and
+  max,      ///< the greatest
+  min,      ///< the least
+};
 
 namespace core {
 MUSHIN_API Array all_reduce(const Communicator&, const Array&, reduction);
