@@ -109,6 +109,8 @@ class Sentence:
         self.path, self.line, self.op, self.pieces, self.tests = path, line, op, pieces, tests
         self.words, self.test = [w for piece in pieces for w in words_of(piece)], None
         self.template = [w for piece in pieces for w in (*words_of(piece), None)]
+        self.longest = max(pieces, key=len)
+        self.threes = {" ".join(run[i : i + 3]) for run in map(words_of, pieces) for i in range(len(run) - 2)}
 
     @property
     def text(self):
@@ -173,20 +175,13 @@ def is_part(template, words):
             return any(match(i + 1, k, own) for k in range(j + 1, len(words) + 1))
         return template[i] == words[j] and match(i + 1, j + 1, own + 1)
 
-    return len(words) < 30 and any(match(i, 0, 0) for i in range(len(template)))
+    enough = sum(w in template for w in words) >= max(2, len(words) / 2)  # else nothing can match
+    return enough and len(words) < 30 and any(match(i, 0, 0) for i in range(len(template)))
 
 
-def shows(s, words):
+def shows(s, words, spelled):
     """Whether a literal of a test holds the longest fixed run of words, or three words of one in a row, or is a part of the sentence."""
-    rest = OP.sub("", words, count=1)
-    if max(s.pieces, key=len) in words or is_part(s.template, words_of(rest)):
-        return True
-    spelled = " ".join(words_of(rest))
-    for piece in s.pieces:
-        run = words_of(piece)
-        if any(" ".join(run[i : i + 3]) in spelled for i in range(len(run) - 2)):
-            return True
-    return False
+    return s.longest in words or any(three in " ".join(spelled) for three in s.threes) or is_part(s.template, spelled)
 
 
 def common(a, b):
@@ -199,18 +194,15 @@ def common(a, b):
     return row[-1]
 
 
-def fits(s, path, ops, words):
-    """Whether this literal of that file may be about the sentence: by who tests it, and by its op."""
-    op = OP.match(words)
-    own = "{}" in s.op or (op[1] == s.op if op else s.op in ops)
-    return own and s.tests.match(path) and shows(s, words)
-
-
 def prove(all_sentences, tests):
-    """Gives each sentence the place of its test. A literal is about the sentences with most of its words."""
+    """Gives each sentence the place of its test. A literal is about the sentences with most of its words, of those that the file may be about:
+    by who tests them, and by their op."""
     for path, (found, ops) in tests.items():
+        own = [s for s in all_sentences if s.tests.match(str(path))]
         for line, words in found:
-            shown = [(common(s.words, words_of(OP.sub("", words, count=1))), s) for s in all_sentences if fits(s, str(path), ops, words)]
+            op, spelled = OP.match(words), words_of(OP.sub("", words, count=1))
+            about = [s for s in own if "{}" in s.op or (op[1] == s.op if op else s.op in ops)]
+            shown = [(common(s.words, spelled), s) for s in about if shows(s, words, spelled)]
             best = max((n for n, _ in shown), default=0)
             for n, s in shown:
                 if n == best and not s.test:
