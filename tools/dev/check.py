@@ -12,8 +12,8 @@ from device_check import check_device
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = ["-Dtests=enabled", "-Dnn=enabled", "-Donednn=enabled", "-Dtools=enabled", "-Dexamples=enabled"]
-# What compiles programs by itself, installs, or measures: once is enough.
-ONCE = ["compile_fail", "compile_cost", "headers", "install", "hygiene", "measures"]
+# What compiles programs by itself, installs, or measures the machine, and other tests of the suite "once".
+ONCE = ["compile_fail", "compile_cost", "headers", "install", "hygiene", "once"]
 
 # Of debug information lines alone: the rest takes the compiler up to a third of its time, and nobody looks at it here.
 LINES = ["-Dc_args=-g1", "-Dcpp_args=-g1"]
