@@ -63,8 +63,9 @@ TEST_F(CudaSort, KeysStayWithinTheTypesBits) {
     for (const bool descending : {false, true})
       for (int i = 0; i < 1000; ++i) {
         const KeyRule rule = key_rule_of(type, descending);
+        if (rule.bytes >= 4) continue;
         const std::uint64_t key = key_of(rule, static_cast<std::uint32_t>(some_bits(type, random)));
-        ASSERT_TRUE(rule.bytes >= 4 || key >> 8 * rule.bytes == 0) << "type " << type;
+        ASSERT_EQ(key >> 8 * rule.bytes, 0u) << "type " << type;
       }
 }
 
