@@ -113,6 +113,7 @@ TEST_P(Async, LiteralsAreWrittenOnce) {
 }
 
 TEST_P(Async, ALiteralGivesBackItsOldMemory) {
+  value(add(array({1}, {1}), literal(7.25, dtype::f32)));  // the device keeps the number
   const auto before = memory_stats(device_of(gpu)).in_use;
   {
     const Array x = array({300}, Values(300, 2)), seven = full({300}, dtype::f32, 7.25);
@@ -364,6 +365,29 @@ TEST_P(Streamed, AFailedUploadReachesWhoeverReads) {
     EXPECT_EQ(error_of<PluginError>([&] { synchronize(device_of(gpu)); }), "[synchronize] " + reason);
     EXPECT_EQ(values(x), (Values{1, 2, 3}));
   }
+}
+
+// What an optimiser would write for each of its parameters.
+TEST_P(Streamed, ANumberIsWrittenOnce) {
+  const Array x = array({3}, {1, 2, 3});
+  const auto times = [&](double number) {
+    const Array y = mul(x, literal(number, dtype::f32));
+    evaluate(y);
+    return y;
+  };
+  EXPECT_EQ(values(times(2.5)), (Values{2.5, 5, 7.5}));
+  EXPECT_EQ(values(times(-12.25)), (Values{-12.25, -24.5, -36.75}));
+  {
+    const Fault fault("FAIL_UPLOAD", GetParam(), 1);
+    EXPECT_EQ(values(times(2.5)), (Values{2.5, 5, 7.5}));
+    EXPECT_EQ(values(times(-12.25)), (Values{-12.25, -24.5, -36.75}));
+    EXPECT_THROW(values(times(4.75)), PluginError) << "a new one is written";
+    EXPECT_THROW(synchronize(device_of(gpu)), PluginError);
+  }
+  EXPECT_EQ(values(times(4.75)), (Values{4.75, 9.5, 14.25})) << "what failed is not kept";
+  EXPECT_EQ(values(times(2.5)), (Values{2.5, 5, 7.5}));
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 300; ++i) ASSERT_EQ(values(times(i + 0.375)), (Values{i + 0.375, 2 * i + 0.75, 3 * i + 1.125}));
 }
 
 TEST_P(Streamed, LoadersComputersAndReadersShareADevice) {

@@ -2,9 +2,24 @@
 
 #include <utility>
 
+#include "core/failure.hpp"
+#include "core/layouts.hpp"
 #include "core/plans.hpp"
 
 namespace mushin::core {
+
+// The last numbers that were written to a device, each in the place that its bits give it: an optimiser asks for the same few for every
+// parameter.
+struct Numbers {
+  struct Entry {
+    std::uint64_t bits, given;  // Device::given, when it had been written
+    const Failure* settled;     // Device::settled then
+    Block* block;
+  };
+  static constexpr unsigned log_size = 6;
+  Entry at[1u << log_size];
+};
+
 namespace {
 
 // The stride of `n` along axis `axis` of a space of rank `rank`.
@@ -13,6 +28,19 @@ std::int64_t stride_in(const Node* n, unsigned axis, unsigned rank) {
   assert(!is_opaque(n));
   if (axis < missing || n->sizes.at[axis - missing] == 1) return 0;
   return is_buffer(n) ? n->stride[axis - missing] : 0;
+}
+
+Block* number_on(Device* device, std::uint64_t bits) {
+  if (!device->numbers) device->numbers = new Numbers{};
+  Numbers::Entry& e = device->numbers->at[bits * 0x9e3779b97f4a7c15u >> (64 - Numbers::log_size)];
+  if (e.block && e.bits == bits && !failed_since(device, e.settled, e.given)) return e.block;
+  const NotRecorded quiet;
+  const Failure* const settled = device->settled.load(std::memory_order_acquire);
+  Held made(allocate(device, sizeof bits, "literal"));
+  upload_in_order("literal", made.block, 0, &bits, sizeof bits);
+  std::swap(e.block, made.block);
+  e.bits = bits, e.given = device->given.load(std::memory_order_relaxed), e.settled = settled;
+  return e.block;
 }
 
 }  // namespace
@@ -41,12 +69,7 @@ void collapse(const Sizes& sizes, const Node* const* operands, unsigned count, c
 
 void upload_literal(mu_tensor& v, Node* n, Device* device) {
   if (n->block && n->block->device != device) drop_ref(std::exchange(n->block, nullptr));
-  if (!n->block) {
-    const NotRecorded quiet;
-    Block* b = allocate(device, sizeof n->bits, "literal");
-    n->block = b;
-    upload_in_order("literal", b, 0, &n->bits, sizeof n->bits);
-  }
+  if (!n->block) add_ref(n->block = number_on(device, n->bits));
   view_memory(v, n->block, 0);
 }
 
