@@ -5,3 +5,5 @@
 #ifdef __x86_64__  // whatever else a Highway knows: later ones have SSE2, and more than one AVX-512
 #define HWY_DISABLED_TARGETS (~(HWY_AVX3 | HWY_AVX2 | HWY_EMU128 | HWY_SCALAR))
 #endif
+// One element at a time where no instruction set fits: in a vector of emulated lanes a masked load reads what the mask leaves out.
+#define HWY_BROKEN_EMU128 1
