@@ -65,11 +65,11 @@ MUSHIN_OP(Fma, hn::MulAdd(a, b, c));
 #endif
 
 template <class F, int N, int S>
-HWY_INLINE V apply_at(V a, V b, V c, const float* pa, const float* pb, const float* pc) {
+HWY_INLINE V apply_at(V a, V b, V c, const float* pa, const float* pb, const float* pc, size_t i) {
   const D t;
-  if constexpr (!(S & 1)) a = hn::LoadU(t, pa);
-  if constexpr (N > 1 && !(S & 2)) b = hn::LoadU(t, pb);
-  if constexpr (N > 2 && !(S & 4)) c = hn::LoadU(t, pc);
+  if constexpr (!(S & 1)) a = hn::LoadU(t, pa + i);
+  if constexpr (N > 1 && !(S & 2)) b = hn::LoadU(t, pb + i);
+  if constexpr (N > 2 && !(S & 4)) c = hn::LoadU(t, pc + i);
   return F::f(a, b, c);
 }
 
@@ -84,7 +84,7 @@ void loop(void* dv, const void* av, const void* bv, const void* cv, size_t n) {
   if constexpr (N > 1 && S & 2) b = hn::Set(t, *pb);
   if constexpr (N > 2 && S & 4) c = hn::Set(t, *pc);
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(apply_at<F, N, S>(a, b, c, pa + i, pb + i, pc + i), t, d + i);
+  for (; i + lanes <= n; i += lanes) hn::StoreU(apply_at<F, N, S>(a, b, c, pa, pb, pc, i), t, d + i);
   if (i == n) return;
   const auto m = hn::FirstN(t, n - i);
   if constexpr (!(S & 1)) a = hn::MaskedLoad(m, t, pa + i);

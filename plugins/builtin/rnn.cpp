@@ -116,7 +116,8 @@ struct Rnn final : mu_plan {
         std::fill_n(carry, rows * n, 0.0f);
       for (std::int64_t k = z.time; k-- > 0;) {
         const std::int64_t at = step(z, k) * z.batch + r, earlier = k ? step(z, k - 1) * z.batch + r : 0;
-        const float *before = k ? y + earlier * n : h0 + r * n, *cells = k ? s + earlier * 5 * n + 4 * n : c0 + r * n;
+        const float *before = k ? y + earlier * n : h0 + r * n, *cells = nullptr;
+        if (lstm) cells = k ? s + earlier * 5 * n + 4 * n : c0 + r * n;
         const std::int64_t cell_row = k ? 5 * n : n;
         for (std::int64_t i = 0; i < rows; ++i) {
           kernels.backward[kind]({n, y + (at + i) * n, s + (at + i) * saved * n, before + i * n, lstm ? cells + i * cell_row : nullptr,
