@@ -50,8 +50,9 @@ struct Batch {
   std::vector<const Plan*> plans;
   const PlanTable* table = nullptr;
 };
-std::vector<Batch> batches;
-std::vector<const Plan*> recorded;  // out of the cache, in no section, but in a recording or another device's
+// Never destroyed, since threads may run to the process's end.
+auto& batches = *new std::vector<Batch>;
+auto& recorded = *new std::vector<const Plan*>;  // out of the cache, in no section, but in a recording or another device's
 
 // Kernels since 4.14, where no sandbox forbids it.
 bool can_order_sections() {
