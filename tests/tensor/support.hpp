@@ -8,6 +8,7 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "../support/elements.hpp"
@@ -22,7 +23,10 @@ using Values = std::vector<double>;
 
 inline void store(std::byte* to, double v, dtype t) {
   mushin::test::with_element(t, [&]<class T>(T x) {
-    x = t == dtype::b8 ? static_cast<T>(v != 0) : static_cast<T>(v);
+    if constexpr (std::is_integral_v<T>)  // negative ones wrap where there is no sign
+      x = static_cast<T>(t == dtype::b8 ? v != 0 : static_cast<std::int64_t>(v));
+    else
+      x = static_cast<T>(v);
     std::memcpy(to, &x, sizeof x);
   });
 }
