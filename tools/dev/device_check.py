@@ -1,6 +1,7 @@
 """Runs the tests of a build that was made elsewhere on one device, with neither Meson nor a compiler; what tools/check --device calls."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,11 @@ def state_of(build, device):
     return plugin["state"] in ("loaded", "linked in"), plugin.get("reason") or plugin["state"]
 
 
+def heed_interrupts():
+    """What a shell starts in the background ignores them, and so would the tests that raise one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def check_device(folder, source, device, totals):
     build = Build(folder, source)
     there, reason = state_of(build, device)
@@ -76,7 +82,7 @@ def check_device(folder, source, device, totals):
             report = Path(out) / "report.xml"
             try:
                 done = subprocess.run([*command, f"--gtest_output=xml:{report}"], cwd=build.build, stdout=subprocess.PIPE, timeout=SECONDS,
-                                      stderr=subprocess.STDOUT, text=True, errors="replace",
+                                      stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=heed_interrupts,
                                       env={**os.environ, **env, "MUSHIN_DEVICE": device})
                 code, text = done.returncode, done.stdout
             except (OSError, subprocess.TimeoutExpired) as error:
