@@ -454,6 +454,25 @@ TEST(Capture, OtherThreadsAreNotRecorded) {
   EXPECT_EQ(step().to_vector(), (std::vector<float>{3, 5}));
 }
 
+// Memory that one recording uses several times is given back once.
+TEST(Capture, GivesItsMemoryBack) {
+  const auto x = mu::sin(mu::reshape<512, 512>(mu::linspace<512 * 512>(0.0f, 0.003f)));
+  mu::core::evaluate(x.raw());
+  const auto in_use = [] { return mu::memory_stats(mu::default_device()).in_use; };
+  const std::size_t before = in_use();
+  for (int round = 0; round < 2; ++round) {
+    auto power = mu::capture(
+        [](const auto& a) {
+          auto y = mu::matmul(a, a);
+          for (int i = 0; i < 6; ++i) y = mu::matmul(mu::tanh(y), a);
+          return mu::sum(y);
+        },
+        x);
+    EXPECT_NEAR(power(x).item(), power.results().item(), 1e-3f);
+  }
+  EXPECT_EQ(in_use(), before);
+}
+
 TEST(Capture, Moves) {
   auto a = mu::capture([n = 2.0f](const auto& x) { return x * n; }, mu::tensor<1>({1}));
   auto b = std::move(a);

@@ -182,8 +182,8 @@ Block* allocate(Device* device, std::size_t bytes, const char* op) {
   if (bytes > most_bytes) out_of_memory(device, bytes, op);
   const SizeClass wanted = SizeClass::above(bytes);
   Block* b = nullptr;
-  const bool recorded = capturing();
-  if (recorded && (b = capture::take(device, wanted.bytes))) {
+  const bool recorded = capturing(), again = recorded && (b = capture::take(device, wanted.bytes));
+  if (again) {
   } else if (device->host_memory && wanted.index < small_classes && (b = own.free[wanted.index])) {
     own.free[wanted.index] = b->next;
     --own.count[wanted.index];
@@ -193,7 +193,7 @@ Block* allocate(Device* device, std::size_t bytes, const char* op) {
   if (device->host_memory) MUSHIN_UNPOISON(b->data, b->bytes);
   __atomic_store_n(&b->refs, 1, __ATOMIC_RELAXED);
   __atomic_store_n(&b->op, op, __ATOMIC_RELAXED);
-  if (recorded) capture::made(b);
+  if (recorded && !again) capture::made(b);
   return b;
 }
 

@@ -1,5 +1,6 @@
 // A recording given to the devices again.
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "core/fail.hpp"
@@ -35,6 +36,7 @@ void Recording::Contents::hold(Piece& p) {
   p.held = true;
 }
 void Recording::Contents::let_go(Piece& p) {
+  assert(__atomic_load_n(&p.block->refs, __ATOMIC_RELAXED) > 0);
   p.held = false;
   drop_ref(p.block);
 }
