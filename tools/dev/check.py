@@ -17,7 +17,7 @@ FEATURES = ["-Dtests=enabled", "-Dnn=enabled", "-Donednn=enabled", "-Dtools=enab
 ONCE = ["compile_fail", "compile_cost", "headers", "install", "hygiene", "once"]
 
 # Of debug information lines alone: the rest takes the compiler up to a third of its time, and nobody looks at it here.
-LINES = ["-Dc_args=-g1", "-Dcpp_args=-g1"]
+LINES = "-g1"
 
 
 def clang_sanitizers():
@@ -26,7 +26,7 @@ def clang_sanitizers():
     clang = shutil.which("clang-14")  # else setup says that it is missing
     found = clang and subprocess.run([clang, "-print-runtime-dir"], stdout=subprocess.PIPE, text=True).stdout.strip()
     link = f"-shared-libasan -Wl,-rpath,{found}"
-    compile_ = "-g1 -fno-sanitize=pointer-overflow"
+    compile_ = f"{LINES} -fno-sanitize=pointer-overflow"
     return ["-Db_sanitize=address,undefined", "-Db_lundef=false", *(f"-D{c}_args={compile_}" for c in ("c", "cpp")),
             *(f"-D{c}_link_args={link}" for c in ("c", "cpp"))]
 
@@ -38,7 +38,8 @@ LEGS = {
               lambda: ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Dwerror=true", *clang_sanitizers()],
               [f"--wrapper={ROOT}/tools/dev/rerun_broken_leak_check", *(f"--no-suite={s}" for s in ONCE)]),
     "tsan": ("thread sanitizer, over what has threads", {"CC": "gcc", "CXX": "g++"},
-             lambda: ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false", *LINES], ["--suite=threads"]),
+             lambda: ["-Dbuildtype=debugoptimized", "-Dcuda=disabled", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false",
+                      f"-Dc_args={LINES}", f"-Dcpp_args={LINES}"], ["--suite=threads"]),
 }
 
 
