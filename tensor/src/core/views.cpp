@@ -30,6 +30,7 @@ std::int64_t stride_in(const Node* n, unsigned axis, unsigned rank) {
   return is_buffer(n) ? n->stride[axis - missing] : 0;
 }
 
+// The device's own reference: who keeps the block takes another.
 Block* number_on(Device* device, std::uint64_t bits) {
   if (!device->numbers) device->numbers = new Numbers{};
   Numbers::Entry& e = device->numbers->at[bits * 0x9e3779b97f4a7c15u >> (64 - Numbers::log_size)];
