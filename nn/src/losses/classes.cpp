@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <utility>
 #include <vector>
 
 #include "losses/support.hpp"
@@ -9,6 +10,7 @@
 #include "mushin/autograd/ops/shape.hpp"
 #include "mushin/autograd/ops/softmax.hpp"
 #include "mushin/tensor/core/capture.hpp"
+#include "mushin/tensor/device.hpp"
 #include "mushin/tensor/error.hpp"
 
 namespace mushin::nn::detail {
@@ -25,7 +27,8 @@ struct Rows {
 };
 
 void check_labels(const Rows& r, std::int64_t classes) {
-  if (core::capturing()) return;  // nothing is read then: gather says it, in every replay
+  // Reading them would wait for a device, and a capture reads nothing: gather tells it there, in every replay too.
+  if (core::capturing() || !Device(r.labels.device()).host_memory()) return;
   std::vector<std::int64_t> values(static_cast<std::size_t>(r.labels.sizes().count()));
   core::read_all(r.labels, values.data());
   bool some = false;
@@ -76,7 +79,7 @@ Raw log_loss(const Raw& logarithms, const Rows& r) {
   }
   // An infinite loss of a row that doesn't count would be NaN.
   if (kept) each = where(kept, each, Raw(number(each, 0)));
-  if (!weighted || r.how != Reduction::mean) return reduce<Raw>(r.op, each, r.how);
+  if (!weighted || r.how != Reduction::mean) return reduce<Raw>(r.op, std::move(each), r.how);
   if (each.sizes().count() == 0) refuse_mean(r.op, each.sizes());
   const unsigned axes = all_axes(each.sizes());
   return each.rank() == 0 ? Raw(div(each, weight)) : Raw(div(sum(each, axes, false), core::sum(weight, axes, false)));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "losses/support.hpp"
@@ -82,7 +83,7 @@ Raw loss(const Raw& logarithms, core::CtcTargets t, Reduction how, bool zero_inf
   const core::Array infinity = number(each, std::numeric_limits<double>::infinity());
   if (zero_infinity) each = where(core::equal(value(each), infinity), Raw(number(each, 0)), each);
   if (how == Reduction::mean) each = div(each, core::cast(core::maximum(t.lengths, core::literal(1, dtype::i64)), each.type()));
-  return reduce<Raw>("ctc", each, how);
+  return reduce<Raw>("ctc", std::move(each), how);
 }
 
 }  // namespace

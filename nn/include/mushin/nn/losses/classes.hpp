@@ -45,8 +45,9 @@ MUSHIN_API core::Traced nll(const core::Traced& logarithms, const core::Array& l
 
 /// Minus the logarithm of the probability that softmax(logits) gives to the right class, its mean over all rows (or the sum, or each).
 /// logits: (…, classes), float; labels: (…), int64 constants in [0, classes). Result: scalar; (…) under Reduction::none.
-/// ShapeError when a label is out of range (all are looked at: the call waits for them), or named sizes differ, and for the mean of no
-/// rows, or none that isn't ignored. Error when label_smoothing isn't in [0, 1].
+/// ShapeError when a label is out of range, or named sizes differ, and for the mean of no rows, or none that isn't ignored. Labels on a
+/// device with memory of its own aren't waited for: one that is out of range is told as an index of gather is, by the next read or
+/// synchronize, and the mean of none is NaN; so it is inside a captured function. Error when label_smoothing isn't in [0, 1].
 template <Reduction R = Reduction::mean, TensorLike L, TensorLike Y>
 auto cross_entropy(const L& logits, const Y& labels, CrossEntropyOptions options = {}) {
   MUSHIN_NN_RULE_LABELS("cross_entropy", L, Y, logits, labels);
