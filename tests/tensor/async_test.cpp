@@ -16,6 +16,7 @@
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
+#include "mushin/tensor/ops/shape.hpp"
 #include "mushin/tensor/ops/softmax.hpp"
 #include "mushin/tensor/ops/transfer.hpp"
 
@@ -369,7 +370,7 @@ TEST_P(Streamed, AFailedUploadReachesWhoeverReads) {
 
 // What an optimiser would write for each of its parameters.
 TEST_P(Streamed, ANumberIsWrittenOnce) {
-  const Array x = array({3}, {1, 2, 3});
+  const Array x = array({3}, {1, 2, 3}), first = array({1}, {0}, dtype::i64);
   const auto times = [&](double number) {
     const Array y = mul(x, literal(number, dtype::f32));
     evaluate(y);
@@ -381,6 +382,7 @@ TEST_P(Streamed, ANumberIsWrittenOnce) {
     const Fault fault("FAIL_UPLOAD", GetParam(), 1);
     EXPECT_EQ(values(times(2.5)), (Values{2.5, 5, 7.5}));
     EXPECT_EQ(values(times(-12.25)), (Values{-12.25, -24.5, -36.75}));
+    EXPECT_EQ(values(scatter_add(x, 0, first, broadcast_to(literal(2.5, dtype::f32), {1}), true)), (Values{3.5, 2, 3})) << "as memory, too";
     EXPECT_THROW(values(times(4.75)), PluginError) << "a new one is written";
     EXPECT_THROW(synchronize(device_of(gpu)), PluginError);
   }

@@ -6,6 +6,7 @@
 #include "core/evaluate.hpp"
 #include "core/fail.hpp"
 #include "core/fallback.hpp"
+#include "core/layouts.hpp"
 #include "core/plans.hpp"
 
 namespace mushin::core {
@@ -77,18 +78,15 @@ void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, 
   }
   // A value that varies comes from memory, with stride 0 everywhere.
   mu_tensor from = to;
-  Array held;
   for (unsigned i = 0; i < to.rank; ++i) from.stride[i] = 0;
   if (d->host_memory) {
     from.buffer = reinterpret_cast<mu_buffer*>(&bits);
     from.byte_offset = 0;
     from.bytes = sizeof bits;
-  } else {
-    const NotRecorded quiet;
-    held = fresh_array(d, static_cast<dtype>(to.dtype), {}, 1, name);
-    upload_in_order(name, node_of(held)->block, 0, &bits, mu_dtype_bytes(to.dtype));
+    return copy(name, d, from, to);
   }
-  if (held) view_memory(from, node_of(held)->block, 0);
+  const Held number(number_on(d, bits));
+  view_memory(from, number.block, 0);
   copy(name, d, from, to);
 }
 

@@ -1,5 +1,6 @@
 #include "core/views.hpp"
 
+#include <mutex>
 #include <utility>
 
 #include "core/failure.hpp"
@@ -8,17 +9,20 @@
 
 namespace mushin::core {
 
-// The last numbers that were written to a device, each in the place that its bits give it: an optimiser asks for the same few for every
+// The last numbers that were written to a device, each among the few that its bits choose: an optimiser asks for the same ones for every
 // parameter.
 struct Numbers {
   struct Entry {
     std::uint64_t bits, given;  // Device::given, when it had been written
-    const Failure* settled;     // Device::settled then
+    std::uint64_t used;         // the larger, the later; 0: never
+    const Failure* settled;     // Device::settled when it was written
     Block* block;
   };
-  static constexpr unsigned log_size = 6;
-  Entry at[1u << log_size];
+  static constexpr unsigned log_sets = 4, ways = 4;
+  Entry at[1u << log_sets][ways];
+  std::uint64_t uses;
 };
+static constinit std::mutex numbers_guard;  // of every device's
 
 namespace {
 
@@ -28,20 +32,6 @@ std::int64_t stride_in(const Node* n, unsigned axis, unsigned rank) {
   assert(!is_opaque(n));
   if (axis < missing || n->sizes.at[axis - missing] == 1) return 0;
   return is_buffer(n) ? n->stride[axis - missing] : 0;
-}
-
-// The device's own reference: who keeps the block takes another.
-Block* number_on(Device* device, std::uint64_t bits) {
-  if (!device->numbers) device->numbers = new Numbers{};
-  Numbers::Entry& e = device->numbers->at[bits * 0x9e3779b97f4a7c15u >> (64 - Numbers::log_size)];
-  if (e.block && e.bits == bits && !failed_since(device, e.settled, e.given)) return e.block;
-  const NotRecorded quiet;
-  const Failure* const settled = device->settled.load(std::memory_order_acquire);
-  Held made(allocate(device, sizeof bits, "literal"));
-  upload_in_order("literal", made.block, 0, &bits, sizeof bits);
-  std::swap(e.block, made.block);
-  e.bits = bits, e.given = device->given.load(std::memory_order_relaxed), e.settled = settled;
-  return e.block;
 }
 
 }  // namespace
@@ -68,9 +58,33 @@ void collapse(const Sizes& sizes, const Node* const* operands, unsigned count, c
   for (unsigned k = 0; k < all; ++k) d.stride[k][0] = 1;
 }
 
+Block* number_on(Device* device, std::uint64_t bits) {
+  const std::lock_guard lock(numbers_guard);
+  if (!device->numbers) device->numbers = new Numbers{};
+  auto& set = device->numbers->at[bits * 0x9e3779b97f4a7c15u >> (64 - Numbers::log_sets)];
+  const std::uint64_t now = ++device->numbers->uses;
+  Numbers::Entry* oldest = set;
+  for (Numbers::Entry& e : set) {
+    if (e.block && e.bits == bits && !failed_since(device, e.settled, e.given)) {
+      e.used = now;
+      add_ref(e.block);
+      return e.block;
+    }
+    if (e.used < oldest->used) oldest = &e;
+  }
+  const NotRecorded quiet;
+  const Failure* const settled = device->settled.load(std::memory_order_acquire);
+  Held made(allocate(device, sizeof bits, "literal"));
+  upload_in_order("literal", made.block, 0, &bits, sizeof bits);
+  std::swap(oldest->block, made.block);
+  oldest->bits = bits, oldest->given = device->given.load(std::memory_order_relaxed), oldest->used = now, oldest->settled = settled;
+  add_ref(oldest->block);
+  return oldest->block;
+}
+
 void upload_literal(mu_tensor& v, Node* n, Device* device) {
   if (n->block && n->block->device != device) drop_ref(std::exchange(n->block, nullptr));
-  if (!n->block) add_ref(n->block = number_on(device, n->bits));
+  if (!n->block) n->block = number_on(device, n->bits);
   view_memory(v, n->block, 0);
 }
 

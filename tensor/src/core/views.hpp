@@ -44,6 +44,8 @@ inline void view_memory(mu_tensor& v, const Block* b, std::uint64_t offset) {
 /// A literal that isn't baked: the node's own memory, or a block on a device that cannot read it. Under the evaluation lock.
 inline void view_literal(mu_tensor& v, Node* literal, Device* device);
 void upload_literal(mu_tensor& v, Node* literal, Device* device);
+/// Memory of a device with its own that begins with these bits: the caller's reference. Nobody writes to it.
+Block* number_on(Device*, std::uint64_t bits);
 
 /// A buffer in its own sizes and strides.
 void view_of(mu_tensor& v, const Node* buffer);

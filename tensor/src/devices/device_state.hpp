@@ -47,7 +47,7 @@ struct Device {
   std::atomic<const Failure*> told{nullptr};     // the last one of all
   std::atomic<const Failure*> settled{nullptr};  // the last one when synchronize() told what failed: later ones are others
   Streams* streams = nullptr;                    // for transfers; null: the one stream does all
-  Numbers* numbers = nullptr;                    // that are in its memory already; under the evaluation lock
+  Numbers* numbers = nullptr;                    // that are in its memory already
   std::atomic<std::uint64_t> given{0};           // how often the stream that computes got something
   std::atomic<std::uint64_t> fine{0};            // how much of that is known to have succeeded, and all before
 };
