@@ -1,5 +1,5 @@
 // Graphs: the runs of a capture are noted down, and given to a stream of the device's own that CUDA captures, all at once, so that nothing
-// else can come between. An update gives them to it again.
+// else can come between. An update gives them to it again, unless views lie where they lay before: a training loop has the same few blocks in turn.
 #include "graph.hpp"
 
 #include <algorithm>
@@ -57,6 +57,19 @@ mu_code run_together(mu_stream& s, const Runs& runs, std::size_t i, mu_error* e)
   return r.plan.run_many(s, r.together, views_together(runs, i).data(), e);
 }
 
+// Where the views of all runs lie.
+struct Lies {
+  const char* at;
+  std::uint64_t bytes;
+  friend bool operator==(const Lies&, const Lies&) = default;
+};
+std::vector<Lies> places_of(const Runs& runs) {
+  std::vector<Lies> places;
+  for (const auto& run : runs)
+    for (const mu_tensor& v : run->views) places.push_back({v.buffer->data + v.byte_offset, v.bytes});
+  return places;
+}
+
 struct Destroy {
   void operator()(cudaGraph_t g) const noexcept { cudaGraphDestroy(g); }
   void operator()(cudaGraphExec_t g) const noexcept { cudaGraphExecDestroy(g); }
@@ -65,6 +78,14 @@ struct Destroy {
 };
 template <class T>
 using Owned = std::unique_ptr<std::remove_pointer_t<T>, Destroy>;
+
+// Executable graphs that are kept for places which views may come back to.
+constexpr std::size_t most_kept = 8;
+struct Executable {
+  std::vector<Lies> places;
+  Owned<cudaGraphExec_t> handle;
+  std::uint64_t used;  // the larger, the later
+};
 
 void must(mu_device& d, cudaError_t s, const char* what) {
   mu_error error{};
@@ -100,11 +121,15 @@ struct mu_graph {
  private:
   Owned<cudaGraph_t> captured(const Runs&);
   Owned<cudaGraphExec_t> executable(const Owned<cudaGraph_t>&);
+  /// That one is launched from now on.
+  void use(Executable&) noexcept;
 
   Owned<cudaEvent_t> behind_;  // the last launch
   Owned<Fault*> fault_;        // what its runs tell; null: nothing
   Fault* device_fault_ = nullptr;
-  Owned<cudaGraphExec_t> executable_;
+  std::vector<Executable> kept_;
+  cudaGraphExec_t launched_ = nullptr;  // of them
+  std::uint64_t uses_ = 0;
 };
 
 mu_graph::mu_graph(mu_device& d, Runs r) : device(d), runs(std::move(r)) {
@@ -118,13 +143,14 @@ mu_graph::mu_graph(mu_device& d, Runs r) : device(d), runs(std::move(r)) {
     must(device, cudaHostGetDevicePointer(&place, fault_.get(), 0), "pinned memory isn't seen by the device");
     device_fault_ = static_cast<Fault*>(place);
   }
-  executable_ = executable(captured(runs));
+  kept_.reserve(most_kept);
+  use(kept_.emplace_back(places_of(runs), executable(captured(runs)), 0));
 }
 
 mu_graph::~mu_graph() {
   cudaSetDevice(device.index);
   if (fault_) cudaEventSynchronize(behind_.get());
-  executable_.reset(), fault_.reset(), behind_.reset();
+  kept_.clear(), fault_.reset(), behind_.reset();
   cudaGetLastError();
 }
 
@@ -162,24 +188,42 @@ Owned<cudaGraphExec_t> mu_graph::executable(const Owned<cudaGraph_t>& graph) {
   return made;
 }
 
+void mu_graph::use(Executable& e) noexcept {
+  e.used = ++uses_;
+  launched_ = e.handle.get();
+}
+
 // Launches that are queued keep the views that they had, and an executable graph ends what it has begun.
 void mu_graph::update(Runs next) {
-  const auto graph = captured(next);
-  cudaGraphExecUpdateResultInfo why{};
-  const cudaError_t s = cudaGraphExecUpdate(executable_.get(), graph.get(), &why);
-  if (s == cudaErrorGraphExecUpdateFailure) {
-    cudaGetLastError();
-    executable_ = executable(graph);
-  } else {
-    must(device, s, "a graph can't be updated");
+  std::vector<Lies> places = places_of(next);
+  auto to = std::find_if(kept_.begin(), kept_.end(), [&](const Executable& e) { return e.places == places; });
+  if (to == kept_.end()) {
+    const auto graph = captured(next);
+    if (kept_.size() < most_kept) {
+      kept_.emplace_back(std::move(places), executable(graph), 0);
+      to = kept_.end() - 1;
+    } else {
+      to = std::min_element(kept_.begin(), kept_.end(), [](const Executable& a, const Executable& b) { return a.used < b.used; });
+      to->places.clear();  // it may be left as anything
+      cudaGraphExecUpdateResultInfo why{};
+      const cudaError_t s = cudaGraphExecUpdate(to->handle.get(), graph.get(), &why);
+      if (s == cudaErrorGraphExecUpdateFailure) {
+        cudaGetLastError();
+        to->handle = executable(graph);
+      } else {
+        must(device, s, "a graph can't be updated");
+      }
+      to->places = std::move(places);
+    }
   }
+  use(*to);
   runs = std::move(next);
 }
 
 mu_code mu_graph::launch(mu_stream& s, mu_error* e) noexcept {
   // What passes faults on is behind the last launch, on whatever stream.
   mu_code code = device.check(cudaStreamWaitEvent(s.handle, behind_.get(), 0), "a stream can't wait for an event", e);
-  if (code == MU_OK) code = device.check(cudaGraphLaunch(executable_.get(), s.handle), "a graph can't be launched", e);
+  if (code == MU_OK) code = device.check(cudaGraphLaunch(launched_, s.handle), "a graph can't be launched", e);
   if (code != MU_OK) return code;
   if (fault_) code = device.check(launch_pass_on(device_fault_, device.next_run(s), s.handle), "a graph can't tell of indices", e);
   const cudaError_t recorded = cudaEventRecord(behind_.get(), s.handle);

@@ -213,6 +213,45 @@ TEST_F(CudaEmulatedGraph, UpdatesMoveViewsOfLaunchesThatFollow) {
   }
 }
 
+// The plugin keeps some executable graphs: more places than those.
+constexpr std::uint64_t many_places = 12;
+
+TEST_F(CudaEmulatedGraph, ViewsMayLieAnywhereAgainAndAgain) {
+  for (const char* set_to : {"", "graphs=fixed"}) {
+    open(set_to);
+    const mu_tensor x = on_device(ramp(20), {4}), y = on_device(ramp(20), {4});
+    mu_graph* g = captured({one_more(x, y)});
+    for (std::uint64_t i = 0; i < 3 * many_places; ++i) {
+      Step moved = one_more(x, y);
+      moved.in[0].byte_offset = 4 * (i * 5 % many_places);
+      ASSERT_EQ(update(g, {{0, moved}}), MU_OK) << error_.message;
+      launch(g);
+      ASSERT_EQ(read<float>(y)[0], static_cast<float>(i * 5 % many_places) + 2) << i;
+    }
+  }
+}
+
+TEST_F(CudaEmulatedGraph, ViewsThatLieWhereTheyLayAreNotCapturedAgain) {
+  const mu_tensor x = on_device(ramp(4), {4}), x2 = on_device(ramp(4, 50), {4}), y = on_device(ramp(4), {4}), y2 = on_device(ramp(4), {4});
+  const Step first = one_more(x, y), second = one_more(x2, y2);
+  mu_graph* g = captured({first});
+  ASSERT_EQ(update(g, {{0, second}}), MU_OK) << error_.message;
+  emulated = "fail=cudaStreamBeginCapture:1:2";
+  for (float round = 1; round < 4; ++round) {
+    ASSERT_EQ(update(g, {{0, first}}), MU_OK) << error_.message;
+    set(x, ramp(4, 10 * round).data());
+    launch(g);
+    EXPECT_EQ(read<float>(y), ramp(4, 10 * round + 1));
+    ASSERT_EQ(update(g, {{0, second}}), MU_OK) << error_.message;
+    launch(g);
+    EXPECT_EQ(read<float>(y2), ramp(4, 51));
+    set(y2, ramp(4).data());
+  }
+  Step third = first;
+  third.out = y2;
+  expect(update(g, {{0, third}}), MU_OUT_OF_MEMORY, "[cuda] a graph can't be begun: out of memory");
+}
+
 TEST_F(CudaEmulatedGraph, WhatAProductNeedsForMovedViewsIsCompiledBeforeItIsCaptured) {
   const mu_tensor x = on_device(std::vector<float>{2, 0, 0, 2}, {2, 2}), wide = on_device(ramp(8), {2, 4}), y = on_device(ramp(9), {9});
   mu_tensor aligned = wide;
@@ -227,7 +266,7 @@ TEST_F(CudaEmulatedGraph, WhatAProductNeedsForMovedViewsIsCompiledBeforeItIsCapt
 }
 
 TEST_F(CudaEmulatedGraph, UpdatesAreDoneAsAWholeOrNotAtAll) {
-  const mu_tensor x = on_device(ramp(8), {8}), y = on_device(ramp(8, 100), {8}), z = on_device(ramp(8, 200), {8});
+  const mu_tensor x = on_device(ramp(8), {8}), y = on_device(ramp(8 + many_places, 100), {8}), z = on_device(ramp(8, 200), {8});
   const Step step = one_more(x, y);
   mu_graph* g = captured({step, one_more(y, y)});
   Step moved = step, wide = step, many = step;
@@ -238,12 +277,21 @@ TEST_F(CudaEmulatedGraph, UpdatesAreDoneAsAWholeOrNotAtAll) {
   expect(update(g, {{0, moved}, {1, wide}}), MU_INVALID, "[cuda] an update of run 1 " + text);
   expect(update(g, {{0, moved}, {2, moved}}), MU_INVALID, "[cuda] an update of run 2 " + text);
   expect(update(g, {{0, moved}, {0, many}}), MU_INVALID, text);
+  emulated = "fail=cudaGraphInstantiate:1:2";
+  expect(update(g, {{0, moved}}), MU_OUT_OF_MEMORY, "[cuda] a graph can't be made: out of memory");
+  Step anywhere = step;
+  for (std::uint64_t i = many_places; i-- > 0;) {
+    anywhere.out.byte_offset = 4 * i;
+    ASSERT_EQ(update(g, {{0, anywhere}}), MU_OK) << error_.message;
+  }
   emulated = "fail=cudaGraphExecUpdate:1:2";
   expect(update(g, {{0, moved}}), MU_OUT_OF_MEMORY, "[cuda] a graph can't be updated: out of memory");
   emulated = "fail=cudaGraphInstantiate:1:2 graphs=fixed";
   expect(update(g, {{0, moved}}), MU_OUT_OF_MEMORY, "[cuda] a graph can't be made: out of memory");
   launch(g);
-  EXPECT_EQ(read<float>(y), ramp(8, 3));
+  std::vector<float> all = ramp(8 + many_places, 100);
+  std::copy_n(ramp(8, 3).begin(), 8, all.begin());
+  EXPECT_EQ(read<float>(y), all);
   EXPECT_EQ(read<float>(z), ramp(8, 200));
 }
 
