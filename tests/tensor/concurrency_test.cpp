@@ -2,6 +2,8 @@
 #include <atomic>
 #include <thread>
 
+#include "mushin/tensor/capture.hpp"
+#include "mushin/tensor/makers.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/random.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
@@ -49,6 +51,19 @@ TEST(Concurrency, ExpressionsOverOnePendingArray) {
       }
     });
   }
+}
+
+TEST(Concurrency, OneThreadCapturesWhileOthersLetGoOfMemory) {
+  together([](int t) {
+    for (int i = 0; i < 100; ++i) {
+      if (t == 0) {
+        auto twice = mushin::capture([](const Tensor<float, 3>& x) { return x + x; }, fill<3>(1.5f));
+        EXPECT_EQ(twice(fill<3>(static_cast<float>(i)))(2), 2.0f * static_cast<float>(i));
+      } else {
+        for (int k = 0; k < 20; ++k) EXPECT_EQ(value(neg(array({7}, Values(7, k)))), -k);
+      }
+    }
+  });
 }
 
 TEST(Concurrency, OneProductNeededByAll) {

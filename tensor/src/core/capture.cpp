@@ -25,8 +25,8 @@ namespace {
 struct Recorder {
   std::mutex turn;  // held from begin() to end()
   std::mutex guard;
-  Recording::Contents* contents = nullptr;
-  std::uint16_t number = 0;
+  Recording::Contents* contents = nullptr;  // under guard, but for who records
+  std::atomic<std::uint16_t> number{0};
   std::vector<const Block*> viewed;    // since the last run
   std::vector<Block*> unused;          // of the arena
   std::atomic<std::int64_t> alive{0};  // nodes
@@ -197,7 +197,7 @@ void assigned(Array* place) {
   add_cell(place, false);  // what is assigned reads it already: it is what it is
 }
 
-std::uint16_t number() noexcept { return records ? recorder().number : std::uint16_t{0}; }
+std::uint16_t number() noexcept { return records ? recorder().number.load(std::memory_order_relaxed) : std::uint16_t{0}; }
 void born() noexcept { recorder().alive.fetch_add(1, std::memory_order_relaxed); }
 void died(std::uint16_t recording) noexcept {
   Recorder& r = recorder();
@@ -342,7 +342,7 @@ void Recording::begin(Array* inputs, unsigned count) {
   Recorder& r = recorder();
   r.turn.lock();
   *this = Recording();
-  r.contents = contents_ = new Contents;
+  contents_ = new Contents;
   if (++r.number == 0) r.number = 1;
   r.alive = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -350,6 +350,10 @@ void Recording::begin(Array* inputs, unsigned count) {
     const Kind kind = kind_of(inputs[i]);
     contents_->inputs.push_back({contents_->add_piece(n->block, n->offset, bytes_in(kind), false), kind});
     contents_->hold(contents_->pieces.back());
+  }
+  {
+    const std::lock_guard lock(r.guard);
+    r.contents = contents_;
   }
   records = true;
   __atomic_store_n(&capture_state, true, __ATOMIC_RELEASE);
