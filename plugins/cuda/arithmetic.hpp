@@ -17,6 +17,23 @@ namespace mushin::cuda {
 
 using Index = std::int64_t;
 
+// ---- divisions ----
+
+/// Divides numbers below 2^31 by a product: quotients of the device's are long.
+struct Divisor {
+  std::uint32_t by = 1, factor = 1, shift = 0;
+};
+/// `by` from 1 to 2^31.
+inline Divisor divisor_of(std::uint32_t by) {
+  Divisor d{by, 1, 0};
+  while ((std::uint64_t{1} << d.shift) < by) ++d.shift;
+  d.factor = static_cast<std::uint32_t>((((std::uint64_t{1} << d.shift) - by) << 32) / by + 1);
+  return d;
+}
+MUSHIN_BOTH std::uint32_t quotient(std::uint32_t n, const Divisor& d) {
+  return (static_cast<std::uint32_t>(std::uint64_t{n} * d.factor >> 32) + n) >> d.shift;
+}
+
 // ---- positions ----
 
 /// The positions of up to three views of equal dims, in row-major order; strides in elements.

@@ -27,7 +27,7 @@ std::string text_of(const Triple& t) { return dims_text(t.x) + " with " + dims_t
 class Conv final : public DensePlan {
  public:
   Conv(const Request& r, const mu_op_conv& op)
-      : DensePlan(r, 2, op.epilogue, "[conv]"),
+      : DensePlan(r, op.epilogue),
         kind_(op.kind),
         factors_(op.acc),
         lib_(device.dnn_handle.open(device)),
@@ -64,17 +64,17 @@ class Conv final : public DensePlan {
 
   void describe(const mu_op_conv& op, const Triple& t) {
     const int type = dnn::type_of(t.x.dtype), axes = t.x.rank - 2;
-    const dnn::Sizes x = dnn::sizes_of(t.x, "[conv]"), w = dnn::sizes_of(t.w, "[conv]"), y = dnn::sizes_of(t.y, "[conv]");
+    const dnn::Sizes x = dnn::sizes_of(t.x), w = dnn::sizes_of(t.w), y = dnn::sizes_of(t.y);
     int padding[3], stride[3], dilation[3], given[MU_MAX_RANK] = {};
-    dnn::spread(op.before, axes, 0, padding, "[conv]");
-    dnn::spread(op.stride, axes, 1, stride, "[conv]"), dnn::spread(op.dilation, axes, 1, dilation, "[conv]");
+    dnn::spread(op.before, axes, 0, padding);
+    dnn::spread(op.stride, axes, 1, stride), dnn::spread(op.dilation, axes, 1, dilation);
     const auto require = [this](dnn::Status s) { dnn::require(device, s, "[conv] cuDNN takes no such convolution"); };
     require(lib_.tensor_set(x_.get(), type, x.n, x.dim, x.stride)), require(lib_.tensor_set(y_.get(), type, y.n, y.dim, y.stride));
     require(lib_.filter_set(w_.get(), type, dnn::format_nchw, w.n, w.dim));
     require(lib_.conv_set(conv_.get(), x.n - 2, padding, stride, dilation, dnn::cross_correlation, dnn::type_of(op.acc)));
     require(lib_.conv_set_groups(conv_.get(), static_cast<int>(op.groups)));
     require(lib_.conv_result(conv_.get(), x_.get(), w_.get(), x.n, given));
-    dnn::require_result(y, given, "[conv]");
+    dnn::require_result(y, given);
   }
 
   // The first that the heuristic proposes, of those that may be taken.

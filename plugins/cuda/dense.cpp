@@ -16,12 +16,12 @@ std::uint64_t DensePlan::take(std::uint64_t bytes) {
   return place;
 }
 
-DensePlan::DensePlan(const Request& r, std::uint32_t operands, const mu_pw_program* epilogue, const char* op)
-    : mu_plan(r.device), op_(op), operands_(operands), result_(dense_like(r.out[0], r.out[0].dtype)), in_place_(is_contiguous(r.out[0])) {
+DensePlan::DensePlan(const Request& r, const mu_pw_program* epilogue)
+    : mu_plan(r.device), result_(dense_like(r.out[0], r.out[0].dtype)), in_place_(is_contiguous(r.out[0])) {
   specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
   result_bytes_ = result_.bytes;
-  for (std::uint32_t i = 0; i < operands; ++i) empty_ = empty_ || count_of(r.in[i]) == 0;
-  for (std::uint32_t i = 0; i < operands && !empty_; ++i) {
+  for (std::size_t i = 0; i < operands_.size(); ++i) empty_ = empty_ || count_of(r.in[i]) == 0;
+  for (std::size_t i = 0; i < operands_.size() && !empty_; ++i) {
     if (is_contiguous(r.in[i])) continue;
     Copied& c = operands_[i];
     c.view = dense_like(r.in[i], r.in[i].dtype);
@@ -34,7 +34,7 @@ DensePlan::DensePlan(const Request& r, std::uint32_t operands, const mu_pw_progr
     return;
   }
   std::vector<mu_tensor> inputs{result_};
-  inputs.insert(inputs.end(), r.in + operands, r.in + r.n_in);
+  inputs.insert(inputs.end(), r.in + operands_.size(), r.in + r.n_in);
   const mu_op_pointwise after{{sizeof after, MU_OP_POINTWISE}, epilogue};
   finish_ = make_pointwise({device, &after.h, static_cast<std::uint32_t>(inputs.size()), inputs.data(), 1, r.out, r.query, r.ordered});
 }
@@ -59,9 +59,9 @@ void DensePlan::prepare(const mu_tensor* in, const mu_tensor* out, char* workspa
 
 mu_code DensePlan::run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) {
   if (result_bytes_ == 0) return MU_OK;
-  if (workspace_bytes && !workspace) return mu_fail(e, MU_INVALID, 0, (std::string(op_) + " the plan's workspace is missing").c_str());
+  if (workspace_bytes && !workspace) return mu_fail(e, MU_INVALID, 0, "[conv] the plan's workspace is missing");
   mu_buffer room{workspace, MU_MEMORY_DEVICE};
-  const char* from[4] = {};
+  const char* from[2] = {};
   for (std::size_t i = 0; i < operands_.size(); ++i) {
     const Copied& c = operands_[i];
     from[i] = c.plan ? workspace + c.place : address(in[i]);

@@ -1,5 +1,6 @@
-// Plans that compute with dense operands alone: other views are copied.
+// A plan that computes with two dense operands alone, as cuDNN's are: other views are copied.
 #pragma once
+#include <array>
 #include <vector>
 
 #include "plan.hpp"
@@ -7,16 +8,16 @@
 
 namespace mushin::cuda {
 
-/// The first inputs are what is computed with, the others an epilogue's. What isn't dense and row-major is copied to the workspace before,
-/// and a result that isn't is copied from there.
+/// The first two inputs are what is computed with, the others an epilogue's. What isn't dense and row-major is copied to the workspace
+/// before, and a result that isn't is copied from there.
 class DensePlan : public mu_plan {
  public:
   void prepare(const mu_tensor* in, const mu_tensor* out, char* workspace) final;
   mu_code run(mu_stream&, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error*) final;
 
  protected:
-  /// `op`: its name, as errors begin. Throws Failure.
-  DensePlan(const Request&, std::uint32_t operands, const mu_pw_program* epilogue, const char* op);
+  /// Throws Failure.
+  DensePlan(const Request&, const mu_pw_program* epilogue);
   /// Room in the workspace: where it begins.
   std::uint64_t take(std::uint64_t bytes);
   /// From the operands to the result, all dense; not called where one of them is empty: then the result is zeros.
@@ -33,8 +34,7 @@ class DensePlan : public mu_plan {
   };
   std::vector<mu_tensor> finish_inputs(const mu_tensor* in, const mu_tensor* out, mu_buffer&) const;
 
-  const char* op_;
-  std::vector<Copied> operands_;
+  std::array<Copied, 2> operands_;
   mu_tensor result_{};              // dense, with the result's dims
   std::uint64_t result_place_ = 0;  // in the workspace
   bool in_place_;                   // the result is computed where it shall be

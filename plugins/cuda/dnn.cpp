@@ -61,9 +61,6 @@ Library load() {
     get(l, ("cudnnGetConvolution" + kind + "WorkspaceSize").c_str(), d.conv[i].workspace);
     get(l, ("cudnnConvolution" + kind).c_str(), d.conv[i].run);
   }
-  get(l, "cudnnCreatePoolingDescriptor", d.pool_create), get(l, "cudnnDestroyPoolingDescriptor", d.pool_destroy);
-  get(l, "cudnnSetPoolingNdDescriptor", d.pool_set), get(l, "cudnnGetPoolingNdForwardOutputDim", d.pool_result);
-  get(l, "cudnnPoolingForward", d.pool_forward), get(l, "cudnnPoolingBackward", d.pool_backward);
   return d;
 }
 
@@ -147,8 +144,8 @@ void require(mu_device& d, Status s, const char* what) {
 
 int type_of(mu_dtype t) { return t == MU_F16 ? type_half : t == MU_BF16 ? type_bfloat16 : t == MU_F64 ? type_double : type_float; }
 
-Sizes sizes_of(const mu_tensor& v, const char* op) {
-  if (count_of(v) > INT32_MAX) unsupported(std::string(op) + " cuDNN counts elements in 32 bits: " + dims_text(v));
+Sizes sizes_of(const mu_tensor& v) {
+  if (count_of(v) > INT32_MAX) unsupported("[conv] cuDNN counts elements in 32 bits: " + dims_text(v));
   Sizes s;
   for (int i = 0; i < v.rank; ++i) {
     if (i == 2 && v.rank == 3) s.dim[s.n++] = 1;
@@ -158,23 +155,23 @@ Sizes sizes_of(const mu_tensor& v, const char* op) {
   return s;
 }
 
-void spread(const std::uint32_t (&from)[3], int axes, int added, int (&to)[3], const char* op) {
+void spread(const std::uint32_t (&from)[3], int axes, int added, int (&to)[3]) {
   const int more = axes == 1 ? 1 : 0;
   if (more) to[0] = added;
   for (int i = 0; i < axes; ++i) {
-    if (from[i] > INT32_MAX) unsupported(std::string(op) + " cuDNN counts in 32 bits: " + std::to_string(from[i]));
+    if (from[i] > INT32_MAX) unsupported("[conv] cuDNN counts in 32 bits: " + std::to_string(from[i]));
     to[i + more] = static_cast<int>(from[i]);
   }
 }
 
-void require_result(const Sizes& wanted, const int* given, const char* op) {
+void require_result(const Sizes& wanted, const int* given) {
   if (std::equal(given, given + wanted.n, wanted.dim)) return;
   const auto text = [&](const int* dim) {
     std::string s = "(";
     for (int i = 0; i < wanted.n; ++i) s += (i ? ", " : "") + std::to_string(dim[i]);
     return s + ")";
   };
-  unsupported(std::string(op) + " cuDNN pads both ends alike, which makes " + text(given) + ", not " + text(wanted.dim));
+  unsupported("[conv] cuDNN pads both ends alike, which makes " + text(given) + ", not " + text(wanted.dim));
 }
 
 }  // namespace mushin::cuda::dnn

@@ -17,8 +17,7 @@ inline constexpr Status success = 0, not_initialized = 1001, bad_param = 2000, n
                         no_host_memory = 4003, no_device_memory = 4004, execution_failed = 5000;
 inline constexpr int type_float = 0, type_double = 1, type_half = 2, type_bfloat16 = 9;
 inline constexpr int math_default = 0, math_tensor_op = 1, math_conversion = 2, math_fma = 3;
-inline constexpr int format_nchw = 0, cross_correlation = 1, propagate_nan = 1;
-inline constexpr int pool_max = 0, pool_mean_all = 1, pool_mean_inside = 2;
+inline constexpr int format_nchw = 0, cross_correlation = 1;
 
 /// An algorithm that the heuristic proposes, for all three kinds of convolution.
 struct Choice {
@@ -57,13 +56,6 @@ struct Library {
   Status (*conv_set_groups)(void*, int);
   Status (*conv_result)(void* conv, void* x, void* w, int n, int* dim);
   ConvFunctions conv[3];  // by MU_CONV_…: of x and w; of w and dy; of x and dy
-  Status (*pool_create)(void**);
-  Status (*pool_destroy)(void*);
-  Status (*pool_set)(void*, int mode, int nan, int n, const int* window, const int* padding, const int* stride);
-  Status (*pool_result)(void* pool, void* x, int n, int* dim);
-  Status (*pool_forward)(void* handle, void* pool, const void* alpha, void* x_desc, const void* x, const void* beta, void* y_desc, void* y);
-  Status (*pool_backward)(void* handle, void* pool, const void* alpha, void* y_desc, const void* y, void* dy_desc, const void* dy,
-                          void* x_desc, const void* x, const void* beta, void* dx_desc, void* dx);
 };
 /// Opened by the first call, and never closed. Throws Failure: MU_UNSUPPORTED with the reason, by every call.
 const Library& library();
@@ -125,9 +117,9 @@ struct Sizes {
 };
 int type_of(mu_dtype);
 /// Throw Failure, MU_UNSUPPORTED, for what is beyond 32 bits.
-Sizes sizes_of(const mu_tensor&, const char* op);
-void spread(const std::uint32_t (&from)[3], int axes, int added, int (&to)[3], const char* op);
+Sizes sizes_of(const mu_tensor&);
+void spread(const std::uint32_t (&from)[3], int axes, int added, int (&to)[3]);
 /// Throws Failure, MU_UNSUPPORTED, where cuDNN's rule gives a result of other dims.
-void require_result(const Sizes& wanted, const int* given, const char* op);
+void require_result(const Sizes& wanted, const int* given);
 
 }  // namespace mushin::cuda::dnn

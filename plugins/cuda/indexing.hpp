@@ -5,6 +5,7 @@
 #include "channels.hpp"
 #include "mushin/plugin.h"
 #include "order.hpp"
+#include "pool.hpp"
 
 namespace mushin::cuda {
 
@@ -109,6 +110,28 @@ inline Ordering ordering_of(const mu_tensor& in, const mu_tensor& values, const 
   const Walk& w = o.rows.walk;
   o.along = w.rank == 0 || w.stride[0][w.rank - 1] >= o.rows.step[0];
   return o;
+}
+
+/// Windows of less than 2^30 places along each axis. `dx`: x where none is made. `of_x`: elements of x are made, not of y.
+inline Windows windows_of(const mu_op_pool& op, const mu_tensor& x, const mu_tensor& y, const mu_tensor& dx, bool of_x) {
+  Windows w;
+  const mu_tensor* views[Windows::views] = {&x, &y, &dx};
+  const mu_tensor& made = of_x ? dx : y;
+  const auto divisor = [](std::int64_t n) { return divisor_of(static_cast<std::uint32_t>(std::max<std::int64_t>(n, 1))); };
+  w.count = made.dim[0] * made.dim[1], w.channels = divisor(made.dim[1]);
+  for (int v = 0; v < Windows::views; ++v) w.batch_step[v] = views[v]->stride[0], w.channel_step[v] = views[v]->stride[1];
+  const int missing = Windows::axes + 2 - x.rank;
+  for (int i = missing; i < Windows::axes; ++i) {
+    const int k = i - missing;
+    PoolAxis& a = w.axis[i];
+    a.size = static_cast<int>(x.dim[k + 2]), a.outputs = static_cast<int>(y.dim[k + 2]);
+    a.window = static_cast<int>(op.window[k]), a.before = static_cast<int>(op.before[k]);
+    if (op.flags & MU_POOL_COUNT_PADDING) a.counted = a.before + a.size + static_cast<int>(op.after[k]);
+    a.stride = divisor(op.stride[k]), a.dilation = divisor(op.dilation[k]);
+    w.extent[i] = divisor(made.dim[k + 2]), w.count *= made.dim[k + 2];
+    for (int v = 0; v < Windows::views; ++v) w.step[v][i] = views[v]->stride[k + 2];
+  }
+  return w;
 }
 
 /// a (…, m, k) times b (…, k, n) to out (…, m, n).

@@ -72,12 +72,6 @@ MUSHIN_SAME(C::workspace, cudnnGetConvolutionBackwardFilterWorkspaceSize);
 MUSHIN_SAME(C::run, cudnnConvolutionForward);
 MUSHIN_SAME(C::run, cudnnConvolutionBackwardData);
 MUSHIN_SAME(C::run, cudnnConvolutionBackwardFilter);
-MUSHIN_SAME(L::pool_create, cudnnCreatePoolingDescriptor);
-MUSHIN_SAME(L::pool_destroy, cudnnDestroyPoolingDescriptor);
-MUSHIN_SAME(L::pool_set, cudnnSetPoolingNdDescriptor);
-MUSHIN_SAME(L::pool_result, cudnnGetPoolingNdForwardOutputDim);
-MUSHIN_SAME(L::pool_forward, cudnnPoolingForward);
-MUSHIN_SAME(L::pool_backward, cudnnPoolingBackward);
 #undef MUSHIN_SAME
 
 template <class Theirs>
@@ -99,10 +93,7 @@ static_assert(dnn::type_float == CUDNN_DATA_FLOAT && dnn::type_double == CUDNN_D
               dnn::type_bfloat16 == CUDNN_DATA_BFLOAT16);
 static_assert(dnn::math_default == CUDNN_DEFAULT_MATH && dnn::math_tensor_op == CUDNN_TENSOR_OP_MATH &&
               dnn::math_conversion == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION && dnn::math_fma == CUDNN_FMA_MATH);
-static_assert(dnn::format_nchw == CUDNN_TENSOR_NCHW && dnn::cross_correlation == CUDNN_CROSS_CORRELATION &&
-              dnn::propagate_nan == CUDNN_PROPAGATE_NAN);
-static_assert(dnn::pool_max == CUDNN_POOLING_MAX && dnn::pool_mean_all == CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING &&
-              dnn::pool_mean_inside == CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING);
+static_assert(dnn::format_nchw == CUDNN_TENSOR_NCHW && dnn::cross_correlation == CUDNN_CROSS_CORRELATION);
 // Those that sum the products themselves.
 static_assert(CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM == 0 && CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM == 1 &&
               CUDNN_CONVOLUTION_FWD_ALGO_GEMM == 2 && CUDNN_CONVOLUTION_FWD_ALGO_DIRECT == 3);
@@ -148,8 +139,7 @@ class CudnnLibrary : public testing::Test {
 };
 
 TEST_F(CudnnLibrary, MakesResultsOfTheSizesThatTheEmulationHas) {
-  void *x = make("cudnnCreateTensorDescriptor"), *w = make("cudnnCreateFilterDescriptor"), *c = make("cudnnCreateConvolutionDescriptor"),
-       *p = make("cudnnCreatePoolingDescriptor");
+  void *x = make("cudnnCreateTensorDescriptor"), *w = make("cudnnCreateFilterDescriptor"), *c = make("cudnnCreateConvolutionDescriptor");
   const auto convolve = [&](const Dims& of_x, const Dims& of_w, const Dims& padding, const Dims& stride, const Dims& dilation, int groups) {
     const int n = static_cast<int>(of_x.size());
     set_tensor(x, of_x);
@@ -164,18 +154,7 @@ TEST_F(CudnnLibrary, MakesResultsOfTheSizesThatTheEmulationHas) {
   EXPECT_EQ(convolve({2, 4, 1, 9}, {6, 2, 1, 3}, {0, 1}, {1, 3}, {1, 2}, 2), (Dims{2, 6, 1, 3}));
   EXPECT_EQ(convolve({2, 3, 6, 5}, {4, 3, 3, 2}, {1, 1}, {2, 1}, {1, 1}, 1), (Dims{2, 4, 3, 6}));
   EXPECT_EQ(convolve({1, 4, 5, 4, 6}, {2, 2, 3, 2, 3}, {1, 1, 1}, {2, 2, 3}, {1, 2, 1}, 2), (Dims{1, 2, 3, 2, 2}));
-  const auto pool = [&](const Dims& of_x, int mode, const Dims& window, const Dims& padding, const Dims& stride) {
-    const int n = static_cast<int>(of_x.size());
-    set_tensor(x, of_x);
-    EXPECT_EQ(call("cudnnSetPoolingNdDescriptor", p, mode, 1, n - 2, window.data(), padding.data(), stride.data()), 0);
-    Dims y(of_x.size());
-    EXPECT_EQ(call("cudnnGetPoolingNdForwardOutputDim", p, x, n, y.data()), 0);
-    return y;
-  };
-  EXPECT_EQ(pool({2, 3, 1, 7}, 0, {1, 3}, {0, 1}, {1, 2}), (Dims{2, 3, 1, 4}));
-  EXPECT_EQ(pool({1, 2, 5, 6, 7}, 2, {2, 2, 3}, {0, 0, 1}, {2, 1, 3}), (Dims{1, 2, 2, 5, 3}));
-  call("cudnnDestroyPoolingDescriptor", p), call("cudnnDestroyConvolutionDescriptor", c);
-  call("cudnnDestroyFilterDescriptor", w), call("cudnnDestroyTensorDescriptor", x);
+  call("cudnnDestroyConvolutionDescriptor", c), call("cudnnDestroyFilterDescriptor", w), call("cudnnDestroyTensorDescriptor", x);
 }
 
 }  // namespace

@@ -125,15 +125,6 @@ Status conv_set_groups(void* p, int groups) {
   static_cast<Convolution*>(p)->groups = groups;
   return groups > 0 ? success : fail(bad_param, "no such groups");
 }
-Status pool_set(void* p, int mode, int nan, int n, const int* window, const int* padding, const int* stride) {
-  bool good = n >= 2 && n <= 3 && are_positive(n, window) && are_not_negative(n, padding) && are_positive(n, stride);
-  for (int i = 0; good && i < n; ++i) good = padding[i] < window[i];
-  if (!good) return fail(bad_param, "no such windows");
-  auto& w = *static_cast<Pooling*>(p);
-  w.n = n, w.mode = mode, w.nan = nan;
-  std::copy_n(window, n, w.window), std::copy_n(padding, n, w.padding), std::copy_n(stride, n, w.stride);
-  return success;
-}
 
 Status conv_result(void* conv, void* of_x, void* of_w, int n, int* dim) {
   const auto& c = *static_cast<Convolution*>(conv);
@@ -141,14 +132,6 @@ Status conv_result(void* conv, void* of_x, void* of_w, int n, int* dim) {
   if (n != x.n || n != w.n || n != c.n + 2 || x.dim[1] != w.dim[1] * c.groups) return fail(bad_param, "dims don't fit");
   dim[0] = x.dim[0], dim[1] = w.dim[0];
   for (int i = 0; i < c.n; ++i) dim[2 + i] = (x.dim[2 + i] + 2 * c.padding[i] - (w.dim[2 + i] - 1) * c.dilation[i] - 1) / c.stride[i] + 1;
-  return are_positive(n, dim) ? success : fail(bad_param, "nothing is left");
-}
-Status pool_result(void* pool, void* of_x, int n, int* dim) {
-  const auto& w = *static_cast<Pooling*>(pool);
-  const auto& x = *static_cast<Tensor*>(of_x);
-  if (n != x.n || n != w.n + 2) return fail(bad_param, "dims don't fit");
-  dim[0] = x.dim[0], dim[1] = x.dim[1];
-  for (int i = 0; i < w.n; ++i) dim[2 + i] = (x.dim[2 + i] + 2 * w.padding[i] - w.window[i]) / w.stride[i] + 1;
   return are_positive(n, dim) ? success : fail(bad_param, "nothing is left");
 }
 
@@ -265,49 +248,6 @@ Status run(void* handle, const void* alpha, void* a, const void* from_a, void* b
   return give(*c, name_of(kind, "cudnnConvolution", "").c_str(), work);
 }
 
-// ---- windows
-
-Status windows_fit(const Tensor& x, const Tensor& y, const Pooling& w) {
-  if (x.type != y.type || x.type == type_bfloat16) return fail(not_supported, "no kernel is for these types");
-  Tensor own = x;
-  Pooling same = w;
-  int dim[8];
-  if (const Status s = pool_result(&same, &own, x.n, dim); s != success) return s;
-  return y.n == x.n && std::equal(dim, dim + y.n, y.dim) ? success : fail(bad_param, "dims don't fit");
-}
-
-Status pool_forward(void* handle, void* pooling, const void* alpha, void* x_desc, const void* x, const void* beta, void* y_desc, void* y) {
-  const Use c(handle);
-  if (const Status s = c.fits(); s != success) return s;
-  const Tensor from = *static_cast<Tensor*>(x_desc), to = *static_cast<Tensor*>(y_desc);
-  const Pooling w = *static_cast<Pooling*>(pooling);
-  if (const Status s = windows_fit(from, to, w); s != success) return s;
-  if (!is(alpha, from.type, 1) || !is(beta, from.type, 0) || !is_aligned(x, from.type) || !is_aligned(y, to.type))
-    return fail(bad_param, "bad factors or pointers");
-  const auto work = [=] {
-    pool(from, to, w, static_cast<const char*>(here(x)), static_cast<char*>(here(y)));
-    return cudaSuccess;
-  };
-  return give(*c, "cudnnPoolingForward", work);
-}
-Status pool_backward(void* handle, void* pooling, const void* alpha, void* y_desc, const void* y, void* dy_desc, const void* dy,
-                     void* x_desc, const void* x, const void* beta, void* dx_desc, void* dx) {
-  const Use c(handle);
-  if (const Status s = c.fits(); s != success) return s;
-  const Tensor to = *static_cast<Tensor*>(dx_desc), from = *static_cast<Tensor*>(dy_desc);
-  const Pooling w = *static_cast<Pooling*>(pooling);
-  for (const Status s : {windows_fit(to, from, w), windows_fit(*static_cast<Tensor*>(x_desc), *static_cast<Tensor*>(y_desc), w)})
-    if (s != success) return s;
-  if (w.mode == pool_max) return fail(not_supported, "the emulation has means' gradients alone");
-  if (!is(alpha, to.type, 1) || !is(beta, to.type, 0) || !y || !x || !is_aligned(dy, to.type) || !is_aligned(dx, to.type))
-    return fail(bad_param, "bad factors or pointers");
-  const auto work = [=] {
-    pool_back(to, from, w, static_cast<char*>(here(dx)), static_cast<const char*>(here(dy)));
-    return cudaSuccess;
-  };
-  return give(*c, "cudnnPoolingBackward", work);
-}
-
 std::size_t version() { return static_cast<std::size_t>(number("dnn_version", 91900)); }
 const char* text(Status s) {
   return s == not_supported      ? "CUDNN_STATUS_NOT_SUPPORTED"
@@ -361,12 +301,6 @@ void* dnn_symbol(const std::string& name) {
       {"cudnnConvolutionForward", symbol<decltype(C::run)>(run<0>)},
       {"cudnnConvolutionBackwardData", symbol<decltype(C::run)>(run<1>)},
       {"cudnnConvolutionBackwardFilter", symbol<decltype(C::run)>(run<2>)},
-      {"cudnnCreatePoolingDescriptor", symbol<decltype(L::pool_create)>(make<Pooling>)},
-      {"cudnnDestroyPoolingDescriptor", symbol<decltype(L::pool_destroy)>(destroy<Pooling>)},
-      {"cudnnSetPoolingNdDescriptor", symbol<decltype(L::pool_set)>(pool_set)},
-      {"cudnnGetPoolingNdForwardOutputDim", symbol<decltype(L::pool_result)>(pool_result)},
-      {"cudnnPoolingForward", symbol<decltype(L::pool_forward)>(pool_forward)},
-      {"cudnnPoolingBackward", symbol<decltype(L::pool_backward)>(pool_backward)},
   };
   const auto it = symbols.find(name);
   return it == symbols.end() ? nullptr : it->second;

@@ -1,4 +1,4 @@
-// Convolutions and windows on the emulated cuDNN: what is refused, what is missing or fails, threads and graphs.
+// Convolutions on the emulated cuDNN: what is refused, what is missing or fails, threads and graphs.
 #include <functional>
 #include <thread>
 
@@ -37,25 +37,6 @@ TEST_F(CudaEmulatedDnn, WhatItIsNotForIsRefused) {
   refused(followed, {{{1, 2, 5}, MU_F16}, {{3, 2, 3}, MU_F16}, {{1, 3, 5}, MU_F16}}, MU_UNSUPPORTED, "[conv] epilogues are from");
   refused(changed(followed, [](auto& o) { o.kind = MU_CONV_BACKWARD_WEIGHTS; }), {x, f32({1, 3, 5}), w}, MU_INVALID, "takes no epilogue");
   refused(op, {x, w, x, f32({1, 3, 5})}, MU_INVALID, "[conv] has inputs for an epilogue, but none");
-
-  const PoolCase& c = windows[0];
-  const mu_op_pool greatest = pool_op(c, MU_POOL_MAX), mean = pool_op(c, MU_POOL_MEAN, MU_POOL_COUNT_PADDING);
-  refused(pool_op(c, MU_POOL_MAX_BACKWARD), {f32(c.x), f32(c.y), f32(c.x)}, MU_UNSUPPORTED,
-          "[pool] cuDNN doesn't promise that the first of equals gets the gradient");
-  refused(pool_op(c, 4), {f32(c.x), f32(c.y)}, MU_UNSUPPORTED, "[pool] kind 4 is not known here");
-  refused(changed(greatest, [](auto& o) { o.flags = 2; }), {f32(c.x), f32(c.y)}, MU_UNSUPPORTED, "[pool] flags 2 are not known here");
-  refused(changed(greatest, [](auto& o) { o.dilation[0] = 2; }), {f32(c.x), f32(c.y)}, MU_UNSUPPORTED,
-          "[pool] cuDNN's windows have dilation 1");
-  refused(changed(mean, [](auto& o) { o.dilation[0] = 2; }), {f32(c.x), f32(c.y)}, MU_INVALID, "[pool] means have dilation 1");
-  refused(changed(greatest, [](auto& o) { o.before[0] = 3; }), {f32(c.x), f32(c.y)}, MU_UNSUPPORTED,
-          "[pool] cuDNN's windows are greater than their padding: axis 0 has 3 and 3");
-  refused(changed(mean, [](auto& o) { o.after[0] = 0; }), {f32(c.x), f32(c.y)}, MU_UNSUPPORTED,
-          "[pool] windows reach beyond the padding that counts: to 8 of 7 and 0");
-  refused(greatest, {f32(c.x), f32({2, 3, 5})}, MU_UNSUPPORTED,
-          "[pool] cuDNN pads both ends alike, which makes (2, 3, 1, 4), not (2, 3, 1, 5)");
-  refused(greatest, {{c.x, MU_BF16}, {c.y, MU_BF16}}, MU_UNSUPPORTED, "[pool] is for float32, float64 and float16");
-  refused(greatest, {f32(c.x), {c.y, MU_F64}}, MU_INVALID, "[pool] element types differ");
-  refused(greatest, {f32(c.x), f32({2, 4, 4})}, MU_INVALID, "[pool] batch and channels differ");
 }
 
 // ---- where the library is missing or fails
@@ -64,12 +45,13 @@ TEST_F(CudaEmulatedDnn, ALibraryThatCannotBeUsedIsToldByPlansAndLoggedOnce) {
   struct Missing {
     const char *what, *reason;
   };
-  for (const auto& [what, reason] : {Missing{"dnn=none", "[cuda] no cuDNN: libcudnn.so.9: cannot open shared object file"},
-                                     Missing{"dnn_version=8907", "[cuda] cuDNN is of version 8.9.7, this plugin is for 9"},
-                                     Missing{"dnn_version=100200", "[cuda] cuDNN is of version 10.2.0, this plugin is for 9"},
-                                     Missing{"dnn_lacks=cudnnPoolingBackward", "[cuda] cuDNN lacks cudnnPoolingBackward"},
-                                     Missing{"fail=cudnnCreate:1:1001 fail=cudnnCreate:2:1001",
-                                             "[cuda] cuDNN can't be used: CUDNN_STATUS_NOT_INITIALIZED: it was asked to"}}) {
+  for (const auto& [what, reason] :
+       {Missing{"dnn=none", "[cuda] no cuDNN: libcudnn.so.9: cannot open shared object file"},
+        Missing{"dnn_version=8907", "[cuda] cuDNN is of version 8.9.7, this plugin is for 9"},
+        Missing{"dnn_version=100200", "[cuda] cuDNN is of version 10.2.0, this plugin is for 9"},
+        Missing{"dnn_lacks=cudnnConvolutionBackwardFilter", "[cuda] cuDNN lacks cudnnConvolutionBackwardFilter"},
+        Missing{"fail=cudnnCreate:1:1001 fail=cudnnCreate:2:1001",
+                "[cuda] cuDNN can't be used: CUDNN_STATUS_NOT_INITIALIZED: it was asked to"}}) {
     TearDown();
     device_ = nullptr;
     plugin_ = fresh_module();
@@ -114,9 +96,6 @@ TEST_F(CudaEmulatedDnn, FailuresAreTold) {
   // The next algorithm is taken.
   emulated = "fail=cudnnGetConvolutionForwardWorkspaceSize:1:3000";
   EXPECT_EQ(small(), MU_OK) << error_.message;
-  const mu_tensor x = on_device(std::vector<float>(14, 1.f), {1, 2, 7}), y = on_device(std::vector<float>(8), {1, 2, 4});
-  emulated = "fail=cudnnPoolingForward:1:5000";
-  expect(run_op(pool_op(windows[0], MU_POOL_MEAN), MU_OP_POOL, {x}, y), MU_INTERNAL, "[pool] cuDNN refused windows: ");
 }
 
 TEST_F(CudaEmulatedDnn, AMissingWorkspaceIsTold) {
@@ -183,32 +162,29 @@ TEST_F(CudaEmulatedDnn, TwoThreadsUseTheHandleOneAfterTheOther) {
   EXPECT_EQ(small(), MU_OK) << error_.message;  // though the stream that it worked on last is gone
 }
 
-TEST_F(CudaEmulatedDnn, ConvolutionsAndWindowsAreCaptured) {
+TEST_F(CudaEmulatedDnn, ConvolutionsAreCaptured) {
   const auto& graphs = *static_cast<const mu_graph_table*>(plugin_->extension(MU_EXT_GRAPH, 1));
-  // Copies, a convolution with something behind it, and the means of its result.
+  // Copies, and a convolution with something behind it.
   ProgramText text;
   text.out.push_back(text.add(MU_PW_NEG, MU_F32, text.input(MU_F32)));
   const mu_pw_program p = text.descriptor();
   mu_op_conv op = conv_op({{}, {}, {}, {1}, {1}, {0}, 1}, MU_CONV_FORWARD);
   op.epilogue = &p;
   mu_tensor x = on_device(std::vector<float>{1, 2, 3, 4, 5}, {1, 1, 5}), w = on_device(std::vector<float>{1, 10}, {1, 1, 2}),
-            y = on_device(std::vector<float>(8), {1, 1, 4}), mean = on_device(std::vector<float>(2), {1, 1, 2});
+            y = on_device(std::vector<float>(8), {1, 1, 4});
   y.stride[2] = 2, x.stride[2] = 0;
-  const mu_op_pool pool = pool_op({{1, 1, 4}, {}, {2}, {2}, {0}}, MU_POOL_MEAN);
-  Planned first, second;
-  ASSERT_EQ(plan(first, &op.h, {x, w}, y), MU_OK) << error_.message;
-  ASSERT_EQ(plan(second, &pool.h, {y}, mean), MU_OK) << error_.message;
+  Planned planned;
+  ASSERT_EQ(plan(planned, &op.h, {x, w}, y), MU_OK) << error_.message;
   ASSERT_EQ(graphs.capture_begin(device_, nullptr, &error_), MU_OK) << error_.message;
-  EXPECT_EQ(run(first, {x, w}, y), MU_OK) << error_.message;
-  EXPECT_EQ(run(second, {y}, mean), MU_OK) << error_.message;
+  EXPECT_EQ(run(planned, {x, w}, y), MU_OK) << error_.message;
   mu_graph* graph = nullptr;
   ASSERT_EQ(graphs.capture_end(device_, nullptr, &graph, &error_), MU_OK) << error_.message;
   const std::vector<float> seven{7};
   ASSERT_EQ(plugin_->memory->upload(device_, nullptr, x.buffer, 0, seven.data(), sizeof(float), &error_), MU_OK);
   ASSERT_EQ(graphs.launch(graph, nullptr, &error_), MU_OK) << error_.message;
-  EXPECT_EQ(read<float>(mean), (std::vector<float>{-77, -77}));
+  EXPECT_EQ(read<float>(y), (std::vector<float>{-77, 0, -77, 0, -77, 0, -77, 0}));
   graphs.destroy(graph);
-  for (const Planned& each : {first, second}) plugin_->compute->plan_destroy(each.plan);
+  plugin_->compute->plan_destroy(planned.plan);
 }
 
 }  // namespace

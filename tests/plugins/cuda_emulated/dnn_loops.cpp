@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "dnn.hpp"
@@ -111,48 +110,6 @@ void convolve(int kind, const Tensor& x, const Tensor& w, const Tensor& y, const
       v = to.type == type_double ? std::nextafter(v, HUGE_VAL) : std::nextafter(static_cast<float>(v), HUGE_VALF);
     store(places[made], to.type, place_of(to, at), v);
   });
-}
-
-namespace {
-
-// f(places in x of a window, its count) for each of y.
-template <class F>
-void for_windows(const Tensor& x, const Tensor& y, const Pooling& p, const F& f) {
-  for_each(y.n, y.dim, [&](const int* at) {
-    std::vector<std::int64_t> inside;
-    int all = 1, from[8] = {at[0], at[1]};
-    for (int i = 0; i < p.n; ++i) all *= p.window[i];
-    for_each(p.n, p.window, [&](const int* k) {
-      for (int i = 0; i < p.n; ++i) {
-        from[2 + i] = at[2 + i] * p.stride[i] + k[i] - p.padding[i];
-        if (from[2 + i] < 0 || from[2 + i] >= x.dim[2 + i]) return;
-      }
-      inside.push_back(place_of(x, from));
-    });
-    f(at, inside, p.mode == pool_mean_all ? all : static_cast<int>(inside.size()));
-  });
-}
-
-}  // namespace
-
-void pool(const Tensor& x, const Tensor& y, const Pooling& p, const char* at_x, char* at_y) {
-  for_windows(x, y, p, [&](const int* at, const std::vector<std::int64_t>& inside, int count) {
-    double sum = 0, most = -std::numeric_limits<double>::infinity();
-    for (const std::int64_t i : inside) {
-      const double v = load(at_x, x.type, i);
-      sum += v;
-      if (v > most || (p.nan == propagate_nan && v != v)) most = v;
-    }
-    store(at_y, y.type, place_of(y, at), p.mode == pool_max ? most : sum / count);
-  });
-}
-
-void pool_back(const Tensor& x, const Tensor& y, const Pooling& p, char* at_x, const char* at_y) {
-  std::vector<double> sums(static_cast<std::size_t>(x.count()));  // x is dense here
-  for_windows(x, y, p, [&](const int* at, const std::vector<std::int64_t>& inside, int count) {
-    for (const std::int64_t i : inside) sums[static_cast<std::size_t>(i)] += load(at_y, y.type, place_of(y, at)) / count;
-  });
-  for (std::size_t i = 0; i < sums.size(); ++i) store(at_x, x.type, static_cast<std::int64_t>(i), sums[i]);
 }
 
 }  // namespace emulated::dnn

@@ -1,6 +1,4 @@
-// Convolutions and windows by the tables, on the emulated cuDNN: values, and what is chosen.
-#include <cmath>
-
+// Convolutions by the tables, on the emulated cuDNN: values, and what is chosen.
 #include "dnn_support.hpp"
 
 namespace emulated_test {
@@ -111,27 +109,6 @@ TEST_F(CudaEmulatedDnn, NothingIsCompiledWithoutTheLibrary) {
   for (const Sizes& d : operands_of(convolutions[0], MU_CONV_FORWARD)) v.push_back(view(nullptr, MU_F32, d, any_strides(random_, d)));
   mu_plan_info info;
   expect(plan_with(0, conv_op(convolutions[0], MU_CONV_FORWARD).h, v, info), MU_UNSUPPORTED, "[cuda] no cuDNN");
-}
-
-TEST_F(CudaEmulatedDnn, WindowsGiveTheBuiltinBackendsValues) {
-  for (const PoolCase& c : windows)
-    for (const mu_dtype type : {MU_F32, MU_F64, MU_F16})
-      for (const bool dense : {true, false}) {
-        expect_builtin(pool_op(c, MU_POOL_MAX), type, {c.x, c.y}, dense, 0);
-        for (const std::uint32_t flags : {0u, MU_POOL_COUNT_PADDING}) {
-          expect_builtin(pool_op(c, MU_POOL_MEAN, flags), type, {c.x, c.y}, dense, tolerance_of(type));
-          expect_builtin(pool_op(c, MU_POOL_MEAN_BACKWARD, flags), type, {c.y, c.x}, dense, tolerance_of(type));
-        }
-      }
-  expect_builtin(pool_op(windows[0], MU_POOL_MAX), MU_F32, {{0, 3, 7}, {0, 3, 4}}, true, 0);
-  expect_builtin(pool_op(windows[0], MU_POOL_MEAN_BACKWARD), MU_F32, {{0, 3, 4}, {0, 3, 7}}, true, 0);
-}
-
-TEST_F(CudaEmulatedDnn, ANanIsTheGreatest) {
-  const mu_tensor x = on_device(std::vector<float>{NAN, 1, 2, 3}, {1, 1, 4}), y = on_device(std::vector<float>(2), {1, 1, 2});
-  ASSERT_EQ(run_op(pool_op({{1, 1, 4}, {}, {2}, {2}, {0}}, MU_POOL_MAX), MU_OP_POOL, {x}, y), MU_OK) << error_.message;
-  EXPECT_TRUE(std::isnan(read<float>(y)[0]));
-  EXPECT_EQ(read<float>(y)[1], 3);
 }
 
 }  // namespace

@@ -19,10 +19,6 @@ struct Convolution {
   int n = 0, mode = -1, type = -1, math = 0, groups = 1;
   int padding[3] = {}, stride[3] = {}, dilation[3] = {};
 };
-struct Pooling {
-  int n = 0, mode = -1, nan = 0;
-  int window[3] = {}, padding[3] = {}, stride[3] = {};
-};
 int bytes_of(int type);
 
 /// How an algorithm departs from the plain sums.
@@ -34,7 +30,5 @@ struct Habits {
 /// `kind` as MU_CONV_…: the third of x, w and y is made of the other two. Addresses are the process's own.
 void convolve(int kind, const Tensor& x, const Tensor& w, const Tensor& y, const Convolution&, const Habits&, char* at_x, char* at_w,
               char* at_y);
-void pool(const Tensor& x, const Tensor& y, const Pooling&, const char* at_x, char* at_y);
-void pool_back(const Tensor& x, const Tensor& y, const Pooling&, char* at_x, const char* at_y);
 
 }  // namespace emulated::dnn

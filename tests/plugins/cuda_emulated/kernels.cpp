@@ -29,6 +29,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #include "attention.cu"
 #include "kernels.cu"
+#include "pool.cu"
 #include "rows.cu"
 #include "sort.cu"
 
@@ -100,6 +101,8 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
     for (const SortKernel kernel : type.tile) is(kernel);
   }
   is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
+  for (const PoolKernelsOfType& type : pool_kernels)
+    for (const PoolKernel kernel : type.pass) is(kernel);
   for (const AttentionOfType& type : attention_kernels)
     for (const auto& kind : type.kernel)
       for (const AttentionKernel kernel : kind)
