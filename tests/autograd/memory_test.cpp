@@ -128,6 +128,27 @@ TEST(Accumulation, OfManyConsumersIsInPlace) {
   EXPECT_LE(most(1'000, product, leaf * 2), 6 + small());
 }
 
+TEST(Accumulation, OfManySlicesTakesTheMemoryOfAFew) {
+  auto w = variable(from<64, 64>(uniform<double>(1, 64 * 64)));
+  core::evaluate(w.value().raw());
+  const auto most = [&](int slices, auto part_of) {
+    w.zero_grad();
+    const Growth growth;
+    Traced<double> z{fill<double>(0.0)};
+    for (int i = 0; i < slices; ++i) {
+      const auto part = part_of(i);
+      z = z + sum(part * part);
+    }
+    z.backward();
+    core::evaluate(w.grad().raw());
+    return growth.most();
+  };
+  EXPECT_LE(most(1'000, [&](int) { return slice<0, 0, 60>(w); }), 8 + small());
+  EXPECT_TRUE(close(w.grad(), generate({64, 64}, [&](const Index& p) { return p[0] < 60 ? 2'000 * ref(w).at(p) : 0; }), 1e-10));
+  EXPECT_LE(most(64 * 10, [&](int i) { return at<0>(w, i % 64); }), 8 + small());
+  EXPECT_TRUE(close(w.grad(), map(ref(w), [](double x) { return 20 * x; }), 1e-10));
+}
+
 /// Looks at the memory in use when the backward pass comes by.
 struct Probe {
   std::vector<double>* seen;

@@ -124,6 +124,38 @@ TEST(Shape, Slices) {
   EXPECT_TRUE(gradcheck([](const auto& a) { return slice<-1>(transpose(a * a), 1, 2); }, data<3, 4>(1)));
 }
 
+TEST(Shape, SlicesOfOneTensor) {
+  const auto all = [](const auto& f) {
+    EXPECT_TRUE(gradcheck(f, data<5, 3, 4>(1)));
+    EXPECT_TRUE(gradgradcheck(f, variable(data<5, 3, 4>(1))).ok);
+  };
+  all([](const auto& a) { return slice<0, 0, 2>(a) * slice<0, 2, 4>(a); });
+  all([](const auto& a) { return slice<0, 3, 5>(a) * slice<0, 0, 2>(a) * slice<0, 1, 3>(a); });
+  all([](const auto& a) { return a * a * sum(slice<1, 1, 2>(a)); });
+  all([](const auto& a) { return sum(slice<0, 1, 3>(a) * slice<0, 1, 3>(a)) + sum(slice<1, 1, 2>(a)) * sum(slice<2, 2, 4>(a)); });
+  all([](const auto& a) {
+    const auto turned = permute<1, 2, 0>(a * a);
+    return slice<0, 1, 3>(at<0>(turned, 2) * at<0>(turned, 0)) * slice<0, 0, 2>(at<0>(turned, 1));
+  });
+  all([](const auto& a) {
+    const auto [one, other] = split<1, 2>(permute<0, 2, 1>(a));
+    return permute<2, 0, 1>(one) * permute<2, 0, 1>(other);
+  });
+}
+
+// A gradient lies as its tensor does, and its parts are written to it as they are: -0 stays what it is, added to nothing.
+TEST(Shape, GradientsOfSlicesAreWrittenOnce) {
+  const auto w = variable(data<2, 3, 4>(1));
+  const auto turned = permute<1, 0, 2>(w);
+  const auto z = sum(at<0>(turned, 0) * -0.0) + sum(at<0>(turned, 2));
+  const auto [of_turned, of_w] = grad(z, turned, w);
+  EXPECT_EQ(core::memory_order(of_turned.raw()), core::memory_order(turned.value().raw()));
+  EXPECT_EQ(core::memory_order(of_turned.raw()), 0x201u);
+  EXPECT_TRUE(equal(of_w, generate({2, 3, 4}, [](const Index& p) { return p[1] == 2 ? 1.0 : 0.0; })));
+  EXPECT_TRUE(std::signbit(of_w(1, 0, 3)));
+  EXPECT_FALSE(std::signbit(of_w(1, 1, 3)));
+}
+
 TEST(Shape, AdjointsAreDifferentiable) {
   auto w = variable(data<1, 3>(1));
   const auto placed = core::place(w.raw(), 0, 2, 5);

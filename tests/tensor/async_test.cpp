@@ -13,6 +13,7 @@
 #include "fakegpu.hpp"
 #include "mushin/tensor/core/makers.hpp"
 #include "mushin/tensor/device.hpp"
+#include "mushin/tensor/ops/arrange.hpp"
 #include "mushin/tensor/ops/index.hpp"
 #include "mushin/tensor/ops/matmul.hpp"
 #include "mushin/tensor/ops/reduce.hpp"
@@ -390,6 +391,16 @@ TEST_P(Streamed, ANumberIsWrittenOnce) {
   EXPECT_EQ(values(times(2.5)), (Values{2.5, 5, 7.5}));
   for (int round = 0; round < 2; ++round)
     for (int i = 0; i < 300; ++i) ASSERT_EQ(values(times(i + 0.375)), (Values{i + 0.375, 2 * i + 0.75, 3 * i + 1.125}));
+}
+
+TEST_P(Streamed, LiteralsAreJoinedToWhatIsOnTheDevice) {
+  const auto number = [](double v, std::int64_t n) { return broadcast_to(literal(v, dtype::f32), {n}); };
+  const Array x = array({3}, {1, 2, 3});
+  set_default_device("builtin");  // where literals belong that nothing else places
+  const Array parts[] = {number(0, 1), x, number(2.5, 2)};
+  const Array whole = concat(parts, 3, 0, "concat");
+  EXPECT_EQ(whole.device(), x.device());
+  EXPECT_EQ(values(whole), (Values{0, 1, 2, 3, 2.5, 2.5}));
 }
 
 TEST_P(Streamed, LoadersComputersAndReadersShareADevice) {

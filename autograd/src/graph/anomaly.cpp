@@ -116,7 +116,8 @@ GradientWatch::GradientWatch(const Traced& seed) : finite_(is_finite(seed.value(
 void GradientWatch::check(Pass& pass, const GraphNode& n) const {
   for (unsigned i = 0; i < n.operands; ++i) {
     if (!n.inputs()[i]) continue;
-    const Pass::Entry& e = *pass.find(n.inputs()[i]);
+    Pass::Entry& e = *pass.find(n.inputs()[i]);
+    pass.join_parts(e);
     if (!e.wanted || !e.cotangent) continue;
     if (const auto found = anomaly_in(e.cotangent.value()); found && (found->nan || finite_))
       fail(n, fmt::format("the gradient of operand {}", i), *found);

@@ -67,6 +67,7 @@ void sweep(Pass& pass, KeptValues values, const Observed* observer) {
   const std::span<Pass::Entry> ops = pass.ops();
   for (Pass::Entry& e : ops) {
     if (&ops.back() - &e >= ahead) prefetch(*(&e + ahead)->node);
+    pass.join_parts(e);
     if constexpr (std::same_as<Observed, Observer>) observer->before(pass, e);
     if (pass.ends_at(*e.node)) continue;
     // Before the rule is called: if it fails, what it took is gone.
@@ -84,8 +85,10 @@ void sweep(Pass& pass, KeptValues values, const Observed* observer) {
     e.cotangent = Traced();
     pass.let_go(e);
   }
-  if constexpr (std::same_as<Observed, Observer>)
-    for (Pass::Entry& e : pass.leaves()) observer->before(pass, e);
+  for (Pass::Entry& e : pass.leaves()) {
+    pass.join_parts(e);
+    if constexpr (std::same_as<Observed, Observer>) observer->before(pass, e);
+  }
 }
 
 /// Pulls each wanted cotangent through its op's rule, newest first. Cotangents that were asked for stay, those of leaves too.

@@ -17,6 +17,7 @@ namespace mushin::core {
 namespace {
 constexpr std::size_t most_entries_kept = 1u << 16;
 constexpr std::size_t few = 256;  // are sorted in place
+constexpr std::uint8_t few_sums = 3;
 }  // namespace
 
 Pass::Pass(const char* op, const Traced& root, std::uint32_t region) : Pass() {
@@ -125,6 +126,35 @@ void Pass::sort_many() {
 Pass::Entry* Pass::find(const GraphNode* n) {
   std::uint32_t* at = position(n);
   return at ? &entries()[*at] : nullptr;
+}
+
+void Pass::Entry::add(Traced g) {
+  if (!cotangent) {
+    cotangent = std::move(g);
+    return;
+  }
+  // A few summands wait, to become part of what the next rule computes. More of them are added in place, one after the other, so that
+  // memory doesn't grow with their number; what needs none of its own waits for its like.
+  const bool in_place = sums >= few_sums && !is_expression(g.value());
+  if (sums < few_sums) ++sums;
+  cotangent = core::add(cotangent, std::exchange(g, Traced()));
+  if (in_place) evaluate(cotangent.value());
+}
+
+void Pass::add_part(Entry& e, const Sizes& sizes, unsigned axis, std::int64_t begin, std::uint32_t order, Traced part) {
+  if (e.parts && !parts_[e.parts - 1].are_along(axis)) join_those_of(e);
+  if (!e.parts) {
+    parts_.emplace_back(sizes, axis, order);
+    e.parts = static_cast<std::uint32_t>(parts_.size());
+  }
+  Parts& parts = parts_[e.parts - 1];
+  parts.add(begin, std::move(part));
+  if (parts.are_many()) join_those_of(e);
+}
+
+void Pass::join_those_of(Entry& e) {
+  Parts parts = std::move(parts_[std::exchange(e.parts, 0) - 1]);
+  parts.join([&e](Traced g) { e.add(std::move(g)); });
 }
 
 void Pass::want_paths() {

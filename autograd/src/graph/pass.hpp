@@ -3,9 +3,11 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "graph/long_list.hpp"
 #include "graph/node.hpp"
+#include "graph/parts.hpp"
 
 namespace mushin::core {
 
@@ -19,10 +21,13 @@ class Pass {
 
     GraphNode* node;
     Traced cotangent;
-    bool asked = false;     // the caller reads this cotangent
-    bool wanted = true;     // asked, or on the way to one that is
-    bool pulled = true;     // its rule has work to do
-    std::uint8_t sums = 0;  // additions to the cotangent, as far as they matter
+    bool asked = false;       // the caller reads this cotangent
+    bool wanted = true;       // asked, or on the way to one that is
+    bool pulled = true;       // its rule has work to do
+    std::uint8_t sums = 0;    // additions to the cotangent, as far as they matter
+    std::uint32_t parts = 0;  // the place of those that wait, from 1 on, among the pass's
+    /// More of the cotangent.
+    void add(Traced);
   };
 
   struct Leaf {
@@ -55,6 +60,13 @@ class Pass {
   bool ends_at(const GraphNode& n) const { return !n.rule || (region_ && n.region != region_); }
   /// Whether all of the node's gradient is gathered here: not outside of the region, where another pass goes on.
   bool completes(const GraphNode& n) const { return !region_ || n.region == region_; }
+  /// Adds a part of the entry's cotangent, which has these sizes; `order` as Parts has it.
+  void add_part(Entry&, const Sizes&, unsigned axis, std::int64_t begin, std::uint32_t order, Traced);
+  /// All that was added is in the entry's cotangent.
+  void join_parts(Entry& e) {
+    if (e.parts) [[unlikely]]
+      join_those_of(e);
+  }
   /// Null when the node isn't part of this pass.
   Entry* find(const GraphNode*);
   /// From now on, only what leads to an entry that is `asked` is wanted.
@@ -68,12 +80,14 @@ class Pass {
   void free_claim(GraphNode& n) {
     if (n.claim.load(std::memory_order_relaxed) == this) n.claim.store(nullptr, std::memory_order_release);
   }
+  void join_those_of(Entry&);
   void sort();
   void sort_many();
   void add_leaves();
   std::uint32_t* position(const GraphNode*);
 
   std::unique_ptr<Lists> lists_;
+  std::vector<Parts> parts_;
   std::unordered_map<const GraphNode*, std::uint32_t> elsewhere_;
   std::uint64_t last_ = ~std::uint64_t{0};  // sequence of the op that was found last
   std::size_t let_go_ = 0;                  // of the first entries

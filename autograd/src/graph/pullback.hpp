@@ -37,10 +37,11 @@ class Pullback {
   void give(unsigned i, Traced g);
   /// The same, of that shape already.
   void give_whole(unsigned i, Traced g);
+  /// The cotangent is that of the part of operand i which begins there along the axis; `order` as Parts has it.
+  void give_part(unsigned i, unsigned axis, std::int64_t begin, std::uint32_t order);
 
  private:
   Traced kept(unsigned slot, GraphNode* maker) const;
-  static void add_to(Pass::Entry&, Traced g);
 
   Pass& pass_;
   OpNode& node_;

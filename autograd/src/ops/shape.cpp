@@ -50,11 +50,13 @@ Traced sum_to(const Traced& a, const Sizes& to) {
 
 Traced slice(const Traced& a, unsigned axis, std::int64_t begin, std::int64_t end) {
   static constexpr auto pull = [](Pullback& p) {
-    const auto along = static_cast<unsigned>(p.parameter(0));
-    p.give(0, place(p.cotangent(), along, p.parameter(1), p.sizes(0)[along]));
+    const auto axis_and_order = static_cast<std::uint64_t>(p.parameter(0));
+    p.give_part(0, axis_and_order & 15u, p.parameter(1), static_cast<std::uint32_t>(axis_and_order >> bits_per_axis));
   };
   static constexpr Rule rule{"slice", {}, pull};
-  return record(rule, slice(a.value(), axis, begin, end), a, {axis, begin});
+  Array part = slice(a.value(), axis, begin, end);
+  if (!a.node()) return part;
+  return record(rule, std::move(part), a, {axis | std::int64_t{memory_order(a.value())} << bits_per_axis, begin});
 }
 
 Traced place(const Traced& a, unsigned axis, std::int64_t begin, std::int64_t size) {

@@ -54,6 +54,22 @@ void read_one(const char* op, const Array& a, const std::int64_t* index, void* t
 void evaluate(const Array& a) { compute(node_of(a)); }
 bool is_expression(const Array& a) noexcept { return node_of(a)->state.load(std::memory_order_acquire) == State::pending; }
 
+std::uint32_t memory_order(const Array& a) noexcept {
+  const Node* n = node_of(a);
+  if (n->state.load(std::memory_order_acquire) != State::buffer || n->contiguous) return 0;
+  unsigned axis[max_rank];
+  for (unsigned i = 0; i < a.rank(); ++i) axis[i] = i;
+  std::stable_sort(axis, axis + a.rank(), [n](unsigned i, unsigned k) { return n->stride[i] > n->stride[k]; });
+  std::uint32_t order = 0;
+  std::int64_t inner = 1;
+  for (unsigned i = a.rank(); i-- > 0;) {
+    if (n->stride[axis[i]] != inner) return 0;
+    inner *= n->sizes.at[axis[i]];
+    order |= axis[i] << (4 * i);
+  }
+  return order;
+}
+
 namespace {
 
 // Calls f(roots, into) for pending nodes of equal sizes on one device together. `into` has entries where `to` isn't null.

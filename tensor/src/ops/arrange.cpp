@@ -12,9 +12,9 @@ namespace {
 
 /// Writes `part` to where it begins within `whole`.
 void write_part(const char* op, const Array& whole, const std::int64_t* begin, const Array& part) {
-  if (node_of(part)->count == 0) return;
-  mu_tensor from, to;
-  view_of(from, node_of(part));
+  const Node* n = node_of(part);
+  if (n->count == 0) return;
+  mu_tensor to;
   view_of(to, node_of(whole));
   std::int64_t first = 0;
   for (unsigned i = 0; i < part.rank(); ++i) {
@@ -24,7 +24,21 @@ void write_part(const char* op, const Array& whole, const std::int64_t* begin, c
   const auto bytes = static_cast<std::uint64_t>(first) * bytes_of(whole.type());
   to.byte_offset += bytes;
   to.bytes -= bytes;
+  if (is_literal(n) && n->floating) return fill(op, whole.device(), to, n->bits, n->baked);
+  const Array stored = buffer_of(part, whole.device());
+  mu_tensor from;
+  view_of(from, node_of(stored));
   copy(op, whole.device(), from, to);
+}
+
+/// The one that all of them are on which are on any.
+Device* device_of_parts(const char* op, const Array* parts, unsigned count) {
+  const Node* placed = node_of(parts[0]);
+  for (unsigned k = 1; k < count; ++k) {
+    common_device(op, placed, node_of(parts[k]));
+    if (placed->floating && is_literal(placed)) placed = node_of(parts[k]);
+  }
+  return placed->device;
 }
 
 Sizes joined_sizes(const char* op, const Array* parts, unsigned count, unsigned axis) {
@@ -47,12 +61,10 @@ Sizes joined_sizes(const char* op, const Array* parts, unsigned count, unsigned 
 Array concat(const Array* parts, unsigned count, unsigned axis, const char* op) {
   const Sizes to = joined_sizes(op, parts, count, axis);
   if (count == 1) return parts[0];
-  Device* device = parts[0].device();
-  for (unsigned k = 1; k < count; ++k) device = common_device(op, node_of(parts[0]), node_of(parts[k]));
-  Array made = fresh_array(device, parts[0].type(), to, checked_count(op, to));
+  Array made = fresh_array(device_of_parts(op, parts, count), parts[0].type(), to, checked_count(op, to));
   std::int64_t begin[max_rank] = {};
   for (unsigned k = 0; k < count; ++k) {
-    write_part(op, made, begin, buffer_of(parts[k], device));
+    write_part(op, made, begin, parts[k]);
     begin[axis] += parts[k].sizes()[axis];
   }
   return made;
@@ -85,7 +97,7 @@ Array pad(const Array& a, const std::int64_t* before, const std::int64_t* after,
   if (to == a.sizes()) return a;
   const Node* around = node_of(value);
   const Array made = filled("pad", a.device(), a.type(), to, checked_count("pad", to), around->bits, around->baked);
-  write_part("pad", made, before, buffer_of(a));
+  write_part("pad", made, before, a);
   return made;
 }
 

@@ -123,6 +123,8 @@ MUSHIN_API void evaluate(const Array&);
 MUSHIN_API void evaluate(const Array* arrays, unsigned count);
 /// Whether the value is a pointwise expression that waits to become part of a larger one. Else it has, or needs, memory of its own.
 MUSHIN_API bool is_expression(const Array&) noexcept;
+/// How the axes of a value without gaps lie in memory: axes as hexadecimal digits, the outermost in the lowest one. 0: row-major, or neither.
+MUSHIN_API std::uint32_t memory_order(const Array&) noexcept;
 /// `*to[i] = from[i]` for each i, evaluated together; reuses the memory of an old `*to[i]` that nobody else sees. Some may be empty.
 MUSHIN_API void assign(Array* const* to, const Array* from, unsigned count);
 
