@@ -1,5 +1,6 @@
 // Graphs: the runs of a capture are noted down, and given to a stream of the device's own that CUDA captures, all at once, so that nothing
-// else can come between. An update gives them to it again, unless views lie where they lay before: a training loop has the same few blocks in turn.
+// else can come between. An update gives them to it again, unless views lie where they lay before: a training loop has the same few blocks
+// in turn.
 #include "graph.hpp"
 
 #include <algorithm>

@@ -116,7 +116,8 @@ testing::AssertionResult names_label(Loss loss, const char* op, int label, int p
   });
   const std::string of_label = std::to_string(label), of_classes = std::to_string(classes);
   if (!device.host_memory()) return has(text, {of_label + " in an axis of extent " + of_classes});
-  return has(text, {std::string("[") + op + "]", "label " + of_label + " at position " + std::to_string(position), of_classes + " classes"});
+  return has(text,
+             {std::string("[") + op + "]", "label " + of_label + " at position " + std::to_string(position), of_classes + " classes"});
 }
 
 TEST(CrossEntropy, ALabelOutOfRangeIsNamed) {
@@ -149,8 +150,8 @@ TEST(CrossEntropy, OptionsThatMakeNoSense) {
   EXPECT_TRUE(names_label([&] { return nn::nll(x, y, {.ignore_index = 0}); }, "nll", -100, 1, 3));
   const auto of_none = [&] { return nn::nll(x, mu::zeros<std::int64_t, 2>(), {.ignore_index = 0}); };
   if (mu::default_device().host_memory())
-    EXPECT_TRUE(has(text_of_error<mu::ShapeError>([&] { (void)of_none(); }),
-                    {"[nll] the mean needs a label that isn't ignored: all 2 are 0"}));
+    EXPECT_TRUE(
+        has(text_of_error<mu::ShapeError>([&] { (void)of_none(); }), {"[nll] the mean needs a label that isn't ignored: all 2 are 0"}));
   else
     EXPECT_TRUE(std::isnan(of_none().item()));
 }
