@@ -104,6 +104,34 @@ TEST(Many, AStepIsOneCall) {
   }
 }
 
+TEST(Many, PartsThatLieAlikeAreJoinedInOneCall) {
+  const bool together = on_fake() && !is_set("MUSHIN_FAKEGPU_MANY");
+  const auto part = [](unsigned seed) { return mu::from<2, 3>(uniform<float>(seed, 6)); };
+  const auto a = part(1), b = part(2), c = part(3);
+  const auto narrow = mu::from<2, 1>(uniform<float>(4, 2));
+  const auto wide = mu::transpose(mu::from<3, 2>(uniform<float>(5, 6)));
+  const auto joined = [](const std::vector<Ref>& parts) {
+    return generate({2, 16}, [&](const Index& p) {
+      std::int64_t column = p[1];
+      for (const Ref& r : parts) {
+        if (column < r.shape[1]) return r.at({p[0], column});
+        column -= r.shape[1];
+      }
+      return 0.0;
+    });
+  };
+  const Calls before = calls();
+  const auto whole = mu::concat<1>(a, b, c, narrow, wide, a);
+  const Calls after = calls();
+  EXPECT_TRUE(equal(whole, joined({ref(a), ref(b), ref(c), ref(narrow), ref(wide), ref(a)})));
+  EXPECT_EQ(after.calls - before.calls, together) << "of a, b and c";
+  EXPECT_TRUE(!together || after.sets == 3) << after.sets;
+
+  auto again = mu::capture([&](const auto& x) { return mu::concat<1>(x, b, x * 2.0f, narrow, wide, x); }, a);
+  for (const auto& x : {c, a, b})
+    EXPECT_TRUE(equal(again(x), joined({ref(x), ref(b), map(ref(x), [](double v) { return 2 * v; }), ref(narrow), ref(wide), ref(x)})));
+}
+
 TEST(Many, GroupsWithTheSameProgramGoTogether) {
   Tensors net;
   nn::Parameters first, second;

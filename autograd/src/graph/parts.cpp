@@ -9,7 +9,6 @@
 namespace mushin::core {
 
 void Parts::add(std::int64_t begin, Traced part) {
-  evaluate(part.value());  // it needs memory of its own, sooner or later
   extent_ += part.sizes()[axis_];
   all_.push_back({begin, std::move(part)});
 }
@@ -31,6 +30,9 @@ Traced Parts::whole(const std::vector<Part>& layer) const {
     order[i] = order_ ? order_ >> (4 * i) & 15u : i;
     back[order[i]] = i;
   }
+  std::vector<Array> values;
+  for (const Part& p : layer) values.push_back(p.value.value());
+  evaluate(values.data(), static_cast<unsigned>(values.size()));
   std::vector<Traced> pieces;
   std::int64_t end = 0;
   const auto zeros_until = [&](std::int64_t begin) {

@@ -10,6 +10,13 @@
 #include "mushin/tensor/core/compositions.hpp"
 
 namespace mushin::core {
+namespace {
+std::vector<Array> values_of(const Traced* parts, unsigned count) {
+  std::vector<Array> values;
+  for (unsigned k = 0; k < count; ++k) values.push_back(parts[k].value());
+  return values;
+}
+}  // namespace
 
 // A graph node has few operands, so the parts join a chain of nodes, each with one more of them. No rule reads the values in between,
 // only their sizes: they are views of the one result.
@@ -21,9 +28,7 @@ Traced concat(const Traced* parts, unsigned count, unsigned axis, const char* op
     if (p.wants(1)) p.give(1, slice(p.cotangent(), along, border, end));
   };
   static constexpr Rule rule{"concat", {}, pull};
-  std::vector<Array> values;
-  for (unsigned k = 0; k < count; ++k) values.push_back(parts[k].value());
-  const Array whole = concat(values.data(), count, axis, op);
+  const Array whole = concat(values_of(parts, count).data(), count, axis, op);
   Traced out = parts[0];
   for (unsigned k = 1; k < count; ++k) {
     const std::int64_t border = out.sizes()[axis], end = border + parts[k].sizes()[axis];
@@ -32,7 +37,10 @@ Traced concat(const Traced* parts, unsigned count, unsigned axis, const char* op
   return out;
 }
 
-Traced stack(const Traced* parts, unsigned count, unsigned axis) { return compositions::stack(parts, count, axis); }
+Traced stack(const Traced* parts, unsigned count, unsigned axis) {
+  evaluate(values_of(parts, count).data(), count);
+  return compositions::stack(parts, count, axis);
+}
 
 Traced flip(const Traced& a, unsigned axes) {
   static constexpr auto pull = [](Pullback& p) { p.give(0, flip(p.cotangent(), static_cast<unsigned>(p.parameter(0)))); };

@@ -104,6 +104,8 @@ void evaluate_together(const Array* arrays, Array* const* to, unsigned count, Ma
 }  // namespace
 
 void evaluate(const Array* arrays, unsigned count) {
+  for (unsigned i = 0; i < count; ++i)
+    if (node_of(arrays[i])->state.load(std::memory_order_acquire) == State::product) compute(node_of(arrays[i]));  // without the lock
   std::lock_guard lock(evaluation_lock);
   evaluate_together(arrays, nullptr, count);
 }

@@ -71,6 +71,20 @@ void copy(const char* name, Device* d, const mu_tensor& from, const mu_tensor& t
   request(name, d, &op.h, 1, views);
 }
 
+bool copy_together(const char* name, Device* d, const Array& first, std::span<const mu_tensor> pairs) {
+  if (!d->many.run) return false;
+  const std::lock_guard lock(evaluation_lock);
+  const PlanSection section;
+  Program p;  // that stores what it reads
+  p.begin(d);
+  p.out[0] = p.visit_any(node_of(first));
+  p.n_out = 1;
+  const Plan* plan = program_plan(p, d, MU_OP_POINTWISE, 0, dtype{}, pairs.data());
+  if (!plan->plan) return false;
+  run_plans(name, plan, static_cast<std::uint32_t>(pairs.size() / 2), 1, 1, pairs.data());
+  return true;
+}
+
 void fill(const char* name, Device* d, const mu_tensor& to, std::uint64_t bits, bool baked) {
   if (baked) {
     const mu_op_fill op{{sizeof op, MU_OP_FILL}, bits};

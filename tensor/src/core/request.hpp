@@ -19,6 +19,9 @@ void request(const char* op, Device*, const mu_op*, unsigned n_in, std::span<con
 
 /// From view to view of equal sizes, with conversion.
 void copy(const char* op, Device*, const mu_tensor& from, const mu_tensor& to);
+/// The same for pairs of views, each from and to, that have the dims and the type of the buffer `first`, in one call. False: the device has
+/// none for many.
+bool copy_together(const char* op, Device*, const Array& first, std::span<const mu_tensor> pairs);
 /// Writes the value to all of a view. `baked`: the value is worth a plan of its own.
 void fill(const char* op, Device*, const mu_tensor& to, std::uint64_t bits, bool baked);
 /// A buffer that holds the value everywhere.

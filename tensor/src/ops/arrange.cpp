@@ -1,5 +1,9 @@
 #include "mushin/tensor/ops/arrange.hpp"
 
+#include <algorithm>
+#include <span>
+#include <vector>
+
 #include "core/fail.hpp"
 #include "core/literal.hpp"
 #include "core/request.hpp"
@@ -10,25 +14,49 @@
 namespace mushin::core {
 namespace {
 
-/// Writes `part` to where it begins within `whole`.
-void write_part(const char* op, const Array& whole, const std::int64_t* begin, const Array& part) {
-  const Node* n = node_of(part);
-  if (n->count == 0) return;
-  mu_tensor to;
-  view_of(to, node_of(whole));
+/// The part of `whole` that begins there and has these sizes.
+mu_tensor view_of_part(const Array& whole, const std::int64_t* begin, const Sizes& sizes) {
+  mu_tensor v;
+  view_of(v, node_of(whole));
   std::int64_t first = 0;
-  for (unsigned i = 0; i < part.rank(); ++i) {
-    to.dim[i] = part.sizes()[i];
-    first += begin[i] * to.stride[i];
+  for (unsigned i = 0; i < sizes.rank; ++i) {
+    v.dim[i] = sizes[i];
+    first += begin[i] * v.stride[i];
   }
   const auto bytes = static_cast<std::uint64_t>(first) * bytes_of(whole.type());
-  to.byte_offset += bytes;
-  to.bytes -= bytes;
-  if (is_literal(n) && n->floating) return fill(op, whole.device(), to, n->bits, n->baked);
-  const Array stored = buffer_of(part, whole.device());
+  v.byte_offset += bytes;
+  v.bytes -= bytes;
+  return v;
+}
+
+/// Writes a buffer to where it begins within `whole`.
+void write_part(const char* op, const Array& whole, const std::int64_t* begin, const Array& part) {
+  if (node_of(part)->count == 0) return;
   mu_tensor from;
-  view_of(from, node_of(stored));
-  copy(op, whole.device(), from, to);
+  view_of(from, node_of(part));
+  copy(op, whole.device(), from, view_of_part(whole, begin, part.sizes()));
+}
+
+struct Placed {
+  Array part;
+  std::int64_t begin;  // along the axis that is joined
+};
+bool lie_alike(const Node* a, const Node* b) { return a->sizes == b->sizes && std::equal(a->stride, a->stride + a->sizes.rank, b->stride); }
+
+/// Buffers that lie alike: together where that is one call.
+void write_parts(const char* op, const Array& whole, unsigned axis, std::span<const Placed> parts) {
+  std::int64_t begin[max_rank] = {};
+  std::vector<mu_tensor> views;
+  for (const Placed& p : parts) {
+    begin[axis] = p.begin;
+    view_of(views.emplace_back(), node_of(p.part));
+    views.push_back(view_of_part(whole, begin, p.part.sizes()));
+  }
+  if (copy_together(op, whole.device(), parts[0].part, views)) return;
+  for (const Placed& p : parts) {
+    begin[axis] = p.begin;
+    write_part(op, whole, begin, p.part);
+  }
 }
 
 /// The one that all of them are on which are on any.
@@ -61,16 +89,36 @@ Sizes joined_sizes(const char* op, const Array* parts, unsigned count, unsigned 
 Array concat(const Array* parts, unsigned count, unsigned axis, const char* op) {
   const Sizes to = joined_sizes(op, parts, count, axis);
   if (count == 1) return parts[0];
+  evaluate(parts, count);  // what they are made from is read once
   Array made = fresh_array(device_of_parts(op, parts, count), parts[0].type(), to, checked_count(op, to));
   std::int64_t begin[max_rank] = {};
-  for (unsigned k = 0; k < count; ++k) {
-    write_part(op, made, begin, parts[k]);
-    begin[axis] += parts[k].sizes()[axis];
+  std::vector<Placed> alike;
+  for (unsigned k = 0; k < count; begin[axis] += parts[k++].sizes()[axis]) {
+    const Node* n = node_of(parts[k]);
+    if (n->count == 0) continue;
+    if (is_literal(n) && n->floating) {
+      fill(op, made.device(), view_of_part(made, begin, n->sizes), n->bits, n->baked);
+      continue;
+    }
+    const Array part = buffer_of(parts[k], made.device());
+    if (!made.device()->many.run) {
+      write_part(op, made, begin, part);
+      continue;
+    }
+    if (!alike.empty() && !lie_alike(node_of(part), node_of(alike[0].part))) {
+      write_parts(op, made, axis, alike);
+      alike.clear();
+    }
+    alike.push_back({part, begin[axis]});
   }
+  if (!alike.empty()) write_parts(op, made, axis, alike);
   return made;
 }
 
-Array stack(const Array* parts, unsigned count, unsigned axis) { return compositions::stack(parts, count, axis); }
+Array stack(const Array* parts, unsigned count, unsigned axis) {
+  evaluate(parts, count);
+  return compositions::stack(parts, count, axis);
+}
 
 std::int64_t part_of(const Sizes& sizes, unsigned axis, std::int64_t parts) {
   if (sizes[axis] % parts) fail<ShapeError>("[split] axis {} of {} does not divide into {} parts", axis, text_of(sizes), parts);
@@ -97,7 +145,7 @@ Array pad(const Array& a, const std::int64_t* before, const std::int64_t* after,
   if (to == a.sizes()) return a;
   const Node* around = node_of(value);
   const Array made = filled("pad", a.device(), a.type(), to, checked_count("pad", to), around->bits, around->baked);
-  write_part("pad", made, before, a);
+  write_part("pad", made, before, buffer_of(a, made.device()));
   return made;
 }
 

@@ -51,7 +51,8 @@ bool orders_narrow(const mu_op& op, const mu_tensor* in) {
 mu_code judge(const mu_device* d, const mu_op* op, const mu_tensor* in, mu_error* error) {
   const mu_pw_program* p = program_of(op);
   if (d->refused == op->id) return mu_fail(error, MU_UNSUPPORTED, 0, "a test wants this refused");
-  if (d->plain() && ((op->id > MU_OP_REORDER && op->id != MU_OP_COLLECTIVE) || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
+  if (d->plain() &&
+      ((op->id > MU_OP_REORDER && op->id != MU_OP_COLLECTIVE) || (op->id == MU_OP_MATMUL && p) || (p && has_optional_opcode(*p))))
     return mu_fail(error, MU_UNSUPPORTED, 0, "this device does only what every device must");
   if (orders_narrow(*op, in)) return mu_fail(error, MU_UNSUPPORTED, 0, "this device orders and sums no narrow integers");
   if (p && (p->n_in > most_in || p->n_out > most_out || p->n_inst > most_inst))
@@ -129,7 +130,17 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
                  mu_buffer* workspace, std::uint64_t offset, mu_error* error) noexcept {
   mu_device* d = plan->device;
   if (!stream) stream = d->queue.default_stream();
-  Run run{d, plan->kernel, plan->layouts, {in, in + n_in}, {out, out + n_out}, workspace, offset, plan->shuffled, plan->op == MU_OP_COLLECTIVE, {}, {}};
+  Run run{d,
+          plan->kernel,
+          plan->layouts,
+          {in, in + n_in},
+          {out, out + n_out},
+          workspace,
+          offset,
+          plan->shuffled,
+          plan->op == MU_OP_COLLECTIVE,
+          {},
+          {}};
   if (Capture* const capture = capture_on(stream); capture && capture->thread == std::this_thread::get_id()) {
     if (!plan->capture_safe) return mu_fail(error, MU_UNSUPPORTED, 0, "this plan is not for captures");
     capture->runs.push_back(std::move(run));
@@ -146,14 +157,50 @@ mu_code plan_run(mu_plan* plan, mu_stream* stream, std::uint32_t n_in, const mu_
 
 void plan_destroy(mu_plan* plan) noexcept { delete plan; }
 
-// Sets as runs of their own. The law that none writes what another one uses is kept by the host: else there is one that waits for another.
+// Which of the bytes from `begin` to `end` of a buffer a strided view has.
+std::vector<bool> bytes_of(const mu_tensor& v, std::uint64_t begin, std::uint64_t end) {
+  std::vector<bool> has(end - begin);
+  const auto size = mu_dtype_bytes(v.dtype);
+  const auto walk = [&](const auto& self, int axis, std::uint64_t at) -> void {
+    if (axis < v.rank) {
+      for (std::int64_t i = 0; i < v.dim[axis]; ++i) self(self, axis + 1, at + static_cast<std::uint64_t>(i * v.stride[axis]) * size);
+      return;
+    }
+    for (std::uint64_t b = std::max(at, begin); b < std::min(at + size, end); ++b) has[b - begin] = true;
+  };
+  walk(walk, 0, v.byte_offset);
+  return has;
+}
+
+// Elements may lie among each other.
+bool share_elements(const mu_tensor& a, const mu_tensor& b) {
+  const Access x = Run::access(a, true), y = Run::access(b, true);
+  if (!overlap(x, y)) return false;
+  const std::uint64_t begin = std::max(x.begin, y.begin), end = std::min(x.end, y.end);
+  const std::vector<bool> of_a = bytes_of(a, begin, end), of_b = bytes_of(b, begin, end);
+  for (std::size_t i = 0; i < of_a.size(); ++i)
+    if (of_a[i] && of_b[i]) return true;
+  return false;
+}
+
+// Sets as runs of their own, the last first. The law that none writes what another one uses is kept by the host.
 struct Sets {
   std::vector<Run> runs;
   std::vector<Failure> faults;
   Failure operator()() {
-    const std::vector<std::size_t> order = unfriendly_order(runs);
-    if (!std::is_sorted(order.rbegin(), order.rend())) return {MU_INTERNAL, "sets of one call share memory"};
+    std::vector<std::size_t> order;
+    for (std::size_t i = runs.size(); i-- > 0;) {
+      order.push_back(i);
+      for (std::size_t k = 0; k < runs.size(); ++k)
+        if (k != i && writes_what_is_used(runs[i], runs[k])) return {MU_INTERNAL, "sets of one call share memory"};
+    }
     return do_all(runs, order, faults);
+  }
+  static bool writes_what_is_used(const Run& by, const Run& other) {
+    const auto shares = [&](const mu_tensor& v) {
+      return std::any_of(by.out.begin(), by.out.end(), [&](const mu_tensor& w) { return share_elements(w, v); });
+    };
+    return std::any_of(other.in.begin(), other.in.end(), shares) || std::any_of(other.out.begin(), other.out.end(), shares);
   }
 };
 
@@ -164,7 +211,8 @@ mu_code run_many(mu_plan* plan, mu_stream* stream, std::uint32_t n, std::uint32_
   if (plan->op != MU_OP_POINTWISE) return mu_fail(error, MU_INVALID, 0, "many sets are for pointwise plans");
   Sets sets;
   for (const mu_tensor* v = views; sets.runs.size() < n; v += n_in + n_out)
-    sets.runs.push_back({d, plan->kernel, plan->layouts, {v, v + n_in}, {v + n_in, v + n_in + n_out}, workspace, offset, -1, false, {}, {}});
+    sets.runs.push_back(
+        {d, plan->kernel, plan->layouts, {v, v + n_in}, {v + n_in, v + n_in + n_out}, workspace, offset, -1, false, {}, {}});
   if (Capture* const capture = capture_on(stream); capture && capture->thread == std::this_thread::get_id()) {
     if (!plan->capture_safe) return mu_fail(error, MU_UNSUPPORTED, 0, "this plan is not for captures");
     capture->runs.insert(capture->runs.end(), sets.runs.begin(), sets.runs.end());

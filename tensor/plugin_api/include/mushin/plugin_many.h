@@ -8,8 +8,8 @@
  *   1. run(plan, …, n, …) computes what n plan_runs of the plan compute, one for each set, to the bit: every rule of plan_run holds for each
  *      set. The plan is one for MU_OP_POINTWISE, with all views strided. Sets may differ in whatever the plan's runs may differ in: dims, where
  *      it has not baked them in, alignment, what is one value.
- *   2. No set writes memory that another one reads or writes: they may be computed in any order, or at once. The workspace is that of one run,
- *      and scratch: who uses it keeps the sets apart.
+ *   2. No set writes an element that another one reads or writes, though elements of one may lie among another's: they may be computed in any
+ *      order, or at once. The workspace is that of one run, and scratch: who uses it keeps the sets apart.
  *   3. To events, other streams and failures it is one piece of work, that uses all memory of its sets. MU_OUT_OF_MEMORY: nothing was done, of
  *      no set, and it may be tried again. After any other failure any of the sets may have been computed.
  *   4. Between capture_begin and capture_end of "mushin.graph" it counts as n runs, set by set: they have n numbers, and an update of one of
