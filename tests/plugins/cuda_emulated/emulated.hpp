@@ -11,6 +11,7 @@
 //   dnn_lacks=NAME         a function that it doesn't have
 //   programs=builtin       programs aren't compiled, the builtin backend runs them: fast enough for whole suites
 //   graphs=TEXT            where "fixed", no executable graph can be updated
+//   calls=told             what a wait for the device is behind is told as a message: how many calls there were since the last
 //   fail=CALL:N:CODE       the N-th call of an entry point, from when the text last changed, gives this code; several words may.
 //                          CALL "work": the N-th piece of work on any stream; cublasLt…: a cublasStatus_t; cudnn…: a cudnnStatus_t; NCCL's: its.
 #pragma once
@@ -28,6 +29,8 @@ std::string setting(const std::string& key, const std::string& otherwise);
 long number(const std::string& key, long otherwise);
 /// The code that a call of this entry point is to give: 0 where no failure was asked for.
 int due(const char* call);
+/// To the host, where the setting asks for it.
+void tell_calls();
 
 /// Keeps what failed for cudaGetLastError, and gives it.
 cudaError_t answer(cudaError_t);

@@ -2,6 +2,7 @@
 // aren't compiled, and a launch computes what the call of bind before it was given.
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
 #include <utility>
@@ -32,6 +33,7 @@ struct Bound {
 using BoundPtr = std::shared_ptr<const Bound>;
 thread_local BoundPtr last_bound;
 thread_local std::map<std::string, BoundPtr> bound_before;  // of pointwise programs, by their arguments
+thread_local std::deque<BoundPtr> in_order;                 // of these, the oldest first
 
 mu_dtype dtype_of(program::Type t) {
   constexpr mu_dtype types[] = {MU_F32, MU_F64, MU_I64, MU_I32, MU_I8, MU_U8, MU_BOOL, MU_F16, MU_BF16};
@@ -121,6 +123,11 @@ void wrapped_bind(const program::Op& op, const mu_tensor* in, const mu_tensor* o
   for (int i = 0; i < n_in + n_out; ++i) bound->place.push_back(reinterpret_cast<const void*>(address[i]));
   bound->args.assign(reinterpret_cast<const char*>(l.args), l.args_bytes);
   emulated::last_bound = bound;
-  if (emulated::bound_before.size() > 4096) emulated::bound_before.clear();
-  if (!op.reduce) emulated::bound_before[bound->args] = bound;
+  if (op.reduce) return;
+  emulated::bound_before[bound->args] = bound;
+  emulated::in_order.push_back(bound);
+  if (emulated::in_order.size() <= 4096) return;
+  const auto oldest = emulated::bound_before.find(emulated::in_order.front()->args);
+  if (oldest->second == emulated::in_order.front()) emulated::bound_before.erase(oldest);
+  emulated::in_order.pop_front();
 }

@@ -1,6 +1,7 @@
 // What the emulation is told to be, and libraries that are opened by name.
 #include <dlfcn.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -27,6 +28,7 @@ struct Failing {
 std::mutex& mutex = *new std::mutex;
 std::string& counted_for = *new std::string;
 std::multimap<std::string, Failing>& failing = *new std::multimap<std::string, Failing>;
+std::map<std::string, long>& calls = *new std::map<std::string, long>;  // since they were told
 
 void count_anew(const std::string& set) {
   counted_for = set;
@@ -57,11 +59,27 @@ long number(const std::string& key, long otherwise) {
 int due(const char* call) {
   const std::lock_guard lock(mutex);
   if (const std::string now = text(); now != counted_for) count_anew(now);
+  ++calls[call];
   int code = 0;
   const auto [first, last] = failing.equal_range(call);
   for (auto it = first; it != last; ++it)
     if (it->second.left > 0 && --it->second.left == 0) code = it->second.code;
   return code;
+}
+
+void tell_calls() {
+  if (setting("calls", "") != "told") return;
+  const std::lock_guard lock(mutex);
+  char text[200];
+  const int n = std::snprintf(
+      text, sizeof text,
+      "calls: %ld launches, %ld products, %ld of cudnn, %ld graphs, %ld captures, %ld waits, %ld copies, %ld allocations",
+      calls["cudaLaunchKernel"] + calls["cudaMemsetAsync"], calls["cublasLtMatmul"], calls["cudnn.launch"], calls["cudaGraphLaunch"],
+      calls["cudaStreamBeginCapture"], calls["cudaStreamSynchronize"] + calls["cudaEventSynchronize"], calls["cudaMemcpyAsync"],
+      calls["cudaMalloc"] + calls["cudaMallocAsync"]);
+  calls.clear();
+  const mu_host* host = mushin::cuda::host;
+  host->log(host->ctx, MU_LOG_DEBUG, text, static_cast<std::size_t>(n));
 }
 
 }  // namespace emulated

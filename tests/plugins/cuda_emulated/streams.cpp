@@ -170,6 +170,7 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaDeviceSynchronize() {
   if (const cudaError_t s = prohibited_of(current); s != cudaSuccess) return answer(s);
   finish_all();
+  tell_calls();
   return begin("cudaDeviceSynchronize");
 }
 
