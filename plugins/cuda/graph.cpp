@@ -81,7 +81,7 @@ template <class T>
 using Owned = std::unique_ptr<std::remove_pointer_t<T>, Destroy>;
 
 // Executable graphs that are kept for places which views may come back to.
-constexpr std::size_t most_kept = 8;
+constexpr std::size_t most_kept = 32;
 struct Executable {
   std::vector<Lies> places;
   Owned<cudaGraphExec_t> handle;

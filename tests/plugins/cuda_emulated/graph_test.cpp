@@ -214,19 +214,19 @@ TEST_F(CudaEmulatedGraph, UpdatesMoveViewsOfLaunchesThatFollow) {
 }
 
 // The plugin keeps some executable graphs: more places than those.
-constexpr std::uint64_t many_places = 12;
+constexpr std::uint64_t many_places = 40;
 
 TEST_F(CudaEmulatedGraph, ViewsMayLieAnywhereAgainAndAgain) {
   for (const char* set_to : {"", "graphs=fixed"}) {
     open(set_to);
-    const mu_tensor x = on_device(ramp(20), {4}), y = on_device(ramp(20), {4});
+    const mu_tensor x = on_device(ramp(4 + many_places), {4}), y = on_device(ramp(4), {4});
     mu_graph* g = captured({one_more(x, y)});
     for (std::uint64_t i = 0; i < 3 * many_places; ++i) {
       Step moved = one_more(x, y);
-      moved.in[0].byte_offset = 4 * (i * 5 % many_places);
+      moved.in[0].byte_offset = 4 * (i * 7 % many_places);
       ASSERT_EQ(update(g, {{0, moved}}), MU_OK) << error_.message;
       launch(g);
-      ASSERT_EQ(read<float>(y)[0], static_cast<float>(i * 5 % many_places) + 2) << i;
+      ASSERT_EQ(read<float>(y)[0], static_cast<float>(i * 7 % many_places) + 2) << i;
     }
   }
 }
