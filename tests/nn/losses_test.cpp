@@ -106,7 +106,7 @@ TEST(CrossEntropy, TakesAnyLeadingAxes) {
 
 /// What a loss is told of a label: by the call, or on a device with memory of its own by what waits, which knows the index alone.
 template <class Loss>
-testing::AssertionResult names_label(Loss loss, const char* op, int label, int position, int classes) {
+testing::AssertionResult names_label(Loss loss, const char* op, int label, int position, int extent) {
   const mu::Device device = mu::default_device();
   const std::string text = text_of_error<mu::ShapeError>([&] {
     const auto kept = loss();
@@ -114,7 +114,7 @@ testing::AssertionResult names_label(Loss loss, const char* op, int label, int p
     mu::core::evaluate(mu::detail::constant(kept.raw()));
     mu::synchronize(device);
   });
-  const std::string of_label = std::to_string(label), of_classes = std::to_string(classes);
+  const std::string of_label = std::to_string(label), of_classes = std::to_string(extent);
   if (!device.host_memory()) return has(text, {of_label + " in an axis of extent " + of_classes});
   return has(text,
              {std::string("[") + op + "]", "label " + of_label + " at position " + std::to_string(position), of_classes + " classes"});
