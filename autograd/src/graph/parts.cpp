@@ -10,11 +10,12 @@ namespace mushin::core {
 
 void Parts::add(std::int64_t begin, Traced part) {
   extent_ += part.sizes()[axis_];
-  all_.push_back({begin, std::move(part)});
+  all_.push_back({begin, all_.size(), std::move(part)});
 }
 
 std::vector<std::vector<Parts::Part>> Parts::layers() {
-  std::stable_sort(all_.begin(), all_.end(), [](const Part& a, const Part& b) { return a.begin < b.begin; });
+  const auto earlier = [](const Part& a, const Part& b) { return a.begin != b.begin ? a.begin < b.begin : a.number < b.number; };
+  std::sort(all_.begin(), all_.end(), earlier);
   std::vector<std::vector<Part>> layers;
   for (Part& p : all_) {
     const auto fits = [&](const std::vector<Part>& layer) { return layer.back().end(axis_) <= p.begin; };

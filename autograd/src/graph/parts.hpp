@@ -27,6 +27,7 @@ class Parts {
  private:
   struct Part {
     std::int64_t begin;
+    std::size_t number;  // in the order that they came in
     Traced value;
     std::int64_t end(unsigned axis) const { return begin + value.sizes()[axis]; }
   };

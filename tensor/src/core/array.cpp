@@ -59,7 +59,8 @@ std::uint32_t memory_order(const Array& a) noexcept {
   if (n->state.load(std::memory_order_acquire) != State::buffer || n->contiguous) return 0;
   unsigned axis[max_rank];
   for (unsigned i = 0; i < a.rank(); ++i) axis[i] = i;
-  std::stable_sort(axis, axis + a.rank(), [n](unsigned i, unsigned k) { return n->stride[i] > n->stride[k]; });
+  std::sort(axis, axis + a.rank(),
+            [n](unsigned i, unsigned k) { return n->stride[i] != n->stride[k] ? n->stride[i] > n->stride[k] : i < k; });
   std::uint32_t order = 0;
   std::int64_t inner = 1;
   for (unsigned i = a.rank(); i-- > 0;) {
