@@ -27,7 +27,7 @@ constexpr Operation operations[] = {
     {MU_OP_NORMALIZE, make_normalize}, {MU_OP_SCAN, make_scan},
     {MU_OP_SORT, make_sort},           {MU_OP_ATTENTION, make_attention},
     {MU_OP_CONV, make_conv},           {MU_OP_POOL, make_pool},
-    {MU_OP_COLLECTIVE, make_collective},
+    {MU_OP_RNN, make_rnn},             {MU_OP_COLLECTIVE, make_collective},
 };
 
 mu_code plan_create(mu_device* device, const mu_op* op, std::uint32_t flags, std::uint32_t n_in, const mu_tensor* in, std::uint32_t n_out,

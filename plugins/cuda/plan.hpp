@@ -62,6 +62,7 @@ PlanPtr make_sort(const Request&);
 PlanPtr make_attention(const Request&);
 PlanPtr make_conv(const Request&);
 PlanPtr make_pool(const Request&);
+PlanPtr make_rnn(const Request&);
 /// Copies a view to another of its dims, converting.
 PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, bool query);
 

@@ -1,11 +1,12 @@
 // Attention by the tables, on the emulated runtime: launches, refusals, workspace.
-#include <algorithm>
-
-#include "builtin.h"
-#include "emulated_device.hpp"
+#include "beside_builtin.hpp"
 
 namespace emulated_test {
 namespace {
+
+mu_op_attention attention(std::uint32_t kind = MU_ATTENTION, std::uint32_t flags = 0) {
+  return {{sizeof(mu_op_attention), MU_OP_ATTENTION}, kind, flags, 0.5, 0};
+}
 
 struct Form {
   Sizes batch;
@@ -17,68 +18,13 @@ Sizes with(Sizes batch, std::int64_t rows, std::int64_t columns) {
   return batch;
 }
 
-class CudaEmulatedAttention : public CudaEmulatedDevice {
+class CudaEmulatedAttention : public CudaEmulatedBesideBuiltin {
  protected:
-  using Views = std::vector<mu_tensor>;
-  static constexpr std::uint32_t size(const Views& v) { return static_cast<std::uint32_t>(v.size()); }
-
-  mu_code plan_all(mu_op_attention op, Views in, Views out, mu_plan*& plan) {
-    op.h = {sizeof op, MU_OP_ATTENTION};
-    for (Views* views : {&in, &out})
-      for (mu_tensor& v : *views) v.buffer = nullptr;
-    info_ = {};
-    info_.size = sizeof info_;
-    return plugin_->compute->plan_create(device_, &op.h, MU_PLAN_ORDERED, size(in), in.data(), size(out), out.data(), &plan, &info_,
-                                         &error_);
-  }
-  mu_code run_all(const mu_op_attention& op, const Views& in, const Views& out, bool with_workspace = true) {
-    mu_plan* plan = nullptr;
-    if (const mu_code code = plan_all(op, in, out, plan); code != MU_OK) return code;
-    mu_buffer* const workspace = info_.workspace_bytes && with_workspace ? room(info_.workspace_bytes) : nullptr;
-    const mu_code code = plugin_->compute->plan_run(plan, nullptr, size(in), in.data(), size(out), out.data(), workspace, 0, &error_);
-    plugin_->compute->plan_destroy(plan);
-    return code;
-  }
-  void expect_refused(const mu_op_attention& op, const Views& in, const Views& out, mu_code code, const std::string& text) {
-    mu_plan* plan = nullptr;
-    expect(plan_all(op, in, out, plan), code, text);
-    plugin_->compute->plan_destroy(plan);
-  }
-
-  std::vector<float> some(const Sizes& dims) {
-    std::vector<float> x(static_cast<std::size_t>(count(dims)));
-    for (float& v : x) v = static_cast<float>(random_.real(-1, 1));
-    return x;
-  }
-  // Of what the device makes twice of these, and the builtin backend.
-  void expect_same(const mu_op_attention& op, const std::vector<std::vector<float>>& values, const std::vector<Sizes>& in,
-                   const std::vector<Sizes>& out, std::vector<std::vector<float>>& want) {
-    Views here, there, here_out, there_out;
-    want.clear();
-    for (const Sizes& dims : out) want.emplace_back(static_cast<std::size_t>(count(dims)));
-    for (std::size_t i = 0; i < in.size(); ++i) here.push_back(view(values[i], in[i])), there.push_back(on_device(values[i], in[i]));
-    for (std::size_t i = 0; i < out.size(); ++i)
-      here_out.push_back(view(want[i], out[i])), there_out.push_back(on_device(std::vector<float>(want[i].size(), 55.f), out[i]));
-    ASSERT_EQ(builtin_.run(op, MU_OP_ATTENTION, here, here_out), MU_OK) << builtin_.message();
-    std::vector<std::vector<float>> first;
-    for (int round = 0; round < 2; ++round) {
-      ASSERT_EQ(run_all(op, there, there_out), MU_OK) << error_.message;
-      EXPECT_EQ(info_.flags, MU_PLAN_DETERMINISTIC | MU_PLAN_CAPTURE_SAFE);
-      for (std::size_t k = 0; k < out.size(); ++k) {
-        const std::vector<float> got = read<float>(there_out[k]);
-        ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
-        for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[k][i], 2e-5) << "result " << k << " element " << i;
-        if (round == 0)
-          first.push_back(got);
-        else
-          EXPECT_EQ(got, first[k]);
-      }
-    }
-  }
   void expect_builtin(const Form& f) {
     const Sizes q = with(f.batch, f.queries, f.width), k = with(f.batch, f.keys, f.width), v = with(f.batch, f.keys, f.values);
     const Sizes y = with(f.batch, f.queries, f.values), lse = with(f.batch, f.queries, 1), bias = with(f.batch, f.queries, f.keys);
-    mu_op_attention op{{}, MU_ATTENTION, f.causal ? MU_ATTENTION_CAUSAL : 0u, 0.5, 1};
+    mu_op_attention op = attention(MU_ATTENTION, f.causal ? MU_ATTENTION_CAUSAL : 0u);
+    op.ahead = 1;
     std::vector<std::vector<float>> values{some(q), some(k), some(v)}, made, gradients;
     std::vector<Sizes> in{q, k, v};
     const std::vector<float> added = f.biased ? some(bias) : std::vector<float>();
@@ -92,13 +38,7 @@ class CudaEmulatedAttention : public CudaEmulatedDevice {
     if (f.biased) in.push_back(bias), values.push_back(added);
     expect_same(op, values, in, {q, k, v}, gradients);
   }
-
-  Backend builtin_{mushin_builtin_entry(test_host(), nullptr)};
-  Random random_{71};
-  mu_plan_info info_{};
 };
-
-mu_op_attention attention(std::uint32_t kind = MU_ATTENTION, std::uint32_t flags = 0) { return {{}, kind, flags, 0.5, 0}; }
 
 TEST_F(CudaEmulatedAttention, ForwardAndBackward) {
   const Form forms[] = {
@@ -145,8 +85,6 @@ TEST_F(CudaEmulatedAttention, FailedLaunchesAndMissingWorkspaceAreTold) {
   expect(run_all(attention(), {x, x, x}, {out[0]}), MU_INTERNAL, "[cuda] attention can't be computed" + why);
   EXPECT_EQ(info_.workspace_bytes, 0u);
 }
-
-mu_tensor of(const Sizes& dims, mu_dtype type = MU_F32) { return view(nullptr, type, dims, dense_strides(dims)); }
 
 TEST_F(CudaEmulatedAttention, WhatDoesNotFitIsRefused) {
   const mu_tensor q = of({2, 3, 4}), k = of({2, 5, 4}), v = of({2, 5, 6}), y = of({2, 3, 6}), lse = of({2, 3, 1}), bias = of({2, 3, 5});

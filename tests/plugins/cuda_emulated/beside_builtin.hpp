@@ -8,6 +8,9 @@
 
 namespace emulated_test {
 
+/// A view without memory, to plan with.
+inline mu_tensor of(const Sizes& dims, mu_dtype type = MU_F32) { return view(nullptr, type, dims, dense_strides(dims)); }
+
 class CudaEmulatedBesideBuiltin : public CudaEmulatedDevice {
  protected:
   Elements elements(mu_dtype type, const Sizes& dims, bool dense) {
@@ -62,6 +65,68 @@ class CudaEmulatedBesideBuiltin : public CudaEmulatedDevice {
     expect(plan_with(0, op.h, v, info), code, text);
   }
 
+  using Views = std::vector<mu_tensor>;
+  static constexpr std::uint32_t size(const Views& v) { return static_cast<std::uint32_t>(v.size()); }
+
+  template <class Op>
+  mu_code plan_all(const Op& op, Views in, Views out, mu_plan*& plan) {
+    for (Views* views : {&in, &out})
+      for (mu_tensor& v : *views) v.buffer = nullptr;
+    info_ = {};
+    info_.size = sizeof info_;
+    return plugin_->compute->plan_create(device_, &op.h, MU_PLAN_ORDERED, size(in), in.data(), size(out), out.data(), &plan, &info_,
+                                         &error_);
+  }
+  template <class Op>
+  mu_code run_all(const Op& op, const Views& in, const Views& out, bool with_workspace = true) {
+    mu_plan* plan = nullptr;
+    if (const mu_code code = plan_all(op, in, out, plan); code != MU_OK) return code;
+    mu_buffer* const workspace = info_.workspace_bytes && with_workspace ? room(info_.workspace_bytes) : nullptr;
+    const mu_code code = plugin_->compute->plan_run(plan, nullptr, size(in), in.data(), size(out), out.data(), workspace, 0, &error_);
+    plugin_->compute->plan_destroy(plan);
+    return code;
+  }
+  template <class Op>
+  void expect_refused(const Op& op, const Views& in, const Views& out, mu_code code, const std::string& text) {
+    mu_plan* plan = nullptr;
+    expect(plan_all(op, in, out, plan), code, text);
+    plugin_->compute->plan_destroy(plan);
+  }
+
+  std::vector<float> some(const Sizes& dims) {
+    std::vector<float> x(static_cast<std::size_t>(count(dims)));
+    for (float& v : x) v = static_cast<float>(random_.real(-1, 1));
+    return x;
+  }
+  /// What the device makes twice of these values, as numbers of type T, and the builtin backend of them as float32. Gives its results.
+  template <class T = float, class Op>
+  void expect_same(const Op& op, const std::vector<std::vector<float>>& values, const std::vector<Sizes>& in, const std::vector<Sizes>& out,
+                   std::vector<std::vector<float>>& want) {
+    Views here, there, here_out, there_out;
+    want.clear();
+    for (const Sizes& dims : out) want.emplace_back(static_cast<std::size_t>(count(dims)));
+    for (std::size_t i = 0; i < in.size(); ++i)
+      here.push_back(view(values[i], in[i])), there.push_back(on_device(std::vector<T>(values[i].begin(), values[i].end()), in[i]));
+    for (std::size_t i = 0; i < out.size(); ++i)
+      here_out.push_back(view(want[i], out[i])), there_out.push_back(on_device(std::vector<T>(want[i].size(), T{55}), out[i]));
+    ASSERT_EQ(builtin_.run_op(&op.h, here, here_out), MU_OK) << builtin_.message();
+    std::vector<std::vector<T>> first;
+    for (int round = 0; round < 2; ++round) {
+      ASSERT_EQ(run_all(op, there, there_out), MU_OK) << error_.message;
+      EXPECT_EQ(info_.flags, MU_PLAN_DETERMINISTIC | MU_PLAN_CAPTURE_SAFE);
+      for (std::size_t k = 0; k < out.size(); ++k) {
+        const std::vector<T> got = read<T>(there_out[k]);
+        ASSERT_EQ(plugin_->device->synchronize(device_, &error_), MU_OK) << error_.message;
+        for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[k][i], 2e-5) << "result " << k << " element " << i;
+        if (round == 0)
+          first.push_back(got);
+        else
+          EXPECT_EQ(got, first[k]);
+      }
+    }
+  }
+
+  mu_plan_info info_{};
   Backend builtin_{mushin_builtin_entry(test_host(), nullptr)};
   Random random_{84};
 };

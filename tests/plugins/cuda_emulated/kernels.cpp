@@ -30,6 +30,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 #include "attention.cu"
 #include "kernels.cu"
 #include "pool.cu"
+#include "rnn.cu"
 #include "rows.cu"
 #include "sort.cu"
 
@@ -48,6 +49,19 @@ attention::Places on_device(attention::Places places) {
   for (void*& p : places.at) p = emulated::here(p);
   places.known = on_device(places.known);
   return places;
+}
+
+template <class... Pointers>
+void move_here(Pointers&... p) {
+  ((p = emulated::here(p)), ...);
+}
+RnnForward on_device(RnnForward r) {
+  move_here(r.x, r.product, r.before, r.extra, r.h, r.s, r.last);
+  return r;
+}
+RnnBackward on_device(RnnBackward r) {
+  move_here(r.h, r.s, r.before, r.cells, r.dy, r.product, r.carry, r.dx, r.carried, r.own, r.du);
+  return r;
 }
 
 template <class... Parameters, std::size_t... i>
@@ -103,6 +117,11 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
   for (const PoolKernelsOfType& type : pool_kernels)
     for (const PoolKernel kernel : type.pass) is(kernel);
+  for (const RnnKernels& type : rnn_kernels) {
+    is(type.sum);
+    for (const auto kernel : type.forward) is(kernel);
+    for (const auto kernel : type.backward) is(kernel);
+  }
   for (const AttentionOfType& type : attention_kernels)
     for (const auto& kind : type.kernel)
       for (const AttentionKernel kernel : kind)
