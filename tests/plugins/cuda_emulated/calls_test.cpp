@@ -178,6 +178,6 @@ TEST(CudaCalls, OfAPerceptronsStep) { expect_calls<MlpProblem>({.launches = 16, 
 TEST(CudaCalls, OfAConvolutionalNetworksStep) { expect_calls<LeNetProblem>({.launches = 28, .products = 9, .dnn = 5}, 0); }
 TEST(CudaCalls, OfAResidualBlocksStep) { expect_calls<ResidualProblem>({.launches = 22, .dnn = 6}, 0); }
 TEST(CudaCalls, OfATransformersStep) { expect_calls<GptProblem>({.launches = 105, .products = 51}, 2); }
-TEST(CudaCalls, OfARecurrentNetworksStep) { expect_calls<LstmProblem>({.launches = 116, .products = 51}, 0); }
+TEST(CudaCalls, OfARecurrentNetworksStep) { expect_calls<LstmProblem>({.launches = 48, .products = 36}, 0); }
 
 }  // namespace
