@@ -77,6 +77,24 @@ constexpr int tile_for(Index length) {
   return t;
 }
 
+// ---- the first few of longer rows: those of its parts, and of these the first few again ----
+
+/// A pass: what is looked at of each row, `length` positions, in parts that a tile holds. `positions`: of the elements, one row behind the
+/// other; null: all of a row. What is first goes to the results, or, where `next` isn't null, its positions go there.
+struct Pass {
+  Index length = 0, parts = 1;
+  const std::uint32_t* positions = nullptr;
+  std::uint32_t* next = nullptr;
+};
+inline constexpr Index most_of_part = Index{tiles[tile_count - 1].threads} * tiles[tile_count - 1].items;
+inline constexpr Index most_first = most_of_part / 8;  // of a row, so that a pass leaves an eighth at most
+constexpr Index parts_of(Index length) { return (length + most_of_part - 1) / most_of_part; }
+/// How many positions a pass over more than a part leaves of a row, where k are asked for.
+constexpr Index left_of(Index length, Index k) {
+  const Index whole = parts_of(length) - 1, last = length - whole * most_of_part;
+  return whole * k + (last < k ? last : k);
+}
+
 // ---- longer rows: some at once, by the keys of all, and then by their rows ----
 
 /// Of `rows`: as many as fill a device, and at least one, for whose elements there is workspace.

@@ -1,4 +1,4 @@
-// SORT, by the plugin's own kernels where rows are short, else by radix sorts.
+// SORT, by the plugin's own kernels where rows are short or few of each are asked for, else by radix sorts.
 #include <algorithm>
 
 #include "indexing.hpp"
@@ -27,7 +27,13 @@ class Sort final : public mu_plan {
         ordering_(ordering_of(r.in[0], values, indices, axis, rule)),
         tile_(tile_for(ordering_.length)) {
     specialized = MU_SPEC_SHAPE | MU_SPEC_STRIDE | MU_SPEC_RANK;
-    if (!is_empty() && is_long()) make_room(r);
+    if (is_empty() || !is_long()) return;
+    if (ordering_.length > UINT32_MAX)
+      unsupported("[sort] " + std::to_string(ordering_.length) + " elements are too many for a row: positions have 32 bits");
+    if (is_of_few())
+      make_room_for_passes();
+    else
+      make_room(r);
   }
 
   mu_code run(mu_stream& s, const mu_tensor* in, const mu_tensor* out, char* workspace, mu_error* e) override {
@@ -37,9 +43,10 @@ class Sort final : public mu_plan {
     if (flags_ & MU_SORT_INDICES) at.indices = reinterpret_cast<std::int64_t*>(address(*out));
     if (!is_long())
       return device.check(ordering_.length <= most_counted ? launch_counting(type_, ordering_, at, s.handle)
-                                                           : launch_tiles(type_, tile_, ordering_, at, s.handle),
+                                                           : launch_tiles(type_, tile_, ordering_, at, {ordering_.length}, s.handle),
                           "a sort can't be launched", e);
     if (!workspace) return mu_fail(e, MU_INVALID, 0, "[sort] the plan's workspace is missing");
+    if (is_of_few()) return device.check(first_few(at, workspace, s.handle), "a sort can't be launched", e);
     cudaError_t status = cudaSuccess;
     for (Index first = 0; first < ordering_.rows.walk.count && status == cudaSuccess; first += at_once_)
       status = sort_rows(at, first, std::min(at_once_, ordering_.rows.walk.count - first), workspace, s.handle);
@@ -49,12 +56,34 @@ class Sort final : public mu_plan {
  private:
   bool is_empty() const { return ordering_.rows.walk.count == 0 || ordering_.rows.n == 0; }
   bool is_long() const { return tile_ == tile_count; }
+  bool is_of_few() const { return ordering_.rows.n <= most_first; }
   int key_bits() const { return 8 * ordering_.rule.bytes; }
+
+  // The workspace: positions that a pass leaves, and those that the next one leaves.
+  void make_room_for_passes() {
+    Index left = ordering_.length;
+    for (std::uint64_t* bytes : {&positions_bytes_, &more_positions_bytes_}) {
+      if (left <= most_of_part) break;
+      left = left_of(left, ordering_.rows.n);
+      *bytes = aligned(static_cast<std::uint64_t>(ordering_.rows.walk.count * left) * sizeof(std::uint32_t));
+    }
+    workspace_bytes = positions_bytes_ + more_positions_bytes_;
+  }
+
+  cudaError_t first_few(const SortPlaces& at, char* workspace, cudaStream_t s) const {
+    std::uint32_t* const room[] = {reinterpret_cast<std::uint32_t*>(workspace),
+                                   reinterpret_cast<std::uint32_t*>(workspace + positions_bytes_)};
+    Pass pass{ordering_.length};
+    for (int i = 0; pass.length > most_of_part; ++i) {
+      pass.parts = parts_of(pass.length), pass.next = room[i % 2];
+      if (const cudaError_t status = launch_tiles(type_, tile_count - 1, ordering_, at, pass, s); status != cudaSuccess) return status;
+      pass = {left_of(pass.length, ordering_.rows.n), 1, pass.next};
+    }
+    return launch_tiles(type_, tile_for(pass.length), ordering_, at, pass, s);
+  }
 
   // The workspace: two arrays of keys, two of positions, and what a radix sort needs.
   void make_room(const Request& r) {
-    if (ordering_.length > UINT32_MAX)
-      unsupported("[sort] " + std::to_string(ordering_.length) + " elements are too many for a row: positions have 32 bits");
     at_once_ = rows_at_once(ordering_.length, ordering_.rows.walk.count);
     const Index n = at_once_ * ordering_.length;
     keys_bytes_ = aligned(static_cast<std::uint64_t>(n) * (type_ == KeyType::u64 ? 8 : 4));
@@ -91,7 +120,7 @@ class Sort final : public mu_plan {
   int tile_;
   // Of long rows.
   Index at_once_ = 0;
-  std::uint64_t keys_bytes_ = 0, positions_bytes_ = 0;
+  std::uint64_t keys_bytes_ = 0, positions_bytes_ = 0, more_positions_bytes_ = 0;
   std::size_t room_bytes_ = 0;
 };
 

@@ -48,25 +48,33 @@ struct Held {
 };
 
 template <class Key, int threads, int items>
-__global__ void __launch_bounds__(threads) tile_kernel(Ordering o, const char* from, char* values, std::int64_t* indices) {
+__global__ void __launch_bounds__(threads) tile_kernel(Ordering o, const char* from, char* values, std::int64_t* indices, Pass pass) {
 #ifndef __CUDACC__
   if (threadIdx.x != 0) return;
 #endif
   using H = Held<Key, threads, items>;
   H held;
-  for (Index row = blockIdx.x; row < o.rows.walk.count; row += gridDim.x) {
+  for (Index b = blockIdx.x; b < o.rows.walk.count * pass.parts; b += gridDim.x) {
+    const Index row = b / pass.parts, part = b % pass.parts, begin = part * (Index{threads} * items);
     const Offsets at = offsets(o.rows.walk, row);
     MUSHIN_UNROLL
     for (int s = 0; s < H::slots; ++s) {
-      const Index i = H::given(s);
-      held.index[s] = static_cast<std::uint32_t>(i);
+      const Index i = begin + H::given(s);
+      const bool inside = i < pass.length;
+      held.index[s] = inside && pass.positions ? pass.positions[row * pass.length + i] : static_cast<std::uint32_t>(i);
       // What is behind the row stays behind it: none is greater, and equals keep their order.
-      held.key[s] = i < o.length ? load_key<Key>(o.rule, from, at.of[0] + i * o.rows.step[0]) : static_cast<Key>(~Key{0});
+      held.key[s] = inside ? load_key<Key>(o.rule, from, at.of[0] + held.index[s] * o.rows.step[0]) : static_cast<Key>(~Key{0});
     }
     held.sort(8 * o.rule.bytes);
     MUSHIN_UNROLL
-    for (int s = 0; s < H::slots; ++s)
-      if (const Index place = H::sorted(s); place < o.rows.n) put(o, from, values, indices, at, place, held.index[s]);
+    for (int s = 0; s < H::slots; ++s) {
+      const Index place = H::sorted(s);
+      if (place >= o.rows.n || begin + place >= pass.length) continue;
+      if (pass.next)
+        pass.next[row * left_of(pass.length, o.rows.n) + part * o.rows.n + place] = held.index[s];
+      else
+        put(o, from, values, indices, at, place, held.index[s]);
+    }
   }
 }
 
@@ -85,9 +93,9 @@ __global__ void take_kernel(Ordering o, const char* from, char* values, std::int
   for (Index q = thread_position(); q < n; q += all_threads()) take(o, from, values, indices, order, first, q);
 }
 
-using SortKernel = void (*)(Ordering, const char*, char*, std::int64_t*);
 struct SortKernels {
-  SortKernel counting, tile[tile_count];
+  void (*counting)(Ordering, const char*, char*, std::int64_t*);
+  void (*tile[tile_count])(Ordering, const char*, char*, std::int64_t*, Pass);
 };
 template <class Key>
 constexpr SortKernels sort_kernels_of() {
@@ -117,9 +125,9 @@ cudaError_t launch_counting(KeyType t, const Ordering& o, const SortPlaces& at, 
                        at.values, at.indices);
 }
 
-cudaError_t launch_tiles(KeyType t, int tile, const Ordering& o, const SortPlaces& at, cudaStream_t s) {
-  return launch_blocks(sort_kernels[static_cast<int>(t)].tile[tile], o.rows.walk.count, tiles[tile].threads, s, o, at.from, at.values,
-                       at.indices);
+cudaError_t launch_tiles(KeyType t, int tile, const Ordering& o, const SortPlaces& at, const Pass& pass, cudaStream_t s) {
+  return launch_blocks(sort_kernels[static_cast<int>(t)].tile[tile], o.rows.walk.count * pass.parts, tiles[tile].threads, s, o, at.from,
+                       at.values, at.indices, pass);
 }
 
 cudaError_t launch_keys(KeyType t, const Ordering& o, const char* from, void* keys, std::uint32_t* order, Index first, Index rows,

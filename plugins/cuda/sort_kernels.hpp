@@ -14,8 +14,8 @@ struct SortPlaces {
 
 /// Rows of up to most_counted elements.
 cudaError_t launch_counting(KeyType, const Ordering&, const SortPlaces&, cudaStream_t);
-/// Rows that a tile has room for.
-cudaError_t launch_tiles(KeyType, int tile, const Ordering&, const SortPlaces&, cudaStream_t);
+/// Of parts that the tile has room for.
+cudaError_t launch_tiles(KeyType, int tile, const Ordering&, const SortPlaces&, const Pass&, cudaStream_t);
 
 // Longer rows: `rows` of them from `first` on, with positions of less than 2^32.
 cudaError_t launch_keys(KeyType, const Ordering&, const char* from, void* keys, std::uint32_t* order, Index first, Index rows,

@@ -59,6 +59,10 @@ RnnForward on_device(RnnForward r) {
   move_here(r.x, r.product, r.before, r.extra, r.h, r.s, r.last);
   return r;
 }
+Pass on_device(Pass pass) {
+  move_here(pass.positions, pass.next);
+  return pass;
+}
 RnnBackward on_device(RnnBackward r) {
   move_here(r.h, r.s, r.before, r.cells, r.dy, r.product, r.carry, r.dx, r.carried, r.own, r.du);
   return r;
@@ -69,7 +73,7 @@ emulated::Work work_of(void (*kernel)(Parameters...), std::index_sequence<i...>,
   return [=, copy = std::tuple<Parameters...>{*static_cast<Parameters*>(given[i])...}] {
     const std::tuple<Parameters...> seen{on_device(std::get<i>(copy))...};
     gridDim = grid, blockDim = threads;
-    for (blockIdx = {0, 0, 0}; blockIdx.x < grid.x; ++blockIdx.x)
+    for (blockIdx = {grid.x, 0, 0}; blockIdx.x-- > 0;)  // they need no order
       for (threadIdx = {0, 0, 0}; threadIdx.x < threads.x; ++threadIdx.x) kernel(std::get<i>(seen)...);
     return cudaSuccess;
   };
@@ -112,7 +116,7 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   }
   for (const SortKernels& type : sort_kernels) {
     is(type.counting);
-    for (const SortKernel kernel : type.tile) is(kernel);
+    for (const auto kernel : type.tile) is(kernel);
   }
   is(keys_kernel<std::uint32_t>), is(keys_kernel<std::uint64_t>), is(row_numbers_kernel), is(take_kernel);
   for (const PoolKernelsOfType& type : pool_kernels)

@@ -90,17 +90,29 @@ TEST_F(CudaEmulatedSort, TheFirstFewOfViews) {
   }
 }
 
+// A pass, two, and three; the last part shorter than k, and not.
+TEST_F(CudaEmulatedSort, TheFirstFewOfLongRows) {
+  for (const mu_dtype type : {MU_F32, MU_BF16, MU_I64, MU_U8})
+    for (const auto& [n, k] : {std::pair{4097ll, 1ll}, {4100, 512}, {8192, 40}, {40000, 60}}) {
+      expect_builtin(type, {2, n, 1}, 1, k, random_.below(2) ? both : both | MU_SORT_DESCENDING);
+      if (HasFatalFailure()) return;
+    }
+  expect_builtin(MU_F32, {2, 140000, 1}, 1, 512, both);
+  EXPECT_LT(info_.workspace_bytes, 2u * 140000 / 6 * 4);  // positions of an eighth, and of an eighth of these
+}
+
 TEST_F(CudaEmulatedSort, AxesOfRankEight) { expect_builtin(MU_F32, {2, 1, 3, 1, 2, 70, 2, 2}, 5, 9, both); }
 
 TEST_F(CudaEmulatedSort, MoreRowsThanAtOnce) {
   constexpr std::int64_t rows = 1100, n = 8193;
   static_assert(rows * n > 1 << 23);
   std::vector<std::uint8_t> x(rows * n);
-  std::vector<std::int64_t> want(rows);
-  for (std::int64_t r = 0; r < rows; ++r) x[static_cast<std::size_t>(r * n + (want[static_cast<std::size_t>(r)] = r * 7919 % n))] = 1;
-  const mu_tensor at = on_device(std::vector<std::int64_t>(rows, 55), {rows, 1});
+  for (std::int64_t r = 0; r < rows; ++r) x[static_cast<std::size_t>(r * n + r * 7919 % n)] = 1;
+  constexpr std::int64_t k = 513;  // more than are few
+  const mu_tensor at = on_device(std::vector<std::int64_t>(rows * k, 55), {rows, k});
   ASSERT_EQ(sort(1, MU_SORT_INDICES | MU_SORT_DESCENDING, on_device(x, {rows, n}), {at}), MU_OK) << error_.message;
-  EXPECT_EQ(read<std::int64_t>(at), want);
+  const std::vector<std::int64_t> got = read<std::int64_t>(at);
+  for (std::int64_t r = 0; r < rows; ++r) EXPECT_EQ(got[static_cast<std::size_t>(r * k)], r * 7919 % n);
   EXPECT_LT(info_.workspace_bytes, 16u * rows * n);  // not of all rows
 }
 
@@ -130,6 +142,14 @@ TEST_F(CudaEmulatedSort, FailedLaunchesAndMissingWorkspaceAreTold) {
     emulated = "fail=cudaLaunchKernel:" + std::to_string(n) + ":701";
     expect(sort(1, MU_SORT_VALUES, many, {many}), MU_INTERNAL, told);
   }
+  const mu_tensor first = on_device(std::vector<float>(6), {2, 3});
+  ASSERT_EQ(plan_sort(1, MU_SORT_VALUES, many, {first}, plan), MU_OK) << error_.message;
+  expect(run_sort(plan, many, {first}, nullptr), MU_INVALID, "[sort] the plan's workspace is missing");
+  plugin_->compute->plan_destroy(plan);
+  for (int n = 1; n <= 2; ++n) {
+    emulated = "fail=cudaLaunchKernel:" + std::to_string(n) + ":701  ";
+    expect(sort(1, MU_SORT_VALUES, many, {first}), MU_INTERNAL, told);
+  }
   emulated = "fail=cudaLaunchKernel:6:701";
   EXPECT_EQ(sort(1, MU_SORT_VALUES, many, {many}), MU_OK) << error_.message;
   for (int n = 1; n <= 2; ++n) {
@@ -148,8 +168,8 @@ TEST_F(CudaEmulatedSort, QueriesGiveNoPlan) {
 
 TEST_F(CudaEmulatedSort, IsCapturedAndMoved) {
   const auto& graphs = *static_cast<const mu_graph_table*>(plugin_->extension(MU_EXT_GRAPH, 1));
-  for (const std::int64_t n : {40, 400, 5000}) {
-    std::vector<Elements> x, want(2, Elements(MU_F32, {2, n}, {n, 1}));
+  for (const auto& [n, k] : {std::pair{40ll, 40ll}, {400, 400}, {5000, 5000}, {9000, 3}}) {
+    std::vector<Elements> x, want(2, Elements(MU_F32, {2, k}, {k, 1}));
     std::vector<mu_tensor> in, out;
     for (int i = 0; i < 2; ++i) {
       x.emplace_back(MU_F32, Sizes{2, n}, Sizes{n, 1});
@@ -200,6 +220,7 @@ TEST_F(CudaEmulatedSort, WhatItIsNotForIsRefused) {
   const std::int64_t far = std::int64_t{1} << 32;
   refused(0, MU_SORT_INDICES, of(MU_U8, {far}), {of(MU_I64, {1})}, MU_UNSUPPORTED,
           "[sort] 4294967296 elements are too many for a row: positions have 32 bits");
+  refused(0, MU_SORT_INDICES, of(MU_U8, {far}), {of(MU_I64, {1000})}, MU_UNSUPPORTED, "[sort] 4294967296 elements are too many for a row");
 }
 
 }  // namespace

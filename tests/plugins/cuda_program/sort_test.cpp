@@ -98,6 +98,11 @@ TEST_F(CudaSort, RowsAtOnceAndTiles) {
   EXPECT_EQ(tile_for(257), 1);
   EXPECT_EQ(tile_for(4096), 2);
   EXPECT_EQ(tile_for(4097), tile_count);
+  EXPECT_EQ(parts_of(4096), 1);
+  EXPECT_EQ(parts_of(4097), 2);
+  EXPECT_EQ(left_of(4097, 5), 6);
+  EXPECT_EQ(left_of(8192, 5), 10);
+  EXPECT_EQ(left_of(300000, 512), 73 * 512 + 512);
   EXPECT_EQ(rows_at_once(5000, 3), 3);
   EXPECT_EQ(rows_at_once(1 << 20, 100), 8);
   EXPECT_EQ(rows_at_once(UINT32_MAX, 100), 1);
