@@ -88,9 +88,9 @@ struct Pass {
 };
 inline constexpr Index most_of_part = Index{tiles[tile_count - 1].threads} * tiles[tile_count - 1].items;
 inline constexpr Index most_first = most_of_part / 8;  // of a row, so that a pass leaves an eighth at most
-constexpr Index parts_of(Index length) { return (length + most_of_part - 1) / most_of_part; }
+MUSHIN_BOTH constexpr Index parts_of(Index length) { return (length + most_of_part - 1) / most_of_part; }
 /// How many positions a pass over more than a part leaves of a row, where k are asked for.
-constexpr Index left_of(Index length, Index k) {
+MUSHIN_BOTH constexpr Index left_of(Index length, Index k) {
   const Index whole = parts_of(length) - 1, last = length - whole * most_of_part;
   return whole * k + (last < k ? last : k);
 }
