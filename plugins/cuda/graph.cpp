@@ -145,7 +145,8 @@ mu_graph::mu_graph(mu_device& d, Runs r) : device(d), runs(std::move(r)) {
     device_fault_ = static_cast<Fault*>(place);
   }
   kept_.reserve(most_kept);
-  use(kept_.emplace_back(places_of(runs), executable(captured(runs)), 0));
+  kept_.push_back({places_of(runs), executable(captured(runs)), 0});
+  use(kept_.back());
 }
 
 mu_graph::~mu_graph() {
@@ -201,7 +202,7 @@ void mu_graph::update(Runs next) {
   if (to == kept_.end()) {
     const auto graph = captured(next);
     if (kept_.size() < most_kept) {
-      kept_.emplace_back(std::move(places), executable(graph), 0);
+      kept_.push_back({std::move(places), executable(graph), 0});
       to = kept_.end() - 1;
     } else {
       to = std::min_element(kept_.begin(), kept_.end(), [](const Executable& a, const Executable& b) { return a.used < b.used; });
