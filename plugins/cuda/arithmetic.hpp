@@ -213,10 +213,16 @@ MUSHIN_BOTH void product_element(const IntegerProduct& p, const char* a, const c
 
 // ---- what goes wrong on the device ----
 
-/// In pinned memory that the device writes: the first index outside of its axis that a stream met.
+enum class FindingOf : int { index, ctc_steps, ctc_length, ctc_label };
+/// A number that can't be there, and what it is outside of: an axis' extent, steps, labels or classes. Of CTC its row, and the blank.
+struct Finding {
+  FindingOf of;
+  std::int64_t value, limit, row, blank;
+};
+/// In pinned memory that the device writes: the first that a stream met.
 struct Fault {
   unsigned taken;
-  std::int64_t index, extent;
+  Finding found;
   std::uint64_t run;  // written last; which of the stream's runs it was
 };
 inline constexpr std::uint64_t no_run = UINT64_MAX;

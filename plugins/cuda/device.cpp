@@ -123,7 +123,7 @@ void mu_device::open() {
   void* place = nullptr;
   require(cudaHostAlloc(&place, sizeof(Fault) * most_streams, cudaHostAllocMapped), "no pinned memory");
   faults_ = static_cast<Fault*>(place);
-  std::fill_n(faults_, most_streams, Fault{0, 0, 0, no_run});
+  std::fill_n(faults_, most_streams, Fault{0, {}, no_run});
   require(cudaHostGetDevicePointer(&place, faults_, 0), "pinned memory isn't seen by the device");
   device_faults_ = static_cast<Fault*>(place);
   blas = &blas_library();
@@ -209,10 +209,24 @@ FaultPlace mu_device::next_run(mu_stream& s) noexcept {
 }
 
 namespace {
-mu_code tell(const Fault& f, mu_error* e) noexcept {
-  char text[160];
-  std::snprintf(text, sizeof text, "[cuda] index out of range: %lld in an axis of extent %lld", static_cast<long long>(f.index),
-                static_cast<long long>(f.extent));
+mu_code tell(const Finding& f, mu_error* e) noexcept {
+  const long long value = f.value, limit = f.limit, row = f.row, blank = f.blank;
+  char text[200];
+  switch (f.of) {
+    case FindingOf::index:
+      std::snprintf(text, sizeof text, "[cuda] index out of range: %lld in an axis of extent %lld", value, limit);
+      break;
+    case FindingOf::ctc_steps:
+      std::snprintf(text, sizeof text, "[ctc] there are not so many steps: %lld of %lld in row %lld", value, limit, row);
+      break;
+    case FindingOf::ctc_length:
+      std::snprintf(text, sizeof text, "[ctc] there are not so many labels: %lld of %lld in row %lld", value, limit, row);
+      break;
+    case FindingOf::ctc_label:
+      std::snprintf(text, sizeof text, "[ctc] a label must be a class and not the blank: %lld in row %lld, %lld classes, blank %lld", value,
+                    row, limit, blank);
+      break;
+  }
   return mu_fail(e, MU_INVALID, 0, text);
 }
 std::uint64_t run_of(const Fault& f) noexcept { return *const_cast<const volatile std::uint64_t*>(&f.run); }
@@ -220,7 +234,7 @@ std::uint64_t run_of(const Fault& f) noexcept { return *const_cast<const volatil
 
 mu_code mu_device::told(const Clock& behind, mu_error* e) noexcept {
   for (std::size_t i = 0; i < most_streams; ++i)
-    if (run_of(faults_[i]) <= behind[i]) return tell(faults_[i], e);
+    if (run_of(faults_[i]) <= behind[i]) return tell(faults_[i].found, e);
   if (!disconnected_) return MU_OK;
   const std::lock_guard lock(mutex_);
   return mu_fail(e, MU_DISCONNECTED, 0, disconnected_text_.data());
@@ -240,8 +254,8 @@ mu_code mu_device::tell_once(mu_error* e) noexcept {
     disconnected_ = false;
   }
   for (std::size_t i = 0; i < most_streams; ++i) {
-    if (run_of(faults_[i]) != no_run && code == MU_OK) code = tell(faults_[i], e);
-    faults_[i] = {0, 0, 0, no_run};
+    if (run_of(faults_[i]) != no_run && code == MU_OK) code = tell(faults_[i].found, e);
+    faults_[i] = {0, {}, no_run};
   }
   return code;
 }

@@ -140,7 +140,7 @@ mu_graph::mu_graph(mu_device& d, Runs r) : device(d), runs(std::move(r)) {
   if (std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run->plan.tells; })) {
     void* place = nullptr;
     must(device, cudaHostAlloc(&place, sizeof(Fault), cudaHostAllocMapped), "no pinned memory");
-    fault_.reset(new (place) Fault{0, 0, 0, no_run});
+    fault_.reset(new (place) Fault{0, {}, no_run});
     must(device, cudaHostGetDevicePointer(&place, fault_.get(), 0), "pinned memory isn't seen by the device");
     device_fault_ = static_cast<Fault*>(place);
   }

@@ -1,4 +1,4 @@
-#include "kernels.hpp"
+#include "report.hpp"
 
 namespace mushin::cuda {
 namespace {
@@ -8,29 +8,23 @@ constexpr unsigned block = 256;
 __device__ Index first_position() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ Index step() { return static_cast<Index>(gridDim.x) * blockDim.x; }
 
-struct Report {
-  FaultPlace place;
+struct BadIndex {
+  Report report;
   Index extent;
-  __device__ void operator()(Index index) const {
-    if (atomicCAS(&place.fault->taken, 0u, 1u) != 0u) return;
-    place.fault->index = index;
-    place.fault->extent = extent;
-    __threadfence_system();
-    *const_cast<volatile std::uint64_t*>(&place.fault->run) = place.run;
-  }
+  __device__ void operator()(Index index) const { report({FindingOf::index, index, extent, 0, 0}); }
 };
 
 __global__ void random_kernel(RandomKind kind, const std::int64_t* seed, Index seed_stride, void* out, Index n, Index blocks) {
   for (Index b = first_position(); b < blocks; b += step()) random_block(kind, seed, seed_stride, out, n, b);
 }
 
-__global__ void gather_kernel(Lines l, const char* data, const std::int64_t* indices, char* out, int bytes, Report report) {
-  for (Index i = first_position(); i < l.count(); i += step()) gather_element(l, data, indices, out, bytes, i, report);
+__global__ void gather_kernel(Lines l, const char* data, const std::int64_t* indices, char* out, int bytes, BadIndex bad) {
+  for (Index i = first_position(); i < l.count(); i += step()) gather_element(l, data, indices, out, bytes, i, bad);
 }
 
 template <class T>
-__global__ void scatter_lines_kernel(Lines l, T* to, const std::int64_t* indices, const T* updates, Report report) {
-  for (Index i = first_position(); i < l.walk.count; i += step()) scatter_line(l, to, indices, updates, i, report);
+__global__ void scatter_lines_kernel(Lines l, T* to, const std::int64_t* indices, const T* updates, BadIndex bad) {
+  for (Index i = first_position(); i < l.walk.count; i += step()) scatter_line(l, to, indices, updates, i, bad);
 }
 
 __device__ void add_atomically(float* to, float x) { atomicAdd(to, x); }
@@ -41,13 +35,13 @@ __device__ void add_atomically(std::int64_t* to, std::int64_t x) {
 }
 
 template <class T>
-__global__ void scatter_atomic_kernel(Lines l, T* to, const std::int64_t* indices, const T* updates, Report report) {
+__global__ void scatter_atomic_kernel(Lines l, T* to, const std::int64_t* indices, const T* updates, BadIndex bad) {
   for (Index i = first_position(); i < l.count(); i += step()) {
     const Place p = place_of(l, i);
     const Offsets o = offsets(l.walk, p.line);
     const Index index = indices[o.of[1] + p.at * l.index_step];
     if (!inside(l, index))
-      report(index);
+      bad(index);
     else
       add_atomically(to + o.of[0] + index * l.axis_step, updates[o.of[2] + p.at * l.value_step]);
   }
@@ -59,7 +53,7 @@ __global__ void integer_product_kernel(IntegerProduct p, const char* a, const ch
 
 __global__ void pass_on_kernel(Fault* from, FaultPlace place) {
   if (first_position() != 0) return;
-  if (from->taken) Report{place, from->extent}(from->index);
+  if (from->taken) Report{place}(from->found);
   from->taken = 0;
 }
 
@@ -75,16 +69,16 @@ cudaError_t launch(void (*kernel)(Parameters...), Index positions, cudaStream_t 
 }
 
 template <class T>
-cudaError_t scatter_in_lines(const Lines& l, void* to, const std::int64_t* indices, const void* updates, const Report& report,
+cudaError_t scatter_in_lines(const Lines& l, void* to, const std::int64_t* indices, const void* updates, const BadIndex& bad,
                              cudaStream_t s) {
   return launch(scatter_lines_kernel<T>, l.length ? l.walk.count : 0, s, l, static_cast<T*>(to), indices, static_cast<const T*>(updates),
-                report);
+                bad);
 }
 template <class T>
-cudaError_t scatter(const Lines& l, void* to, const std::int64_t* indices, const void* updates, bool ordered, const Report& report,
+cudaError_t scatter(const Lines& l, void* to, const std::int64_t* indices, const void* updates, bool ordered, const BadIndex& bad,
                     cudaStream_t s) {
-  if (ordered) return scatter_in_lines<T>(l, to, indices, updates, report, s);
-  return launch(scatter_atomic_kernel<T>, l.count(), s, l, static_cast<T*>(to), indices, static_cast<const T*>(updates), report);
+  if (ordered) return scatter_in_lines<T>(l, to, indices, updates, bad, s);
+  return launch(scatter_atomic_kernel<T>, l.count(), s, l, static_cast<T*>(to), indices, static_cast<const T*>(updates), bad);
 }
 
 }  // namespace
@@ -96,27 +90,27 @@ cudaError_t launch_random(RandomKind kind, const std::int64_t* seed, Index seed_
 
 cudaError_t launch_gather(const Lines& l, const char* data, const std::int64_t* indices, char* out, int bytes, FaultPlace place,
                           cudaStream_t s) {
-  return launch(gather_kernel, l.count(), s, l, data, indices, out, bytes, Report{place, l.extent});
+  return launch(gather_kernel, l.count(), s, l, data, indices, out, bytes, BadIndex{{place}, l.extent});
 }
 
 cudaError_t launch_scatter_add(const Lines& l, SumType t, void* to, const std::int64_t* indices, const void* updates, bool ordered,
                                FaultPlace place, cudaStream_t s) {
-  const Report report{place, l.extent};
+  const BadIndex bad{{place}, l.extent};
   switch (t) {
     case SumType::f32:
-      return scatter<float>(l, to, indices, updates, ordered, report, s);
+      return scatter<float>(l, to, indices, updates, ordered, bad, s);
     case SumType::f64:
-      return scatter<double>(l, to, indices, updates, ordered, report, s);
+      return scatter<double>(l, to, indices, updates, ordered, bad, s);
     case SumType::i64:
-      return scatter<std::int64_t>(l, to, indices, updates, ordered, report, s);
+      return scatter<std::int64_t>(l, to, indices, updates, ordered, bad, s);
     case SumType::i32:
-      return scatter<std::int32_t>(l, to, indices, updates, ordered, report, s);
+      return scatter<std::int32_t>(l, to, indices, updates, ordered, bad, s);
     case SumType::i8:
-      return scatter_in_lines<std::int8_t>(l, to, indices, updates, report, s);
+      return scatter_in_lines<std::int8_t>(l, to, indices, updates, bad, s);
     case SumType::u8:
-      return scatter_in_lines<std::uint8_t>(l, to, indices, updates, report, s);
+      return scatter_in_lines<std::uint8_t>(l, to, indices, updates, bad, s);
     case SumType::b8:
-      return scatter_in_lines<bool>(l, to, indices, updates, report, s);
+      return scatter_in_lines<bool>(l, to, indices, updates, bad, s);
   }
   return cudaErrorInvalidValue;
 }

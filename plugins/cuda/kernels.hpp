@@ -6,7 +6,7 @@
 
 namespace mushin::cuda {
 
-/// Where a run tells of a bad index, and as which run.
+/// Where a run tells what it finds wrong, and as which run.
 struct FaultPlace {
   Fault* fault;  // as the device sees it
   std::uint64_t run;

@@ -1,20 +1,10 @@
 #include <utility>
 
 #include "row_kernels.hpp"
+#include "team_kernels.hpp"
 
 namespace mushin::cuda {
 namespace {
-
-// f(piece) for the pieces of the calling thread's team.
-template <class Team, class F>
-MUSHIN_TEAM void each_piece(Index pieces, const F& f) {
-#ifndef __CUDACC__
-  if (Team::sits_out(threadIdx.x)) return;
-#endif
-  for (Index i = static_cast<Index>(blockIdx.x) * Team::per_block + threadIdx.x / Team::lanes; i < pieces;
-       i += static_cast<Index>(gridDim.x) * Team::per_block)
-    f(i);
-}
 
 template <class Team, RowKind kind, class T>
 __global__ void __launch_bounds__(Team::threads)
@@ -143,15 +133,6 @@ using EachTeam = std::make_integer_sequence<int, team_count>;
 // By ScanType.
 const ScansOfType scan_kernels[] = {scans_of<float>(EachTeam()), scans_of<F16>(EachTeam()), scans_of<BF16>(EachTeam()),
                                     scans_of<double>(EachTeam()), scans_of<std::uint64_t>(EachTeam())};
-
-template <class... Parameters>
-cudaError_t launch_teams(void (*kernel)(Parameters...), Index pieces, int lanes, cudaStream_t stream, Parameters... exact) {
-  const Index threads = lanes < 256 ? 256 : lanes, per_block = threads / lanes, blocks = (pieces + per_block - 1) / per_block;
-  if (blocks == 0) return cudaSuccess;
-  void* arguments[] = {&exact...};
-  const dim3 grid(static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks));
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, dim3(static_cast<unsigned>(threads)), arguments, 0, stream);
-}
 
 }  // namespace
 
