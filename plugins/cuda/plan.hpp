@@ -26,7 +26,7 @@ struct mu_plan {
   std::uint32_t specialized = 0;
   std::uint64_t workspace_bytes = 0;
   bool deterministic = true;
-  bool tells = false;  // of bad indices, when it has run
+  bool tells = false;  // of bad indices and numbers, when it has run
 };
 
 namespace mushin::cuda {
@@ -63,6 +63,7 @@ PlanPtr make_attention(const Request&);
 PlanPtr make_conv(const Request&);
 PlanPtr make_pool(const Request&);
 PlanPtr make_rnn(const Request&);
+PlanPtr make_ctc(const Request&);
 /// Copies a view to another of its dims, converting.
 PlanPtr make_copy_of(mu_device&, const mu_tensor& from, const mu_tensor& to, bool query);
 

@@ -105,6 +105,11 @@ class Team {
   MUSHIN_TEAM static void once(const F& f) {
     if (lane() == 0) f();
   }
+  /// What a lane has written before, all of them read after.
+  MUSHIN_TEAM static void barrier() {
+    if constexpr (lanes == 32) __syncwarp();
+    if constexpr (lanes > 32) __syncthreads();
+  }
 #else
   template <class F>
   static void each(Index n, const F& f) {
@@ -135,6 +140,7 @@ class Team {
   static void once(const F& f) {
     f();
   }
+  static void barrier() {}
 #endif
 
  private:

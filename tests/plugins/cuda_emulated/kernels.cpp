@@ -28,6 +28,7 @@ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
 #include "attention.cu"
+#include "ctc.cu"
 #include "kernels.cu"
 #include "pool.cu"
 #include "rnn.cu"
@@ -54,6 +55,10 @@ attention::Places on_device(attention::Places places) {
 template <class... Pointers>
 void move_here(Pointers&... p) {
   ((p = emulated::here(p)), ...);
+}
+ctc::Places on_device(ctc::Places p) {
+  move_here(p.logs, p.labels, p.steps, p.lengths, p.to, p.ways, p.on, p.links, p.sloped);
+  return p;
 }
 RnnForward on_device(RnnForward r) {
   move_here(r.x, r.product, r.before, r.extra, r.h, r.s, r.last);
@@ -125,6 +130,11 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
     is(type.sum);
     for (const auto kernel : type.forward) is(kernel);
     for (const auto kernel : type.backward) is(kernel);
+  }
+  for (const CtcKernels& type : ctc_kernels) {
+    is(type.slopes);
+    for (const auto& kind : type.rows)
+      for (const auto kernel : kind) is(kernel);
   }
   for (const AttentionOfType& type : attention_kernels)
     for (const auto& kind : type.kernel)
