@@ -147,7 +147,7 @@ TEST_F(CudaEmulatedCtc, WhatCannotBeIsToldOnceByWhatWaits) {
   expect(wait(), MU_INVALID, "[cuda] index out of range: 7 in an axis of extent 3");
 }
 
-TEST_F(CudaEmulatedCtc, ReplaysTellWhatCannotBeInTheirs) {
+TEST_F(CudaEmulatedCtc, WaitsBehindAReplayTellWhatCannotBeInIt) {
   const auto& graphs = *static_cast<const mu_graph_table*>(plugin_->extension(MU_EXT_GRAPH, 1));
   CtcCase c = whole_ctc(random_, 7, 2, 4, 3, 0);
   const Views in = operands<double>(c);
@@ -159,6 +159,8 @@ TEST_F(CudaEmulatedCtc, ReplaysTellWhatCannotBeInTheirs) {
   EXPECT_EQ(run(p, in, out), MU_OK) << error_.message;
   mu_graph* graph = nullptr;
   ASSERT_EQ(graphs.capture_end(device_, nullptr, &graph, &error_), MU_OK) << error_.message;
+  mu_event *before = nullptr, *behind = nullptr;
+  for (mu_event** e : {&before, &behind}) ASSERT_EQ(plugin_->stream->event_create(device_, 0, e, &error_), MU_OK) << error_.message;
   const auto replay = [&] {
     ASSERT_EQ(plugin_->memory->upload(device_, nullptr, in[1].buffer, 0, c.labels.data(), in[1].bytes, &error_), MU_OK);
     ASSERT_EQ(graphs.launch(graph, nullptr, &error_), MU_OK) << error_.message;
@@ -169,11 +171,16 @@ TEST_F(CudaEmulatedCtc, ReplaysTellWhatCannotBeInTheirs) {
     const std::vector<double> got = read<double>(out);
     EXPECT_EQ(wait(), MU_OK) << error_.message;
     expect_same_ctc(got, builtin_ctc<double>(builtin_, c, true));
+    ASSERT_EQ(plugin_->stream->event_record(before, nullptr, &error_), MU_OK) << error_.message;
     c.label(1, 2) = round * 9;
     replay();
+    ASSERT_EQ(plugin_->stream->event_record(behind, nullptr, &error_), MU_OK) << error_.message;
+    expect(plugin_->stream->event_wait(behind, UINT64_MAX, &error_), MU_INVALID, "[ctc] a label must be a class");
+    EXPECT_EQ(plugin_->stream->event_wait(before, UINT64_MAX, &error_), MU_OK) << error_.message;
     expect(wait(), MU_INVALID,
            "[ctc] a label must be a class and not the blank: " + std::to_string(round * 9) + " in row 1, 4 classes, blank 0");
   }
+  for (mu_event* e : {before, behind}) plugin_->stream->event_destroy(e);
   graphs.destroy(graph);
   plugin_->compute->plan_destroy(p.plan);
 }
