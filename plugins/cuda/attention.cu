@@ -6,7 +6,7 @@ namespace {
 // Two blocks for a multiprocessor, where their sums leave registers for that.
 template <attention::Kind kind, int pieces, class T>
 __global__ void __launch_bounds__(attention::block_lanes, 3 - pieces) attention_kernel(attention::Job job, attention::Places places) {
-#ifndef __CUDACC__
+#ifndef MUSHIN_LANES_ARE_THREADS
   if (threadIdx.x != 0) return;  // the first does all their work
 #endif
   __shared__ attention::Room room;

@@ -61,7 +61,7 @@ MUSHIN_BOTH Task task_of(const Job& t, Kind kind, Index i) {
 
 /// A block's threads. On the host one thread is all of them, one after the other.
 struct Lanes {
-#ifdef __CUDACC__
+#ifdef MUSHIN_LANES_ARE_THREADS
   static constexpr int here = 1;
 #else
   static constexpr int here = block_lanes;
@@ -76,7 +76,7 @@ struct Lanes {
   /// f(lane) by all; what one has done, all see afterwards.
   template <class F>
   MUSHIN_TEAM static void step(const F& f) {
-#ifdef __CUDACC__
+#ifdef MUSHIN_LANES_ARE_THREADS
     f(static_cast<int>(threadIdx.x));
     __syncthreads();
 #else

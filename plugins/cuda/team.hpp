@@ -3,6 +3,10 @@
 #pragma once
 #include "arithmetic.hpp"
 
+// Defined where a lane is a thread: on the device, and in a test that runs blocks of threads as it does.
+#if defined(__CUDACC__) && !defined(MUSHIN_LANES_ARE_THREADS)
+#define MUSHIN_LANES_ARE_THREADS
+#endif
 #ifdef __CUDACC__
 #define MUSHIN_TEAM __device__ __forceinline__
 #define MUSHIN_UNROLL _Pragma("unroll")
@@ -48,7 +52,7 @@ class Team {
   static constexpr bool keeps = slots > 0;
   static constexpr Index longest = Index{lanes} * slots;  // row that it keeps
 
-#ifdef __CUDACC__
+#ifdef MUSHIN_LANES_ARE_THREADS
   static constexpr int here = 1;  // lanes that a thread is
 #else
   static constexpr int here = lanes;
@@ -64,7 +68,7 @@ class Team {
     MUSHIN_TEAM const A& operator[](const Element& e) const { return value[e.slot]; }
   };
 
-#ifdef __CUDACC__
+#ifdef MUSHIN_LANES_ARE_THREADS
   /// f(element) of every element, always by the same lane.
   template <class F>
   MUSHIN_TEAM static void each(Index n, const F& f) {
@@ -175,7 +179,7 @@ class Team {
     return all;
   }
 
-#ifdef __CUDACC__
+#ifdef MUSHIN_LANES_ARE_THREADS
   MUSHIN_TEAM static int lane() { return static_cast<int>(threadIdx.x) % lanes; }
   // Those of the lanes of a warp up to each.
   template <class J, class A>

@@ -8,7 +8,7 @@ namespace mushin::cuda {
 /// f(piece) for the pieces of the calling thread's team.
 template <class Team, class F>
 MUSHIN_TEAM void each_piece(Index pieces, const F& f) {
-#ifndef __CUDACC__
+#ifndef MUSHIN_LANES_ARE_THREADS
   if (Team::sits_out(threadIdx.x)) return;
 #endif
   for (Index i = static_cast<Index>(blockIdx.x) * Team::per_block + threadIdx.x / Team::lanes; i < pieces;

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 
@@ -32,11 +33,12 @@ inline const mu_host* host() {
   return &table;
 }
 
-// A module of its own, with nothing opened or kept by others.
+// A module of its own, with nothing opened or kept by others: the environment's MUSHIN_CUDA_MODULE, or the build's.
 inline const mu_plugin* fresh_module() {
   char copy[] = "/tmp/mushin-cuda-XXXXXX";
   close(mkstemp(copy));
-  std::filesystem::copy_file(MUSHIN_CUDA_MODULE, copy, std::filesystem::copy_options::overwrite_existing);
+  const char* set = std::getenv("MUSHIN_CUDA_MODULE");
+  std::filesystem::copy_file(set ? set : MUSHIN_CUDA_MODULE, copy, std::filesystem::copy_options::overwrite_existing);
   void* library = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
   std::filesystem::remove(copy);
   if (!library) throw std::runtime_error(dlerror());

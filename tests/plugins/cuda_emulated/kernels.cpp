@@ -1,4 +1,5 @@
-// The plugin's own kernels, compiled for this CPU: threads one after the other.
+// The plugin's own kernels, compiled for this CPU. Threads run one after the other, and one of a team does the work of all; or, where
+// MUSHIN_LANES_ARE_THREADS is defined, a block's threads wait for each other as on the device.
 #include <cuda_runtime_api.h>
 
 #include <tuple>
@@ -6,8 +7,13 @@
 #include <utility>
 
 #include "emulated.hpp"
+#include "threads.hpp"
 
 #define __launch_bounds__(...)
+#ifdef MUSHIN_LANES_ARE_THREADS
+#undef __shared__
+#define __shared__ static thread_local  // the threads of a block are on one of the host's
+#endif
 
 namespace {
 thread_local uint3 threadIdx, blockIdx;
@@ -25,6 +31,27 @@ void atomicAdd(T* p, T x) {
   while (!__atomic_compare_exchange(p, &old, &sum, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+#ifdef MUSHIN_LANES_ARE_THREADS
+constexpr bool lanes_are_threads = true;
+void __syncthreads() { emulated::meet_block(); }
+void __syncwarp() { emulated::meet_warp(); }
+template <class T>
+T __shfl_sync(unsigned, T mine, int from) {
+  return emulated::shuffle(mine, static_cast<unsigned>(from));
+}
+template <class T>
+T __shfl_up_sync(unsigned, T mine, int by) {
+  const unsigned lane = emulated::lane(), down = static_cast<unsigned>(by);
+  return emulated::shuffle(mine, lane < down ? lane : lane - down);
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T mine, int bits) {
+  return emulated::shuffle(mine, emulated::lane() ^ static_cast<unsigned>(bits));
+}
+#else
+constexpr bool lanes_are_threads = false;
+#endif
 }  // namespace
 
 #include "attention.cu"
@@ -73,19 +100,27 @@ RnnBackward on_device(RnnBackward r) {
   return r;
 }
 
+// `together`: threads of a block wait for each other.
 template <class... Parameters, std::size_t... i>
-emulated::Work work_of(void (*kernel)(Parameters...), std::index_sequence<i...>, dim3 grid, dim3 threads, void** given) {
+emulated::Work work_of(void (*kernel)(Parameters...), std::index_sequence<i...>, dim3 grid, dim3 threads, void** given, bool together) {
   return [=, copy = std::tuple<Parameters...>{*static_cast<Parameters*>(given[i])...}] {
     const std::tuple<Parameters...> seen{on_device(std::get<i>(copy))...};
     gridDim = grid, blockDim = threads;
     for (blockIdx = {grid.x, 0, 0}; blockIdx.x-- > 0;)  // they need no order
-      for (threadIdx = {0, 0, 0}; threadIdx.x < threads.x; ++threadIdx.x) kernel(std::get<i>(seen)...);
+      if (!together)
+        for (threadIdx = {0, 0, 0}; threadIdx.x < threads.x; ++threadIdx.x) kernel(std::get<i>(seen)...);
+      else if (!emulated::run_block(
+                   threads.x, [&] { kernel(std::get<i>(seen)...); },
+                   [](unsigned thread) {
+                     threadIdx = {thread, 0, 0};
+                   }))
+        return cudaErrorLaunchTimeout;
     return cudaSuccess;
   };
 }
 template <class... Parameters>
-emulated::Work work_of(void (*kernel)(Parameters...), dim3 grid, dim3 threads, void** given) {
-  return work_of(kernel, std::index_sequence_for<Parameters...>{}, grid, threads, given);
+emulated::Work work_of(void (*kernel)(Parameters...), dim3 grid, dim3 threads, void** given, bool together) {
+  return work_of(kernel, std::index_sequence_for<Parameters...>{}, grid, threads, given, together);
 }
 
 }  // namespace
@@ -94,9 +129,11 @@ emulated::Work work_of(void (*kernel)(Parameters...), dim3 grid, dim3 threads, v
 emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block, void** arguments) {
   using namespace mushin::cuda;
   Work work;
-  const auto is = [&](auto* kernel) {
-    if (reinterpret_cast<const void*>(kernel) == function) work = work_of(kernel, grid, block, arguments);
+  const auto is_kernel = [&](auto* kernel, bool together) {
+    if (reinterpret_cast<const void*>(kernel) == function) work = work_of(kernel, grid, block, arguments, together);
   };
+  const auto is = [&](auto* kernel) { is_kernel(kernel, false); };
+  const auto is_of_teams = [&](auto* kernel) { is_kernel(kernel, lanes_are_threads); };
   is(random_kernel), is(gather_kernel), is(integer_product_kernel), is(pass_on_kernel);
   is(scatter_atomic_kernel<float>), is(scatter_atomic_kernel<double>);
   is(scatter_atomic_kernel<std::int32_t>), is(scatter_atomic_kernel<std::int64_t>);
@@ -104,20 +141,20 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
   is(scatter_lines_kernel<std::int64_t>), is(scatter_lines_kernel<std::int8_t>), is(scatter_lines_kernel<std::uint8_t>);
   is(scatter_lines_kernel<bool>);
   for (const KernelsOfType& type : row_kernels) {
-    is(type.columns);
+    is_of_teams(type.columns);
     for (const auto& kind : type.rows)
       for (const RowsKernel kernel : kind)
-        if (kernel) is(kernel);
+        if (kernel) is_of_teams(kernel);
   }
   for (const ChannelKernelsOfType& type : channel_kernels) {
-    is(type.finish[0]), is(type.finish[1]);
+    is_of_teams(type.finish[0]), is_of_teams(type.finish[1]);
     for (const auto& order : type.pass)
-      for (const ChannelsKernel kernel : order) is(kernel);
+      for (const ChannelsKernel kernel : order) is_of_teams(kernel);
   }
   for (const ScansOfType& type : scan_kernels) {
     for (const auto& kind : type.scan)
-      for (const ScanKernel kernel : kind) is(kernel);
-    for (const PartKernels& kind : type.parts) is(kind.totals), is(kind.scan_totals), is(kind.parts);
+      for (const ScanKernel kernel : kind) is_of_teams(kernel);
+    for (const PartKernels& kind : type.parts) is_of_teams(kind.totals), is_of_teams(kind.scan_totals), is_of_teams(kind.parts);
   }
   for (const SortKernels& type : sort_kernels) {
     is(type.counting);
@@ -132,14 +169,14 @@ emulated::Work emulated::own_kernel(const void* function, dim3 grid, dim3 block,
     for (const auto kernel : type.backward) is(kernel);
   }
   for (const CtcKernels& type : ctc_kernels) {
-    is(type.slopes);
+    is_of_teams(type.slopes);
     for (const auto& kind : type.rows)
-      for (const auto kernel : kind) is(kernel);
+      for (const auto kernel : kind) is_of_teams(kernel);
   }
   for (const AttentionOfType& type : attention_kernels)
     for (const auto& kind : type.kernel)
       for (const AttentionKernel kernel : kind)
-        if (kernel) is(kernel);
+        if (kernel) is_of_teams(kernel);
   return work;
 }
 
