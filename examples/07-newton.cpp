@@ -22,12 +22,14 @@ int main() {
 
   mu::Tensor<double, features> w = mu::zeros<double, features>();
   //! [step]
+  const mu::Device cpu = mu::device("builtin");  // solves small systems, wherever the rest is computed
   for (int step = 0; step < 12; ++step) {
     const auto [value, gradient] = mu::value_and_grad(loss)(w);
     const double steepness = mu::norm(gradient).item();
     std::printf("step %d: loss %.12f, gradient %.1e\n", step, value.item(), steepness);
     if (steepness < 1e-12) break;
-    w = w - mu::solve(mu::hessian(loss)(w), gradient);  // the digits that are right double with each step
+    const auto change = mu::solve(mu::hessian(loss)(w).to(cpu), gradient.to(cpu));
+    w = w - change.to(w.device());  // the digits that are right double with each step
   }
   //! [step]
   std::printf("correct on %.1f %% of the samples\n", 100 * mu::mean((y * mu::matmul(x, w) > 0.0).to<double>()).item());

@@ -4,7 +4,6 @@
 // https://doi.org/10.1016/j.jcp.2018.10.045
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <mushin/nn.hpp>
 
 namespace mu = mushin;
@@ -52,7 +51,12 @@ double error(const Net& net) {
 }
 
 int main(int argc, char** argv) {
-  const int adam_steps = argc > 1 ? std::atoi(argv[1]) : 1000, lbfgs_steps = argc > 2 ? std::atoi(argv[2]) : 20;
+  int adam_steps = 1000, lbfgs_steps = 20;
+  for (int i = 1; i < argc; ++i) {
+    char rest = 0;
+    if (i > 2 || std::sscanf(argv[i], "%d%c", i == 1 ? &adam_steps : &lbfgs_steps, &rest) != 1)
+      return std::fprintf(stderr, "08-pinn [STEPS OF ADAM] [STEPS OF LBFGS]\n"), 1;
+  }
   mu::manual_seed(1);
   Net net;
   const Loss loss;

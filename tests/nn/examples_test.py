@@ -135,6 +135,9 @@ class Examples(unittest.TestCase):
         self.assertLess(adam, first)
         self.assertLess(lbfgs, adam)
         self.assertLess(lbfgs, 0.05)
+        for words in (["--help"], ["3x"], ["1", "1", "1"]):
+            result = run(PINN, *words)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (1, "", "08-pinn [STEPS OF ADAM] [STEPS OF LBFGS]\n"))
 
     def test_training_learns_saves_and_records(self):
         curve, model = self.data / "curve.json", self.data / "net.safetensors"
