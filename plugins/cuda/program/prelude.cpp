@@ -1,4 +1,5 @@
-// What kernels are written in. Where MU_HOST is defined, whoever compiles the source for a CPU has defined what the first part defines.
+// What kernels are written in. Where MU_HOST or MU_HOST_BLOCKS is defined, whoever compiles the source for a CPU has defined what that part
+// defines.
 #include "source.hpp"
 
 namespace mushin::cuda::program {
@@ -17,7 +18,7 @@ typedef double f64;
 template <class T> struct Best { T value; i64 index; };
 )";
 
-// Bits, conversions and warps: by instructions.
+// Bits and conversions: by instructions.
 constexpr const char* device = R"(
 #ifndef MU_HOST
 #define MU_FN static __device__ __forceinline__
@@ -32,6 +33,12 @@ MU_FN f32 toward_zero(f64 x) { return __double2float_rz(x); }
 MU_FN f32 toward_zero(i64 x) { return __ll2float_rz(x); }
 MU_FN f32 from_f16(u16 h) { f32 x; asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(h)); return x; }
 MU_FN u16 to_f16(f32 x) { u16 h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x)); return h; }
+#endif
+)";
+
+// Several elements at once, and threads of a block that know of each other.
+constexpr const char* blocks = R"(
+#ifndef MU_HOST_BLOCKS
 struct __align__(2) Bytes2 { u16 a; };
 struct __align__(4) Bytes4 { u32 a; };
 struct __align__(8) Bytes8 { u32 a, b; };
@@ -226,7 +233,7 @@ template <class T> MU_FN Best<T> best_of(T value, i64 index) { Best<T> b; b.valu
 }  // namespace
 
 const char* prelude() {
-  static const std::string text = std::string(types) + device + numbers + memory + kinds;
+  static const std::string text = std::string(types) + device + blocks + numbers + memory + kinds;
   return text.c_str();
 }
 std::string Source::text() const { return prelude() + kernel; }

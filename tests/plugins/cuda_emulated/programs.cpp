@@ -88,7 +88,7 @@ std::string make(const std::string& what, const std::string& kind, const std::st
 // The part that all have in common is compiled once.
 const std::string& header() {
   static const std::string path = [] {
-    const std::string text = std::string(cuda_program_test::host_prelude) + mushin::cuda::program::prelude();
+    const std::string text = cuda_program_test::host_prelude(cuda_program_test::Blocks::whole) + mushin::cuda::program::prelude();
     const std::filesystem::path folder = MUSHIN_EMULATED_PROGRAMS;
     std::filesystem::create_directories(folder);
     const std::string file = folder / (name_of(text) + ".hpp");

@@ -12,7 +12,7 @@
 #include "host_prelude.hpp"
 
 namespace cuda_program_test {
-HostKernels::HostKernels() : text_(std::string(host_prelude) + mushin::cuda::program::prelude()) {
+HostKernels::HostKernels(Blocks blocks) : text_(host_prelude(blocks) + mushin::cuda::program::prelude()) {
   char name[] = "/tmp/mushin-kernels-XXXXXX";
   if (::mkdtemp(name)) folder_ = name;
 }

@@ -1,9 +1,10 @@
-// Emitted kernels, compiled for this CPU: blocks and threads one after the other.
+// Emitted kernels, compiled for this CPU: blocks one after the other.
 #pragma once
 #include <map>
 #include <string>
 #include <vector>
 
+#include "host_prelude.hpp"
 #include "source.hpp"
 
 namespace cuda_program_test {
@@ -11,7 +12,7 @@ namespace cuda_program_test {
 /// Sources gathered, compiled together by the system's compiler, and opened as a library.
 class HostKernels {
  public:
-  HostKernels();
+  explicit HostKernels(Blocks = Blocks::whole);
   HostKernels(const HostKernels&) = delete;
   HostKernels& operator=(const HostKernels&) = delete;
   ~HostKernels();

@@ -2,9 +2,9 @@
 
 namespace cuda_program_test {
 
-// What stands for the device's part of the prelude. Reductions run a block in one call: threads that share a result are folded one after
-// the other and joined in the device's order.
-const char* const host_prelude = R"(
+namespace {
+
+constexpr const char* numbers = R"(
 #include <cmath>
 #include <cstring>
 #define MU_HOST
@@ -44,6 +44,11 @@ MU_FN unsigned short to_f16(float x) {
 }
 MU_FN float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 MU_FN double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+)";
+
+// A block in one call: threads that share a result are folded one after the other and joined in the device's order.
+constexpr const char* whole_blocks = R"(
+#define MU_HOST_BLOCKS
 template <int V, class T> static inline void check_place(const T* p) {
   if ((unsigned long long)p % (V * sizeof(T) < 16 ? V * sizeof(T) : 16) != 0) __builtin_trap();
 }
@@ -74,18 +79,46 @@ template <class Body, class Index, class Args> static void columns(const Args& a
     Body::store(a, result, blockIdx.y, tree<typename Body::Kind>(x, 1, 8));
   }
 }
-template <class Args> static void run_grid(void (*kernel)(Args), const void* args, unsigned x, unsigned y, unsigned threads) {
+template <class Args> static bool run_grid(void (*kernel)(Args), const void* args, unsigned x, unsigned y, bool reduces) {
   Args a;
   std::memcpy(&a, args, sizeof a);
   for (unsigned by = 0; by < y; ++by)
     for (unsigned bx = 0; bx < x; ++bx)
-      for (unsigned t = 0; t < threads; ++t) blockIdx = {bx, by}, threadIdx = {t, 0}, kernel(a);
+      for (unsigned t = 0; t < (reduces ? 1 : 256); ++t) blockIdx = {bx, by}, threadIdx = {t, 0}, kernel(a);
+  return true;
 }
 )";
 
+// The device's own code of a block, by threads that wait for each other.
+constexpr const char* blocks_of_threads = R"(
+#include ")" MUSHIN_THREADS_SOURCE R"("
+#define __align__(n) __attribute__((aligned(n)))
+#define __shared__ static thread_local
+static inline void __syncthreads() { emulated::meet_block(); }
+template <class T> static inline T __shfl_down_sync(unsigned, T x, int by, int width) {
+  const unsigned lane = emulated::lane(), w = (unsigned)width;
+  return emulated::shuffle(x, lane % w + (unsigned)by < w ? lane + (unsigned)by : lane);
+}
+template <class Args> static bool run_grid(void (*kernel)(Args), const void* args, unsigned x, unsigned y, bool) {
+  Args a;
+  std::memcpy(&a, args, sizeof a);
+  bool good = true;
+  for (unsigned by = y; by-- > 0;)
+    for (unsigned bx = x; bx-- > 0;) {
+      blockIdx = {bx, by};
+      good = emulated::run_block(256, [&] { kernel(a); }, [](unsigned t) { threadIdx = {t, 0}; }) && good;
+    }
+  return good;
+}
+)";
+
+}  // namespace
+
+std::string host_prelude(Blocks b) { return std::string(numbers) + (b == Blocks::whole ? whole_blocks : blocks_of_threads); }
+
 std::string runner(const std::string& name, const std::string& args, bool reduces) {
-  return "extern \"C\" unsigned long run_" + name + "(const void* a, unsigned x, unsigned y) { run_grid<" + args + ">(" + name +
-         ", a, x, y, " + (reduces ? "1" : "256") + "); return sizeof(" + args + "); }\n";
+  return "extern \"C\" unsigned long run_" + name + "(const void* a, unsigned x, unsigned y) { return run_grid<" + args + ">(" + name +
+         ", a, x, y, " + (reduces ? "true" : "false") + ") ? sizeof(" + args + ") : 0; }\n";
 }
 
 std::string host_compile(const std::string& arguments, const std::string& log) {

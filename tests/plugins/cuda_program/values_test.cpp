@@ -16,6 +16,7 @@ using Cases = std::vector<std::unique_ptr<Case>>;
 
 class Values : public testing::Test {
  protected:
+  explicit Values(Blocks blocks = Blocks::whole) : kernels(blocks) {}
   Backend backend{mushin_builtin_entry(test_host(), nullptr)};
   HostKernels kernels;
 
@@ -62,12 +63,26 @@ TEST_F(Values, RandomPointwisePrograms) {
   }
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
+
 // Sums and products of floats differ by how they are bracketed: by little against the sum of sizes.
 bool depends_on_order(const Case& c) { return c.reduce <= MU_REDUCE_PROD && (c.acc == MU_F32 || c.acc == MU_F64); }
 
-TEST_F(Values, RandomReductions) {
+class Reductions : public Values {
+ protected:
+  using Values::Values;
+  void random_ones(std::uint64_t seeds);
+  void sums_of_every_layout();
+};
+void Reductions::random_ones(std::uint64_t seeds) {
   Cases cases;
-  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     cases.push_back(random_reduce(seed));
     if (depends_on_order(*cases.back())) cases.pop_back();
   }
@@ -77,6 +92,17 @@ TEST_F(Values, RandomReductions) {
     if (!HasFatalFailure()) check_equal(*cases[i]);
   }
 }
+TEST_F(Reductions, OfRandomPrograms) { random_ones(250); }
+
+// The device's own code of a block. What sanitizers watch is one stack.
+class ReductionsByThreads : public Reductions {
+ protected:
+  ReductionsByThreads() : Reductions(Blocks::of_threads) {}
+  void SetUp() override {
+    if (sanitized) GTEST_SKIP() << "the sanitizer doesn't follow a thread from stack to stack";
+  }
+};
+TEST_F(ReductionsByThreads, OfRandomPrograms) { random_ones(100); }
 
 double number(const mu_tensor& v, std::int64_t at) {
   const Bits b = read_element(v, at);
@@ -104,7 +130,7 @@ std::unique_ptr<Operand> numbers(Generator& g, mu_dtype t, const Sizes& dims, co
 }
 
 // Every way that a reduction is laid out: short rows to long ones, parts, columns, several axes of each kind, empty ones.
-TEST_F(Values, SumsOfEveryLayout) {
+void Reductions::sums_of_every_layout() {
   struct Layout {
     Sizes dims;
     unsigned reduced;
@@ -161,6 +187,9 @@ TEST_F(Values, SumsOfEveryLayout) {
     }
   }
 }
+
+TEST_F(Reductions, SumsOfEveryLayout) { sums_of_every_layout(); }
+TEST_F(ReductionsByThreads, SumsOfEveryLayout) { sums_of_every_layout(); }
 
 // Opcodes whose results have a bound, not a value: over numbers and special values, to a few units in the last place of the builtin ones.
 TEST_F(Values, ElementaryFunctions) {
