@@ -58,9 +58,11 @@ std::uint32_t memory_order(const Array& a) noexcept {
   const Node* n = node_of(a);
   if (n->state.load(std::memory_order_acquire) != State::buffer || n->contiguous) return 0;
   unsigned axis[max_rank];
-  for (unsigned i = 0; i < a.rank(); ++i) axis[i] = i;
-  std::sort(axis, axis + a.rank(),
-            [n](unsigned i, unsigned k) { return n->stride[i] != n->stride[k] ? n->stride[i] > n->stride[k] : i < k; });
+  for (unsigned i = 0; i < a.rank(); ++i) {
+    unsigned at = i;
+    for (; at > 0 && n->stride[axis[at - 1]] < n->stride[i]; --at) axis[at] = axis[at - 1];
+    axis[at] = i;
+  }
   std::uint32_t order = 0;
   std::int64_t inner = 1;
   for (unsigned i = a.rank(); i-- > 0;) {
