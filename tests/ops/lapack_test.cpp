@@ -1,6 +1,7 @@
 // Where linear algebra cannot be: without LAPACK (MUSHIN_LAPACK names no library; in a process of its own, since it is opened once), and on
 // a device whose memory the host must not copy.
 #include "check.hpp"
+#include "support/sanitized.hpp"
 
 namespace mushin::test {
 namespace {
@@ -27,16 +28,8 @@ TEST(Lapack, FailuresOfRoutinesAreToldWithTheMatrix) {
   EXPECT_TRUE(throws<Error>([&] { eigh(several); }, "does not converge: LAPACK leaves 1 off-diagonal elements"));
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool too_much_aborts = true;
-#elif defined(__has_feature)
-constexpr bool too_much_aborts = __has_feature(address_sanitizer);
-#else
-constexpr bool too_much_aborts = false;
-#endif
-
 TEST(Lapack, FailuresToFindWorkspaceAreOutOfMemory) {
-  if (too_much_aborts) GTEST_SKIP() << "AddressSanitizer's operator new ends the program";
+  if (address_sanitized) GTEST_SKIP() << "AddressSanitizer's operator new ends the program";
   const auto three = eye<3, 3>();
   const auto several = ones<double, 2, 3, 3>();
   EXPECT_TRUE(throws<OutOfMemory>([&] { svd(three); }, "[svd] no memory left for the workspace of a matrix"));

@@ -23,6 +23,7 @@ unsigned lane();
 
 template <class T>
 T shuffle(T mine, unsigned from) {
+  static_assert(sizeof(T) <= 16);
   T theirs;
   exchange(&mine, &theirs, sizeof mine, from);
   return theirs;

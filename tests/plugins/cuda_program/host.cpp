@@ -12,13 +12,19 @@
 #include "host_prelude.hpp"
 
 namespace cuda_program_test {
-HostKernels::HostKernels(Blocks blocks) : text_(host_prelude(blocks) + mushin::cuda::program::prelude()) {
+HostKernels::HostKernels(Blocks blocks) : blocks_(blocks), text_(host_prelude(blocks) + mushin::cuda::program::prelude()) {
   char name[] = "/tmp/mushin-kernels-XXXXXX";
   if (::mkdtemp(name)) folder_ = name;
 }
 HostKernels::~HostKernels() {
   if (library_) ::dlclose(library_);
   if (!folder_.empty()) std::filesystem::remove_all(folder_);
+}
+
+std::string HostKernels::missing() const {
+  if (std::system("command -v " MUSHIN_TEST_COMPILER " >/dev/null 2>&1") != 0) return "no compiler " MUSHIN_TEST_COMPILER;
+  if (blocks_ == Blocks::of_threads && !std::filesystem::exists(MUSHIN_THREADS_SOURCE)) return "no " MUSHIN_THREADS_SOURCE;
+  return {};
 }
 
 void HostKernels::add(const mushin::cuda::program::Source& s, bool reduces) {

@@ -16,6 +16,8 @@ class HostKernels {
   HostKernels(const HostKernels&) = delete;
   HostKernels& operator=(const HostKernels&) = delete;
   ~HostKernels();
+  /// What a machine that only runs tests lacks of this; empty: nothing.
+  std::string missing() const;
   void add(const mushin::cuda::program::Source&, bool reduces);
   /// Adds a test failure, with the compiler's words, where it doesn't compile.
   void compile();
@@ -23,6 +25,7 @@ class HostKernels {
   void run(const mushin::cuda::program::Source&, const mushin::cuda::program::Launch&) const;
 
  private:
+  Blocks blocks_;
   std::string folder_, text_;
   void* library_ = nullptr;
 };

@@ -2,6 +2,7 @@
 #include <regex>
 #include <thread>
 
+#include "../../support/sanitized.hpp"
 #include "case.hpp"
 #include "compile.hpp"
 
@@ -45,11 +46,8 @@ class NvrtcTest : public testing::Test {
 
 // Many kernels to a compilation, so that the prelude is read once for all of them; two compilations at once.
 TEST_F(NvrtcTest, CompilesThousandsOfRandomPrograms) {
-#if defined(__SANITIZE_ADDRESS__)
-  constexpr std::uint64_t programs = 200, each = 100;  // looks at the emitter's memory; NVRTC sees the same sources elsewhere
-#else
-  constexpr std::uint64_t programs = 2000, each = 100;
-#endif
+  // A sanitizer looks at the emitter's memory; NVRTC sees the same sources elsewhere.
+  constexpr std::uint64_t programs = mushin::test::address_sanitized ? 200 : 2000, each = 100;
   const auto compile_every_second = [this](std::uint64_t begin) {
     for (std::uint64_t first = begin; first <= programs && !HasFailure(); first += 2 * each) compile(first, first + each);
   };

@@ -10,6 +10,9 @@ using Cases = std::vector<std::unique_ptr<Case>>;
 
 class Sets : public testing::Test {
  protected:
+  void SetUp() override {
+    if (const std::string missing = kernels.missing(); !missing.empty()) GTEST_SKIP() << "skipped: " << missing;
+  }
   Backend backend{mushin_builtin_entry(test_host(), nullptr)};
   HostKernels kernels;
 };

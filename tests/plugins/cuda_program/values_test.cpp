@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../../support/sanitized.hpp"
 #include "builtin.h"
 #include "case.hpp"
 
@@ -17,6 +18,9 @@ using Cases = std::vector<std::unique_ptr<Case>>;
 class Values : public testing::Test {
  protected:
   explicit Values(Blocks blocks = Blocks::whole) : kernels(blocks) {}
+  void SetUp() override {
+    if (const std::string missing = kernels.missing(); !missing.empty()) GTEST_SKIP() << "skipped: " << missing;
+  }
   Backend backend{mushin_builtin_entry(test_host(), nullptr)};
   HostKernels kernels;
 
@@ -63,14 +67,6 @@ TEST_F(Values, RandomPointwisePrograms) {
   }
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool sanitized = false;
-#endif
-
 // Sums and products of floats differ by how they are bracketed: by little against the sum of sizes.
 bool depends_on_order(const Case& c) { return c.reduce <= MU_REDUCE_PROD && (c.acc == MU_F32 || c.acc == MU_F64); }
 
@@ -99,7 +95,8 @@ class ReductionsByThreads : public Reductions {
  protected:
   ReductionsByThreads() : Reductions(Blocks::of_threads) {}
   void SetUp() override {
-    if (sanitized) GTEST_SKIP() << "the sanitizer doesn't follow a thread from stack to stack";
+    if (mushin::test::address_sanitized) GTEST_SKIP() << "skipped: the sanitizer doesn't follow a thread from stack to stack";
+    Values::SetUp();
   }
 };
 TEST_F(ReductionsByThreads, OfRandomPrograms) { random_ones(100); }
